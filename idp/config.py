@@ -1,0 +1,173 @@
+"""Settings: the only reader of the environment. Fails closed, naming the field.
+
+Each `IDP_…` name is read once; names that hold secrets are removed from the environment afterwards,
+because the web server hands a copy of the environment to every request.
+"""
+
+import os
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from idp import paths
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SECRET_NAMES = (
+    "IDP_DATABASE_URL",
+    "IDP_OPS_DATABASE_URL",
+    "IDP_MIGRATOR_DATABASE_URL",
+    "IDP_ADMIN_DATABASE_URL",
+    "IDP_REDIS_URL",
+    "IDP_REDIS_ADMIN_URL",
+    "IDP_KEY_RING",
+)
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; `field` is its name in the environment, the text one sentence."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        """`field`: name in the environment; `sentence`: what is wrong and what to do."""
+        super().__init__(f"{field}: {sentence}")
+        self.field = field
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this process was told. One sentence a field; URLs are URLs, not DSNs."""
+
+    env: str = "production"
+    """`IDP_ENV`: production, or development where `idp up` made the services itself."""
+    home: Path = Path(".idp")
+    """`IDP_HOME`: the data folder of a local deployment."""
+    base_url: str = "http://localhost:8000"
+    """`IDP_BASE_URL`: scheme, host and port under which people and applications reach this provider."""
+    database_url: str = ""
+    """`IDP_DATABASE_URL`: Postgres as `idp_app`, all that web and worker log in as."""
+    ops_database_url: str | None = None
+    """`IDP_OPS_DATABASE_URL`: Postgres as `idp_ops`, for operators' commands that cross tenants."""
+    migrator_database_url: str | None = None
+    """`IDP_MIGRATOR_DATABASE_URL`: Postgres as `idp_migrator`, for `idp migrate`."""
+    admin_database_url: str | None = None
+    """`IDP_ADMIN_DATABASE_URL`: a Postgres superuser, for making the roles once."""
+    redis_url: str = ""
+    """`IDP_REDIS_URL`: Redis or Valkey as the runtime's user."""
+    redis_admin_url: str | None = None
+    """`IDP_REDIS_ADMIN_URL`: Redis as the operators' user; absent for a Redis that others run."""
+    keys: Path = Path("keys")
+    """`IDP_KEYS`: the folder of the key-encryption keys."""
+    key_ring: str | None = None
+    """`IDP_KEY_RING`: the key ring's content itself, instead of a file in `IDP_KEYS`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """`IDP_TRUSTED_PROXIES`: addresses or networks whose forwarded headers count, comma separated."""
+    management_bind: str = "127.0.0.1:0"
+    """`IDP_MANAGEMENT_BIND`: address and port of the management listener; port 0 takes a free one."""
+    domain: str | None = None
+    """`IDP_DOMAIN`: where set, `{slug}.{domain}` is a tenant's issuer."""
+    log_level: str = "INFO"
+    """`IDP_LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
+        """Settings from the environment (`os.environ` when None), then `overrides` by field name.
+
+        Raises ConfigError. When it reads `os.environ` it removes the secrets from it.
+        """
+        source: Mapping[str, str] = os.environ if environ is None else environ
+        given: dict[str, Any] = {}
+        for field in fields(cls):
+            raw = source.get(f"IDP_{field.name.upper()}", "").strip()
+            if raw:
+                given[field.name] = _convert(field.name, raw)
+        given.update({name: value for name, value in overrides.items() if value is not None})
+        result = _complete(cls(**given), given)
+        if environ is None:
+            _forget(os.environ)
+        return result
+
+    @property
+    def development(self) -> bool:
+        """Whether demo data, http issuers and verbose error pages may exist."""
+        return self.env == "development"
+
+    @property
+    def port(self) -> int:
+        """The port of the base URL."""
+        parts = urlsplit(self.base_url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def host(self) -> str:
+        """The host of the base URL with its port where it is not the scheme's own, as `Host` carries it."""
+        return urlsplit(self.base_url).netloc.lower()
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies may demand https."""
+        return self.base_url.startswith("https://")
+
+    def with_(self, **changes: Any) -> "Settings":
+        """A copy with `changes`."""
+        return replace(self, **changes)
+
+
+def _convert(name: str, raw: str) -> Any:
+    if name in {"home", "keys"}:
+        return Path(raw)
+    if name == "trusted_proxies":
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    return raw
+
+
+def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
+    if settings.env not in {"production", "development"}:
+        raise ConfigError("IDP_ENV", "must be production or development")
+    base = settings.base_url.rstrip("/")
+    parts = urlsplit(base)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise ConfigError("IDP_BASE_URL", "must be a scheme and a host, such as https://id.example.com")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ConfigError("IDP_BASE_URL", "must be https unless its host is this machine's loopback")
+    if settings.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ConfigError("IDP_LOG_LEVEL", "must be DEBUG, INFO, WARNING or ERROR")
+    changes: dict[str, Any] = {"base_url": base, "home": settings.home.absolute()}
+    if "keys" not in given:
+        top = paths.checkout()
+        default_home = "home" not in given
+        changes["keys"] = top / "keys" if default_home and top is not None else changes["home"] / "keys"
+    for name in ("database_url", "ops_database_url", "migrator_database_url", "admin_database_url"):
+        value = getattr(settings, name)
+        if value:
+            changes[name] = _postgres(f"IDP_{name.upper()}", value)
+    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError("IDP_REDIS_URL", "must begin with redis://, rediss:// or unix://")
+    return replace(settings, **changes)
+
+
+def _postgres(name: str, value: str) -> str:
+    if value.startswith(("postgresql://", "postgres://")):
+        return value.replace("postgres://", "postgresql://", 1) if value.startswith("postgres://") else value
+    raise ConfigError(name, "must begin with postgresql://")
+
+
+def _forget(environ: MutableMapping[str, str]) -> None:
+    for name in SECRET_NAMES:
+        environ.pop(name, None)
+
+
+_settings: Settings | None = None
+
+
+def use(settings: Settings) -> Settings:
+    """Make `settings` those of this process."""
+    global _settings
+    _settings = settings
+    return settings
+
+
+def settings() -> Settings:
+    """The settings of this process; read from the environment at the first call."""
+    return _settings if _settings is not None else use(Settings.load())

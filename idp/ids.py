@@ -1,0 +1,56 @@
+"""Random identifiers and secrets, digests, and equality that does not tell by its duration."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import time
+import uuid
+
+
+def uuid7() -> uuid.UUID:
+    """A time-ordered UUID of version 7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0x3 << 62) | 2 << 62
+    return uuid.UUID(int=value)
+
+
+def secret(bits: int = 256) -> str:
+    """A random secret of `bits` bits, written in base64url without padding."""
+    return secrets.token_urlsafe(bits // 8)
+
+
+def digest(value: str | bytes) -> bytes:
+    """SHA-256 of a secret of high entropy: what is kept instead of the secret itself."""
+    return hashlib.sha256(value.encode() if isinstance(value, str) else value).digest()
+
+
+def same(one: str | bytes, other: str | bytes) -> bool:
+    """Whether two values are equal, found in a time that does not depend on where they differ."""
+    left = one.encode() if isinstance(one, str) else one
+    right = other.encode() if isinstance(other, str) else other
+    return hmac.compare_digest(left, right)
+
+
+def b64(data: bytes) -> str:
+    """Base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    """The bytes behind base64url without padding.
+
+    Raises ValueError for any character outside the alphabet, for padding, and for an encoding that
+    is not the canonical one (so that two texts never mean the same bytes).
+    """
+    try:
+        data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise ValueError("not base64url") from error
+    if b64(data) != text:
+        raise ValueError("not canonical base64url")
+    return data

@@ -1,0 +1,69 @@
+"""One line of JSON for each event, with the request and tenant it belongs to, and never a secret.
+
+Authlib writes whole tokens at DEBUG; its logger is pinned at INFO whatever level is asked for.
+"""
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+
+_SECRET_NAMES = re.compile(r"(pass(word|wd)|secret|token|assertion|cookie|authorization|code_verifier|dsn|_url$)", re.I)
+_SECRET_VALUES = re.compile(
+    r"(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\$argon2\w*\$[^\s\"]+|postgres(?:ql)?(?:\+\w+)?://[^\s\"]+|rediss?://[^\s\"]+)"
+)
+HIDDEN = "[hidden]"
+
+
+def _redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    for name, value in event.items():
+        if name != "event" and _SECRET_NAMES.search(name):
+            event[name] = HIDDEN
+        elif isinstance(value, str):
+            event[name] = _SECRET_VALUES.sub(HIDDEN, value)
+    return event
+
+
+def setup(level: str = "INFO") -> None:
+    """Send every logger's lines, as JSON, to standard error at `level`."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    quiet()
+
+
+def quiet() -> None:
+    """Pin the loggers that would print tokens, statements or addresses."""
+    for name in ("authlib", "sqlalchemy.engine", "urllib3", "redis"):
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger(name).level))
+
+
+def log(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a module."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger

@@ -1,0 +1,184 @@
+"""A tenant, its policy and its branding, and the one place that knows which tenant is entered.
+
+Everything below this line of the house asks :func:`current`; nothing takes a tenant from a request,
+a header or a global of the web framework.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from typing import Any
+from uuid import UUID
+
+from idp.errors import Invalid
+
+_DAY = 86_400
+
+
+class NoTenant(RuntimeError):
+    """Work that belongs to a tenant was started while none is entered."""
+
+
+def _seconds(default: int, ceiling: int, doc: str, least: int = 1) -> Any:
+    return field(default=default, metadata={"doc": doc, "ceiling": ceiling, "least": least, "unit": "s"})
+
+
+def _count(default: int, ceiling: int, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc, "ceiling": ceiling, "least": 1, "unit": ""})
+
+
+def _choice(default: str, choices: tuple[str, ...], doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc, "choices": choices})
+
+
+def _flag(default: bool, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+
+
+def _parse(cls: type[Any], what: str, given: dict[str, Any]) -> Any:
+    """An instance of a settings class from a mapping; every field checked, unknown names refused."""
+    known = {f.name: f for f in fields(cls)}
+    for name, value in given.items():
+        if name not in known:
+            raise Invalid(f"{what}.{name} is not a known setting.", rule=f"{what}.{name}", got=name)
+        _check(what, name, value, known[name].metadata)
+    return cls(**given)
+
+
+def _check(what: str, name: str, value: Any, rules: Any) -> None:
+    where = f"{what}.{name}"
+    if "choices" in rules:
+        if value not in rules["choices"]:
+            raise Invalid(f"{where} must be one of {', '.join(rules['choices'])}.", rule=where, got=value)
+    elif "ceiling" in rules:
+        fits = isinstance(value, int) and not isinstance(value, bool)
+        if not fits or not rules["least"] <= value <= rules["ceiling"]:
+            raise Invalid(
+                f"{where} must be a whole number from {rules['least']} to {rules['ceiling']}.", rule=where, got=value
+            )
+    elif "pattern" in rules:
+        if value is not None and not (isinstance(value, str) and re.fullmatch(rules["pattern"], value)):
+            raise Invalid(f"{where} must be {rules['shape']}.", rule=where, got=value)
+    elif not isinstance(value, bool):
+        raise Invalid(f"{where} must be true or false.", rule=where, got=value)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a tenant decides for itself, each with a default and a platform ceiling."""
+
+    require_pkce: str = _choice("all", ("all", "public"), "Whose authorization requests need PKCE (RFC 7636).")
+    code_lifetime: int = _seconds(60, 600, "Lifetime of an authorization code.")
+    access_token_lifetime: int = _seconds(600, 3600, "Lifetime of an access token.", 10)
+    id_token_lifetime: int = _seconds(600, 3600, "Lifetime of an ID token.", 10)
+    refresh_idle: int = _seconds(30 * _DAY, 365 * _DAY, "An offline refresh token unused for this long ends.")
+    refresh_absolute: int = _seconds(90 * _DAY, 730 * _DAY, "An offline grant ends at this age.")
+    refresh_grace: int = _seconds(10, 60, "A rotated refresh token answers the same successor for this long.", 0)
+    session_idle: int = _seconds(3600, 30 * _DAY, "A session unused for this long ends.")
+    session_absolute: int = _seconds(_DAY, 90 * _DAY, "A session ends at this age.")
+    sessions_per_user: int = _count(20, 1000, "Sessions of one person; the oldest ends.")
+    transaction_lifetime: int = _seconds(1800, 7200, "How long a sign-in may take.")
+    account_failures: int = _count(10, 1_000_000, "Failed sign-ins of one account from one address.")
+    account_failures_window: int = _seconds(300, _DAY, "Window of account_failures.")
+    address_failures: int = _count(100, 1_000_000, "Failed sign-ins from one address.")
+    address_failures_window: int = _seconds(300, _DAY, "Window of address_failures.")
+    client_failures: int = _count(50, 1_000_000, "Failed client authentications of one client from one address.")
+    client_failures_window: int = _seconds(300, _DAY, "Window of client_failures.")
+    unfinished_authorizations: int = _count(600, 10_000_000, "Unfinished authorization requests of one address.")
+    unfinished_authorizations_window: int = _seconds(60, _DAY, "Window of unfinished_authorizations.")
+    sign_ins_per_minute: int = _count(6_000, 10_000_000, "Budget of sign-ins.")
+    tokens_per_minute: int = _count(600_000, 100_000_000, "Budget of token requests.")
+    hash_seconds_per_minute: int = _count(60, 100_000, "Budget of processor seconds spent on password hashing.")
+    tenant_claims_in_id_token: bool = _flag(True, "Whether ID tokens carry tenant and tenant_id.")
+    id_token_signing_alg: str = _choice("RS256", _ALGORITHMS, "Algorithm of ID tokens of clients that name none.")
+    access_token_signing_alg: str = _choice("RS256", _ALGORITHMS, "Algorithm of the default API's access tokens.")
+    key_rotation_days: int = _count(90, 400, "Days that a signing key is active.")
+
+    @classmethod
+    def parse(cls, given: dict[str, Any]) -> "Policy":
+        """The policy that `given` describes, defaults for the rest. Raises Invalid naming the field."""
+        policy: Policy = _parse(cls, "policy", given)
+        return policy
+
+
+@dataclass(frozen=True, slots=True)
+class Branding:
+    """The validated design tokens that a tenant sets; never markup or a style sheet of its own."""
+
+    primary_color: str | None = field(
+        default=None,
+        metadata={"doc": "Accent colour.", "pattern": r"#[0-9a-fA-F]{6}", "shape": "a colour like #0b5fff"},
+    )
+    logo_uri: str | None = field(
+        default=None,
+        metadata={
+            "doc": "Logo, over https.",
+            "pattern": r"https://[A-Za-z0-9.-]{1,253}(:\d{1,5})?/[A-Za-z0-9/._~%-]{0,512}",
+            "shape": "an https address without query",
+        },
+    )
+    radius: int = field(
+        default=8, metadata={"doc": "Corner radius in px.", "least": 0, "ceiling": 24, "unit": "px"}
+    )
+    font: str = _choice("system", ("system", "serif", "mono"), "Family of the text.")
+    appearance: str = _choice("auto", ("auto", "light", "dark"), "Light, dark, or as the device asks.")
+
+    @classmethod
+    def parse(cls, given: dict[str, Any]) -> "Branding":
+        """The branding that `given` describes. Raises Invalid naming the field."""
+        branding: Branding = _parse(cls, "branding", given)
+        return branding
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer of the team that runs this provider: an issuer and everything that hangs off it."""
+
+    id: UUID
+    slug: str
+    name: str
+    status: str
+    issuer: str
+    hosts: tuple[str, ...] = ()
+    policy: Policy = Policy()
+    branding: Branding = Branding()
+    version: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether its endpoints answer at all."""
+        return self.status == "active"
+
+
+_current: ContextVar[Tenant | None] = ContextVar("idp_tenant", default=None)
+
+
+def current() -> Tenant:
+    """The tenant that is entered. Raises NoTenant when none is."""
+    tenant = _current.get()
+    if tenant is None:
+        raise NoTenant("no tenant is entered")
+    return tenant
+
+
+def maybe_current() -> Tenant | None:
+    """The tenant that is entered, or None."""
+    return _current.get()
+
+
+@contextmanager
+def entered(tenant: Tenant) -> Iterator[Tenant]:
+    """Enter `tenant` for the duration of the block; another tenant cannot be entered inside it."""
+    before = _current.get()
+    if before is not None and before.id != tenant.id:
+        raise RuntimeError("a tenant is entered already; leave it first")
+    token = _current.set(tenant)
+    try:
+        yield tenant
+    finally:
+        _current.reset(token)
