@@ -1,0 +1,37 @@
+"""Tenants and their hosts: the control plane. Operators write them; a tenant sees its own row."""
+
+from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from idp.store.durable.columns import instant, json, metadata, text, uuid
+
+tenants = Table(
+    "tenants",
+    metadata,
+    uuid("id"),
+    text("slug"),
+    text("name"),
+    text("status"),
+    text("primary_host", null=True),
+    json("policy"),
+    json("branding"),
+    Column("version", BigInteger, nullable=False),
+    instant("changed_at"),
+    instant("visited_at"),
+    instant("created_at"),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("slug"),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    uuid("tenant_id"),
+    uuid("id"),
+    text("host"),
+    text("status"),
+    text("challenge"),
+    instant("proved_at", null=True),
+    instant("created_at"),
+    PrimaryKeyConstraint("tenant_id", "id"),
+    UniqueConstraint("host"),
+)
