@@ -1,0 +1,38 @@
+"""TCP ports of the loopback interface."""
+
+import errno
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+def free(preferred: int | None = None, avoid: set[int] | None = None) -> int:
+    """`preferred` when nobody listens there, else one that the system picks."""
+    if preferred and is_free(preferred):
+        return preferred
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port = int(probe.getsockname()[1])
+        if port not in (avoid or set()):
+            return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on `port` of the loopback interface now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+    return True
+
+
+def answers(port: int) -> bool:
+    """Whether somebody accepts connections on `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(0.25)
+        return probe.connect_ex((LOOPBACK, port)) == 0
