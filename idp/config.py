@@ -114,6 +114,11 @@ class Settings:
         return replace(self, **changes)
 
 
+def environment() -> dict[str, str]:
+    """A copy of the environment, for processes that this one starts and for finding a local deployment."""
+    return dict(os.environ)
+
+
 def _convert(name: str, raw: str) -> Any:
     if name in {"home", "keys"}:
         return Path(raw)
