@@ -17,7 +17,7 @@ AUDIENCE = os.environ["AUDIENCE"]
 TENANT = os.environ.get("TENANT", ISSUER.rpartition("/")[2])
 TYP = os.environ.get("TYP", "at+jwt")
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
-KEEP, AT_MOST_EACH = 300, 10  # seconds: the JWKS is kept, and asked for again when a key is unknown
+KEEP, AT_MOST_EACH = 300, 1  # seconds: the JWKS is kept, and asked for again when a key is unknown
 
 app = Flask(__name__)
 cache: dict = {"keys": KeySet([]), "at": 0.0}
