@@ -1,0 +1,82 @@
+"""Text on its way into a page: neutralised, put into words, or refused.
+
+Owns what may be printed and how numbers and scopes read. Leaves the sentences of a page to its template.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+
+LONGEST: Final = 80
+"""Characters of a printed name; one of 64 kB does not push the form off the page."""
+
+CSP_SOURCE: Final = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?|[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+# Bidirectional embeddings, overrides and isolates can make "evil.example" read as another name; the other
+# marks, zero-width characters and controls are invisible and only serve to make two names look alike.
+_UNSEEN: Final = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u061c\u2060\ufeff\ufff9-\ufffb\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_BREAKS: Final = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029]+")
+
+STANDARD_SCOPES: Final = {
+    "openid": "Know who you are in this organisation",
+    "profile": "See your name, picture and other profile details",
+    "email": "See your e-mail address",
+    "address": "See your postal address",
+    "phone": "See your phone number",
+    "offline_access": "Keep access when you are not using it",
+    "groups": "See which groups you belong to",
+    "roles": "See your roles",
+}
+
+_UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+def neutral(value: Any) -> Any:
+    """What a template prints, without characters that are invisible or reorder text; markup passes as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _UNSEEN.sub("", _BREAKS.sub(" ", value))
+
+
+def short(name: str, longest: int = LONGEST) -> str:
+    """A name, cut where it would push the rest off the page."""
+    shown: str = neutral(name).strip()
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def duration(seconds: int) -> str:
+    """Seconds in words, at most two units, rounded up to a whole second: "1 hour 30 minutes"."""
+    left, said = max(int(seconds), 0), []
+    for unit, size in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            said.append(f"{count} {unit}{'' if count == 1 else 's'}")
+        if len(said) == 2:
+            break
+    return " ".join(said) or "a moment"
+
+
+def https_only(address: str | None) -> str:
+    """The address if it is a plain https one, else ''."""
+    if not address or neutral(address) != address or any(sign in address for sign in " \\\"'<>"):
+        return ""
+    try:
+        parts = urlsplit(address)
+        named = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return ""
+    return address if parts.scheme == "https" and named else ""
+
+
+def initial(name: str) -> str:
+    """The first letter or digit of a name, upper case, for the tile that stands in for a logo."""
+    return next((sign.upper() for sign in neutral(name) if sign.isalnum()), "·")
+
+
+def scope_sentence(name: str, sentence: str = "") -> str:
+    """What a scope allows, in words: the API's own sentence, the standard one, or the name."""
+    return sentence or STANDARD_SCOPES.get(name, name)

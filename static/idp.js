@@ -1,0 +1,25 @@
+// Adds what a page can do without: showing a password, copying a request id. Nothing depends on it.
+"use strict";
+for (const button of document.querySelectorAll("[data-reveal]")) {
+  const field = document.getElementById(button.dataset.reveal);
+  const set = (shown) => {
+    field.type = shown ? "text" : "password";
+    button.textContent = shown ? "Hide" : "Show";
+    button.setAttribute("aria-label", shown ? "Hide password" : "Show password");
+    button.setAttribute("aria-pressed", shown);
+  };
+  button.addEventListener("click", () => { set(field.type === "password"); field.focus(); });
+  // Browsers remember the text of text fields, never of password fields.
+  field.form.addEventListener("submit", () => set(false));
+  button.hidden = false;
+}
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  const said = button.parentElement.querySelector("[data-copied]");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+    if (said) said.textContent = "Copied";
+  });
+  button.hidden = false;
+}

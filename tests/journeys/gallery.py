@@ -1,0 +1,192 @@
+"""Every hosted page in every state, written as files to look at: `python -m tests.journeys.gallery FOLDER`.
+
+The journeys that look at pages take their states from here, so that a new state is seen once and then held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from idp import paths
+from idp.tenants import Branding, Tenant
+from idp.web.pages import (
+    ApiFace,
+    ClientFace,
+    DemoTenant,
+    DemoUser,
+    Scope,
+    face,
+    form_target,
+    render,
+)
+
+BASE = "http://localhost:8000"
+LOGO = "https://logo.example/mark.svg"
+
+
+def tenant(name: str = "Acme Corporation", slug: str = "acme", **look: object) -> Tenant:
+    """A tenant that exists in memory only."""
+    return Tenant(
+        id=UUID(int=1), slug=slug, name=name, status="active", issuer=f"{BASE}/t/{slug}", branding=Branding(**look)
+    )
+
+
+ACME = face(tenant(primary_color="#0b5fff"))
+GLOBEX = face(tenant("Globex", "globex", primary_color="#ffd400", radius=2, font="serif"))
+NIGHT = face(tenant("Nocturne", "nocturne", primary_color="#00a86b", radius=20, appearance="dark"))
+BROKEN_LOGO = face(tenant(primary_color="#7c3aed", logo_uri="https://logo.invalid/mark.png"))
+WEB = ClientFace(
+    "Acme Web", "app.acme.example", policy_uri="https://acme.example/privacy", tos_uri="https://acme.example/terms"
+)
+STRANGER = ClientFace("Totally Acme \u202egnilliB", "com.stranger.app", assured=False)
+LONG = ClientFace(
+    "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft für Fahrgäste und Fracht",
+    "a-very-long-subdomain.of-some.department.of-a-large-organisation.example",
+)
+REQUEST_ID = "01936f3a-8c1e-7d42-9b0a-5f2f6f0c7d11"
+STANDARD = ApiFace("Acme Corporation", tuple(Scope(name) for name in ("openid", "profile", "email", "offline_access")))
+ORDERS = ApiFace(
+    "Orders",
+    (Scope("orders.read", "Read your orders"), Scope("orders.write", "Place and cancel orders for you")),
+    "https://api.acme.example",
+)
+DETAILS = (
+    ("Rule", "redirect_uri.exact"),
+    ("Expected", "http://localhost:8001/callback"),
+    ("Got", "http://localhost:8001/callback/../evil"),
+    ("Setting", "client.redirect_uris"),
+)
+DISCOVERY = (
+    ("OpenID configuration", f"{BASE}/t/acme/.well-known/openid-configuration"),
+    ("Signing keys", f"{BASE}/t/acme/jwks.json"),
+)
+
+
+def login_states() -> dict[str, dict[str, object]]:
+    """The sign-in page in its states."""
+    plain = {"tenant": ACME, "client": WEB, "csrf": "x"}
+    return {
+        "login": plain,
+        "login-failed": plain | {"username": "alice", "error": "failed"},
+        "login-nothing": plain | {"error": "nothing"},
+        "login-stale": plain | {"username": "alice", "error": "stale"},
+        "login-busy": plain | {"username": "alice", "error": "busy"},
+        "login-again": plain | {"username": "alice", "again": True},
+        "login-stranger": plain | {"client": STRANGER},
+        "login-logo": plain | {"client": replace(WEB, logo_uri=LOGO), "tenant": replace(ACME, logo_uri=LOGO)},
+        "login-broken-logo": plain | {"tenant": BROKEN_LOGO, "client": replace(WEB, logo_uri="https://logo.invalid/c")},
+        "login-long": plain | {"client": LONG},
+        "login-serif-yellow": plain | {"tenant": GLOBEX},
+        "login-dark-tenant": plain | {"tenant": NIGHT},
+        "login-rtl": plain | {"direction": "rtl", "username": "alice", "error": "failed", "client": STRANGER},
+    }
+
+
+def states() -> dict[str, tuple[str, dict[str, object]]]:
+    """State name -> (page name, context)."""
+    consent = {"tenant": ACME, "client": WEB, "csrf": "x", "apis": (STANDARD, ORDERS), "access_seconds": 600}
+    demo = tuple(
+        DemoTenant(
+            name, slug, f"{BASE}/t/{slug}", (DemoUser("alice", "Alice Adams", "correct horse battery staple"),), DISCOVERY
+        )
+        for name, slug in (("Acme Corporation", "acme"), ("Globex", "globex"))
+    )
+    trouble = {"tenant": ACME, "client": WEB, "request_id": REQUEST_ID}
+    made: dict[str, tuple[str, dict[str, object]]] = {
+        name: ("login", context) for name, context in login_states().items()
+    }
+    made |= {
+        "consent": ("consent", consent | {"user": "alice@acme.example", "switch_url": "?switch=1"}),
+        "consent-offline": ("consent", consent | {"offline_seconds": 90 * 86_400, "apis": (STANDARD,)}),
+        "consent-stranger": ("consent", consent | {"client": STRANGER, "user": "alice"}),
+        "consent-rtl": ("consent", consent | {"direction": "rtl", "user": "alice"}),
+        "oauth-error": ("authorization_error", trouble | {"code": "invalid_redirect_uri"}),
+        "oauth-error-development": (
+            "authorization_error",
+            trouble | {"code": "invalid_redirect_uri", "description": "redirect_uri is not registered", "details": DETAILS},
+        ),
+        "logout": ("logout", {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice", "keeps_access": ("Acme Mail",)}),
+        "logout-plain": ("logout", {"tenant": ACME, "csrf": "x"}),
+        "logout-error": (
+            "logout_error",
+            {
+                "tenant": ACME,
+                "code": "invalid_request",
+                "description": "post_logout_redirect_uri is not registered",
+                "request_id": REQUEST_ID,
+                "logout_url": f"{BASE}/t/acme/logout",
+            },
+        ),
+        "signed-out": ("signed_out", {"tenant": ACME}),
+        "signed-out-keeps": (
+            "signed_out",
+            {"tenant": ACME, "client": WEB, "keeps_access": ("Acme Mail", "Backup"), "continue_url": "https://acme.example"},
+        ),
+        "stale-old": ("stale", {"tenant": ACME, "kind": "old", "continue_url": "/t/acme/again"}),
+        "stale-twice": ("stale", {"tenant": ACME, "kind": "twice", "continue_url": "/t/acme/again"}),
+        "stale-done": ("stale", {"tenant": ACME, "kind": "done"}),
+        "too-many": (
+            "too_many",
+            {"tenant": ACME, "seconds": 245, "ends_at": datetime(2026, 11, 23, 14, 5, tzinfo=UTC), "request_id": REQUEST_ID},
+        ),
+        "error-500": ("error", {"status": 500, "code": "server_error", "request_id": REQUEST_ID}),
+        "error-503": ("error", {"status": 503, "code": "temporarily_unavailable", "request_id": REQUEST_ID}),
+        "error-403": ("error", {"tenant": ACME, "status": 403, "code": "forbidden", "request_id": REQUEST_ID}),
+        "not-found": ("not_found", {}),
+        "home": ("home", {}),
+        "home-development": (
+            "home",
+            {"development": True, "tenants": demo, "links": (("Open the demo application", "http://localhost:8001/"),)},
+        ),
+        "home-empty": ("home", {"development": True}),
+        "tenant-home": ("tenant_home", {"tenant": ACME}),
+        "tenant-home-development": ("tenant_home", {"tenant": ACME, "links": DISCOVERY}),
+        "form-post": (
+            "form_post",
+            {
+                "tenant": ACME,
+                "client": WEB,
+                "redirect_uri": "http://localhost:8001/callback",
+                "parameters": (("code", "c0de"), ("state", 'a b+{"<%')),
+            },
+        ),
+    }
+    return made
+
+
+def rendered() -> Iterator[tuple[str, str, str]]:
+    """(state, html, csp) of every state."""
+    for state, (page, context) in states().items():
+        allowed = (form_target("https://app.acme.example/callback"),) if page in ("login", "consent") else ()
+        yield state, *render(page, form_action=allowed, **context)
+
+
+def standalone(html: str) -> str:
+    """The page with its static files reached from the disk, and without what would leave it at once."""
+    html = re.sub(r"/static/([a-z.]+)\?v=[0-9a-f]+", lambda found: (paths.static() / found[1]).as_uri(), html)
+    html = html.replace(LOGO, (paths.static() / "favicon.svg").as_uri())
+    return html.replace("HTMLFormElement.prototype.submit.call", "void")
+
+
+def main() -> None:
+    """Write one file a state, and an index."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for state, html, _ in rendered():
+        (folder / f"{state}.html").write_text(standalone(html), encoding="utf-8")
+        names.append(state)
+    rows = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in names)
+    (folder / "index.html").write_text(f"<!doctype html><title>Pages</title><ul>{rows}</ul>", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
