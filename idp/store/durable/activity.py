@@ -1,8 +1,14 @@
 """What client_credentials left behind: written in batches by the journal, so that the request waits for nothing."""
 
-from sqlalchemy import Column, Integer
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
 
-from idp.store.durable.columns import instant, tenant_table, text, texts, uuid
+from sqlalchemy import Column, Integer, delete, insert, select
+
+from idp.store.database import transaction
+from idp.store.durable.columns import here, home, index, instant, tenant_table, text, texts, uuid
 
 activity = tenant_table(
     "activity",
@@ -12,4 +18,43 @@ activity = tenant_table(
     Column("count", Integer, nullable=False),
     instant("at"),
     text("request_id", null=True),
+    index("activity", "at"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """`count` token requests of one client and kind within one batch; `request_id` where it was one alone."""
+
+    id: UUID
+    client_id: UUID
+    kind: str
+    scopes: list[str]
+    count: int
+    at: dt.datetime
+    request_id: str | None
+
+
+_COLUMNS = [activity.c[name] for name in Activity.__dataclass_fields__]
+
+
+def insert_all(rows: Sequence[Activity]) -> None:
+    """Write rows of the tenant in one statement."""
+    if rows:
+        tenant_id = home()
+        with transaction() as tx:
+            tx.execute(insert(activity), [{"tenant_id": tenant_id, **asdict(row)} for row in rows])
+
+
+def recent(limit: int = 100) -> tuple[Activity, ...]:
+    """The newest rows of the tenant."""
+    query = select(*_COLUMNS).where(here(activity)).order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit)
+    with transaction(readonly=True) as tx:
+        return tuple(Activity(**row._mapping) for row in tx.execute(query))
+
+
+def purge(before: dt.datetime) -> int:
+    """Delete rows older than `before`; how many."""
+    with transaction() as tx:
+        result = tx.execute(delete(activity).where(here(activity), activity.c.at < before))
+        return int(result.rowcount)  # type: ignore[attr-defined]

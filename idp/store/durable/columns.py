@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKeyConstraint,
+    Index,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -57,9 +58,18 @@ def unique(*names: str) -> UniqueConstraint:
     return UniqueConstraint("tenant_id", *names)
 
 
-def belongs(column: str, table: str) -> ForeignKeyConstraint:
-    """A reference that cannot leave the tenant: it pairs `tenant_id`; deletes follow."""
-    return ForeignKeyConstraint(["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete="CASCADE")
+def belongs(column: str, table: str, *, survives: bool = False) -> ForeignKeyConstraint:
+    """A reference that cannot leave the tenant: it pairs `tenant_id`.
+
+    The row goes with what it belongs to, or, when it `survives`, forgets it.
+    """
+    action = f"SET NULL ({column})" if survives else "CASCADE"
+    return ForeignKeyConstraint(["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"], ondelete=action)
+
+
+def index(table: str, *names: str) -> Index:
+    """An index that leads with the tenant."""
+    return Index(f"{table}_{'_'.join(names)}", "tenant_id", *names)
 
 
 def tenant_table(name: str, *parts: Any) -> Table:

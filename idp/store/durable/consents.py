@@ -1,6 +1,18 @@
 """What a person has allowed a client, per scope set."""
 
-from idp.store.durable.columns import belongs, instant, tenant_table, texts, unique, uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.types import Text
+
+from idp import clock
+from idp.ids import uuid7
+from idp.store.database import transaction
+from idp.store.durable.columns import belongs, here, home, instant, tenant_table, texts, unique, uuid
 
 consents = tenant_table(
     "consents",
@@ -12,3 +24,54 @@ consents = tenant_table(
     belongs("client_id", "clients"),
     unique("user_id", "client_id"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The scopes that a user has allowed a client (its row's id), all of them together."""
+
+    user_id: UUID
+    client_id: UUID
+    scopes: frozenset[str]
+    granted_at: datetime
+
+
+def _of(user_id: UUID, client_id: UUID) -> tuple[Any, ...]:
+    return here(consents), consents.c.user_id == user_id, consents.c.client_id == client_id
+
+
+def scopes_of(user_id: UUID, client_id: UUID) -> frozenset[str]:
+    """What the user has allowed the client so far; empty when nothing."""
+    with transaction(readonly=True) as tx:
+        return frozenset(tx.scalar(select(consents.c.scopes).where(*_of(user_id, client_id))) or ())
+
+
+def add(user_id: UUID, client_id: UUID, scopes: frozenset[str]) -> None:
+    """Allow these scopes as well; two at once lose nothing, because Postgres joins the sets."""
+    row = {"scopes": sorted(scopes), "granted_at": clock.now()}
+    statement = insert(consents).values(tenant_id=home(), id=uuid7(), user_id=user_id, client_id=client_id, **row)
+    both = func.array_cat(consents.c.scopes, statement.excluded.scopes, type_=ARRAY(Text))
+    entry = func.unnest(both).table_valued("scope")
+    joined = select(func.array_agg(entry.c.scope.distinct(), type_=ARRAY(Text))).select_from(entry).scalar_subquery()
+    with transaction() as tx:
+        tx.execute(
+            statement.on_conflict_do_update(
+                index_elements=["tenant_id", "user_id", "client_id"],
+                set_={"scopes": joined, "granted_at": statement.excluded.granted_at},
+            )
+        )
+
+
+def remove(user_id: UUID, client_id: UUID) -> bool:
+    """Forget what the user allowed the client; False when there was nothing."""
+    with transaction() as tx:
+        return bool(tx.execute(delete(consents).where(*_of(user_id, client_id))).rowcount)
+
+
+def of_user(user_id: UUID) -> tuple[Consent, ...]:
+    """All that a user has allowed, the latest first."""
+    columns = (consents.c.user_id, consents.c.client_id, consents.c.scopes, consents.c.granted_at)
+    statement = select(*columns).where(here(consents), consents.c.user_id == user_id)
+    with transaction(readonly=True) as tx:
+        rows = tx.execute(statement.order_by(consents.c.granted_at.desc()).limit(1000))
+        return tuple(Consent(user, client, frozenset(scopes), at) for user, client, scopes, at in rows)

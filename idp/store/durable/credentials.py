@@ -1,6 +1,14 @@
 """What a person proves themselves with. A password is kept as its Argon2id hash."""
 
-from idp.store.durable.columns import belongs, binary, instant, tenant_table, text, unique, uuid
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from idp import clock
+from idp.ids import uuid7
+from idp.store.database import transaction
+from idp.store.durable.columns import belongs, binary, here, home, instant, tenant_table, text, unique, uuid
 
 credentials = tenant_table(
     "credentials",
@@ -13,3 +21,53 @@ credentials = tenant_table(
     belongs("user_id", "users"),
     unique("user_id", "kind"),
 )
+
+PASSWORD = "password"
+
+
+def _password(user_id: UUID) -> tuple[object, ...]:
+    return here(credentials), credentials.c.user_id == user_id, credentials.c.kind == PASSWORD
+
+
+def password_of(user_id: UUID) -> str | None:
+    """The hash of a user's password in PHC format, or None without user or password."""
+    with transaction(readonly=True) as tx:
+        secret: str | None = tx.scalar(select(credentials.c.secret).where(*_password(user_id)))
+        return secret
+
+
+def password_source(user_id: UUID) -> bytes | None:
+    """The keyed digest of the file value that the password was last set from, or None."""
+    with transaction(readonly=True) as tx:
+        source: bytes | None = tx.scalar(select(credentials.c.source_digest).where(*_password(user_id)))
+        return source
+
+
+def put_password(user_id: UUID, secret: str, source_digest: bytes | None = None) -> None:
+    """Set or replace a user's password hash. `source_digest`: keyed digest of the value in a blueprint, if any.
+
+    Ending sessions is the caller's.
+    """
+    at = clock.now()
+    new = {"secret": secret, "source_digest": source_digest, "changed_at": at}
+    with transaction() as tx:
+        tx.execute(
+            insert(credentials)
+            .values(tenant_id=home(), id=uuid7(), user_id=user_id, kind=PASSWORD, created_at=at, **new)
+            .on_conflict_do_update(index_elements=["tenant_id", "user_id", "kind"], set_=new)
+        )
+
+
+def renew_password(user_id: UUID, old: str, new: str) -> bool:
+    """Put a hash of present parameters in place of `old`; False when the password was changed meanwhile."""
+    with transaction() as tx:
+        done = tx.execute(
+            update(credentials).where(*_password(user_id), credentials.c.secret == old).values(secret=new)
+        )
+        return bool(done.rowcount)
+
+
+def remove_password(user_id: UUID) -> bool:
+    """Take a user's password away; False when there was none."""
+    with transaction() as tx:
+        return bool(tx.execute(delete(credentials).where(*_password(user_id))).rowcount)

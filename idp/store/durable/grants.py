@@ -2,7 +2,18 @@
 
 from sqlalchemy import Boolean, Column, Integer
 
-from idp.store.durable.columns import belongs, binary, instant, json, tenant_table, text, texts, unique, uuid
+from idp.store.durable.columns import (
+    belongs,
+    binary,
+    index,
+    instant,
+    json,
+    tenant_table,
+    text,
+    texts,
+    unique,
+    uuid,
+)
 
 grants = tenant_table(
     "grants",
@@ -23,8 +34,12 @@ grants = tenant_table(
     text("revoked_reason", null=True),
     belongs("user_id", "users"),
     belongs("client_id", "clients"),
-    belongs("session_id", "sessions"),
+    belongs("session_id", "sessions", survives=True),
     unique("code_digest"),
+    index("grants", "user_id"),
+    index("grants", "client_id"),
+    index("grants", "session_id"),
+    index("grants", "expires_at"),
 )
 
 refresh_tokens = tenant_table(
@@ -45,4 +60,5 @@ revoked_tokens = tenant_table(
     binary("jti_digest"),
     instant("expires_at"),
     unique("jti_digest"),
+    index("revoked_tokens", "expires_at"),
 )

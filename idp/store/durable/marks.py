@@ -1,6 +1,6 @@
 """Replay marks: a thing that may be used once leaves its digest here, atomically."""
 
-from idp.store.durable.columns import binary, instant, tenant_table, text, unique
+from idp.store.durable.columns import binary, index, instant, tenant_table, text, unique
 
 marks = tenant_table(
     "marks",
@@ -8,4 +8,5 @@ marks = tenant_table(
     binary("digest"),
     instant("expires_at"),
     unique("kind", "digest"),
+    index("marks", "expires_at"),
 )

@@ -1,6 +1,6 @@
 """Tenants and their hosts: the control plane. Operators write them; a tenant sees its own row."""
 
-from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from idp.store.durable.columns import instant, json, metadata, text, uuid
 
@@ -20,6 +20,7 @@ tenants = Table(
     instant("created_at"),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("slug"),
+    Index("tenants_changed_at", "changed_at"),
 )
 
 hosts = Table(
@@ -33,5 +34,7 @@ hosts = Table(
     instant("proved_at", null=True),
     instant("created_at"),
     PrimaryKeyConstraint("tenant_id", "id"),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     UniqueConstraint("host"),
+    Index("hosts_host", "tenant_id", "host"),
 )

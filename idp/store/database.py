@@ -1,0 +1,234 @@
+"""Postgres: the engine, the transaction, and the listener that arms row-level security in each of them.
+
+A transaction belongs to the tenant that is entered. Where none is entered nothing is armed, and the
+policies answer nothing. Every connection of web and worker logs in as `idp_app`.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+from uuid import UUID
+
+import sqlalchemy as sa
+from flask import Flask, has_app_context
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session
+
+from idp import metrics
+from idp.config import ConfigError, Settings
+from idp.errors import Busy, Refusal
+from idp.store.context import Signer
+from idp.store.durable.columns import metadata
+from idp.tenants import current, maybe_current
+
+db = SQLAlchemy(metadata=metadata, session_options={"autoflush": False, "expire_on_commit": False})
+
+_AWAY_CLASSES = ("08", "53", "57", "58")
+_AWAY_CODES = {"25006", "40001", "40P01", "55P03", "25P03"}
+_CONTEXT_CODES = {"IDP01": "expired", "IDP02": "forged"}
+# Health of a connection is the client's business, so these are libpq's own parameters; statement and
+# lock timeouts are settings of the role, because a pooler refuses them at connect.
+_CONNECT = {
+    "connect_timeout": 2,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+    "application_name": "idp",
+}
+
+
+class Unavailable(Busy):
+    """Postgres is away, slow or full; nothing was changed."""
+
+    description = "The database is not answering. Try again shortly."
+
+
+class Kept(Exception):
+    """Carries a Refusal out of a transaction that commits: an answer of no whose effect must last."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """`refusal`: raised to the caller once the transaction has committed."""
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+class _Store:
+    app: Flask | None = None
+    signer: Signer | None = None
+    ops: Engine | None = None
+
+
+_store = _Store()
+_open: ContextVar[tuple[UUID, Session] | None] = ContextVar("idp_transaction", default=None)
+
+
+def start(
+    settings: Settings, context_keys: list[tuple[str, bytes]], *, app: Flask | None = None, pool: int = 8
+) -> Flask:
+    """Bind the engine to `app` (a bare one when None). `context_keys`: (id, key), newest first."""
+    if not settings.database_url:
+        raise ConfigError("IDP_DATABASE_URL", "is missing; name Postgres as idp_app, or run idp up")
+    app = app if app is not None else Flask("idp.store")
+    app.config["SQLALCHEMY_DATABASE_URI"] = _driver(settings.database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_size": pool,
+        "max_overflow": 0,
+        "pool_timeout": 1,
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "connect_args": _CONNECT,
+        "use_native_hstore": False,
+    }
+    db.init_app(app)
+    _store.app, _store.signer = app, Signer(context_keys)
+    with app.app_context():
+        event.listen(db.engine, "connect", _measure)
+    if settings.ops_database_url:
+        _store.ops = sa.create_engine(
+            _driver(settings.ops_database_url), pool_size=1, pool_pre_ping=True, connect_args=_CONNECT
+        )
+    return app
+
+
+def stop() -> None:
+    """Close every connection."""
+    if _store.app is not None:
+        with _store.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+    if _store.ops is not None:
+        _store.ops.dispose()
+    _store.app = _store.signer = _store.ops = None
+
+
+def signer() -> Signer:
+    """The signer of tenant contexts. Raises RuntimeError before `start`."""
+    if _store.signer is None:
+        raise RuntimeError("the store is not started")
+    return _store.signer
+
+
+def _driver(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def _measure(connection: Any, _record: Any = None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        signer().measured(float(cursor.fetchone()[0]))
+    connection.rollback()
+
+
+@event.listens_for(db.session, "after_begin")
+def _arm(session: Session, _transaction: Any, connection: Connection) -> None:
+    """Show Postgres the signed context as the first statement of the transaction."""
+    tenant = maybe_current()
+    if tenant is None:
+        return
+    begin = "SET TRANSACTION READ ONLY; " if session.info.get("readonly") else ""
+    context = signer().sign(tenant.id)
+    connection.exec_driver_sql(f"{begin}SELECT set_config('app.ctx', %s, true)", (context,))
+
+
+@contextmanager
+def _application() -> Iterator[None]:
+    if has_app_context():
+        yield
+        return
+    if _store.app is None:
+        raise RuntimeError("the store is not started")
+    with _store.app.app_context():
+        yield
+
+
+@contextmanager
+def transaction(readonly: bool = False) -> Iterator[Session]:
+    """A transaction of the entered tenant; an inner call joins the outer one.
+
+    Commits at the end, rolls back on any exception but Kept, which commits and raises its refusal.
+    Raises NoTenant when none is entered, Unavailable when Postgres is away.
+    """
+    tenant = current()
+    outer = _open.get()
+    if outer is not None:
+        if outer[0] != tenant.id:
+            raise RuntimeError("a transaction cannot change its tenant")
+        yield outer[1]
+        return
+    with ExitStack() as stack:
+        stack.enter_context(_application())
+        session = db.session()
+        session.info["readonly"] = readonly
+        token = _open.set((tenant.id, session))
+        stack.callback(_open.reset, token)
+        stack.callback(db.session.remove)
+        with _told(session):
+            yield session
+
+
+@contextmanager
+def _told(session: Session) -> Iterator[None]:
+    try:
+        yield
+        session.commit()
+    except Kept as kept:
+        session.commit()
+        raise kept.refusal from None
+    except sa.exc.DBAPIError as error:
+        _quietly_roll_back(session)
+        raise _translated(error) from error
+    except sa.exc.TimeoutError as error:
+        metrics.count("database_errors_total", reason="pool")
+        raise Unavailable(rule="database.pool") from error
+    except BaseException:
+        _quietly_roll_back(session)
+        raise
+
+
+def _quietly_roll_back(session: Session) -> None:
+    try:
+        session.rollback()
+    except sa.exc.DBAPIError:
+        session.invalidate()
+
+
+def _translated(error: sa.exc.DBAPIError) -> Exception:
+    code = cast(str | None, getattr(error.orig, "pgcode", None))
+    if code in _CONTEXT_CODES:
+        metrics.count("context_errors_total", reason=_CONTEXT_CODES[code])
+        return Unavailable(rule=f"tenant_context.{_CONTEXT_CODES[code]}")
+    lost = error.connection_invalidated or (code is None and isinstance(error, sa.exc.OperationalError))
+    if lost or code in _AWAY_CODES or (code or "")[:2] in _AWAY_CLASSES:
+        metrics.count("database_errors_total", reason=code or "lost")
+        return Unavailable(rule="database.away", got=code)
+    return error
+
+
+@contextmanager
+def outside() -> Iterator[Connection]:
+    """A read-only connection as `idp_app` without a tenant: only the directory's functions answer it."""
+    with _application():
+        try:
+            with db.engine.connect() as connection, connection.begin():
+                if signer().stale():
+                    epoch = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar()
+                    signer().measured(float(cast(float, epoch)))
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise _translated(error) from error
+        except sa.exc.TimeoutError as error:
+            raise Unavailable(rule="database.pool") from error
+
+
+@contextmanager
+def operations() -> Iterator[Session]:
+    """A transaction as `idp_ops`, for the control plane alone. Raises ConfigError without its address."""
+    if _store.ops is None:
+        raise ConfigError("IDP_OPS_DATABASE_URL", "is missing; operators' commands need the role idp_ops")
+    with Session(_store.ops, autoflush=False, expire_on_commit=False) as session, _told(session):
+        yield session

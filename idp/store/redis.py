@@ -1,0 +1,231 @@
+"""Redis: the connection, keys that carry the tenant, values that repeat it, and a breaker.
+
+Calls are short (250 ms) and never retried blindly: after a time-out nobody knows whether a SET NX or a
+GETDEL happened. After FAILURES failures in a row the breaker opens and calls fail at once; each second one
+call is let through to see whether Redis is back. What must survive Redis lives in Postgres.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import redis as driver
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from idp import clock, metrics
+from idp.config import ConfigError, Settings
+from idp.errors import Busy
+from idp.tenants import current
+
+TIMEOUT = 0.25
+"""Seconds that one call may take, connecting included."""
+
+FAILURES = 2
+"""Failures in a row that open the breaker."""
+
+TRY_EVERY = 1.0
+"""Seconds between two attempts while the breaker is open."""
+
+DOUBT = 60.0
+"""Seconds after the breaker closed during which live copies are compared with Postgres."""
+
+Value = dict[str, Any]
+Result = TypeVar("Result")
+
+
+class Away(Busy):
+    """Redis is unreachable, slow, loading, read-only or full."""
+
+    description = "A part of the service is not answering. Try again shortly."
+
+
+class Breaker:
+    """Counts failures in a row; open, it lets one call a second through."""
+
+    def __init__(self) -> None:
+        """Closed at first."""
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._next_try = 0.0
+        self._doubt_until = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether Redis is taken to be away."""
+        return self._failures >= FAILURES
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether Redis is away or was within the last DOUBT seconds."""
+        return self.open or clock.monotonic() < self._doubt_until
+
+    def allow(self) -> bool:
+        """Whether a call may be tried now."""
+        if not self.open:
+            return True
+        with self._lock:
+            now = clock.monotonic()
+            if now < self._next_try:
+                return False
+            self._next_try = now + TRY_EVERY
+            return True
+
+    def succeeded(self) -> None:
+        """A call was answered."""
+        if self._failures:
+            with self._lock:
+                if self.open:
+                    self._doubt_until = clock.monotonic() + DOUBT
+                self._failures = 0
+            metrics.show("redis_open", 0)
+
+    def failed(self) -> None:
+        """A call was not answered."""
+        with self._lock:
+            self._failures += 1
+            self._doubt_until = clock.monotonic() + DOUBT
+            if self.open:
+                self._next_try = clock.monotonic() + TRY_EVERY
+                metrics.show("redis_open", 1)
+
+
+class _Store:
+    client: Any = None
+    breaker = Breaker()
+
+
+_store = _Store()
+
+
+def start(settings: Settings, *, pool: int = 16) -> None:
+    """Prepare the connection pool; connects at the first call."""
+    if not settings.redis_url:
+        raise ConfigError("IDP_REDIS_URL", "is missing; name Redis or Valkey, or run idp up")
+    _store.client = driver.Redis.from_url(
+        settings.redis_url,
+        socket_timeout=TIMEOUT,
+        socket_connect_timeout=TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=pool,
+        protocol=2,
+        health_check_interval=0,
+        decode_responses=False,
+    )
+    _store.breaker = Breaker()
+
+
+def stop() -> None:
+    """Close every connection."""
+    if _store.client is not None:
+        _store.client.close()
+    _store.client = None
+
+
+def breaker() -> Breaker:
+    """The breaker of this process."""
+    return _store.breaker
+
+
+def call(command: Callable[[Any], Result]) -> Result:
+    """Run one command of the client through the breaker. Raises Away."""
+    if _store.client is None:
+        raise RuntimeError("redis is not started")
+    if not _store.breaker.allow():
+        raise Away(rule="redis.breaker")
+    try:
+        result = command(_store.client)
+    except driver.exceptions.NoScriptError:
+        raise
+    except (driver.exceptions.RedisError, OSError) as error:
+        if isinstance(error, driver.exceptions.MaxConnectionsError):
+            raise Away(rule="redis.pool") from error
+        _store.breaker.failed()
+        metrics.count("redis_errors_total", reason=type(error).__name__)
+        raise Away(rule="redis.away", got=type(error).__name__) from error
+    _store.breaker.succeeded()
+    return result
+
+
+def key(kind: str, identifier: str, tenant_id: UUID | None = None) -> str:
+    """The key of a thing of the entered tenant; the tenant is the hash tag, so its keys share a slot.
+
+    Raises NoTenant when none is entered. `identifier` is a digest or an id, never a secret itself.
+    """
+    return f"idp:{{{tenant_id or current().id}}}:{kind}:{identifier}"
+
+
+def _sealed(kind: str, value: Value) -> bytes:
+    return json.dumps({"t": str(current().id), "k": kind, "v": value}, separators=(",", ":")).encode()
+
+
+def _opened(kind: str, raw: object) -> Value | None:
+    """The value behind `raw`, or None when it is another tenant's, another kind's, or unreadable."""
+    if raw is None:
+        return None
+    try:
+        outer = json.loads(cast(bytes, raw))
+    except ValueError:
+        metrics.count("redis_errors_total", reason="unreadable")
+        return None
+    if not isinstance(outer, dict) or outer.get("t") != str(current().id) or outer.get("k") != kind:
+        metrics.count("redis_errors_total", reason="mismatch")
+        return None
+    value = outer.get("v")
+    return value if isinstance(value, dict) else None
+
+
+def put(kind: str, identifier: str, value: Value, ttl: int) -> None:
+    """Keep `value` for `ttl` seconds. Raises Away."""
+    name, raw = key(kind, identifier), _sealed(kind, value)
+    call(lambda client: client.set(name, raw, ex=max(1, ttl)))
+
+
+def put_once(kind: str, identifier: str, value: Value, ttl: int) -> bool:
+    """Keep `value` unless something is there; whether it was kept. Raises Away."""
+    name, raw = key(kind, identifier), _sealed(kind, value)
+    return bool(call(lambda client: client.set(name, raw, ex=max(1, ttl), nx=True)))
+
+
+def get(kind: str, identifier: str) -> Value | None:
+    """The value, or None. Raises Away."""
+    name = key(kind, identifier)
+    return _opened(kind, call(lambda client: client.get(name)))
+
+
+def take(kind: str, identifier: str) -> Value | None:
+    """The value, burned in the same atomic command (GETDEL), or None. Raises Away."""
+    name = key(kind, identifier)
+    return _opened(kind, call(lambda client: client.getdel(name)))
+
+
+def drop(kind: str, identifier: str) -> bool:
+    """Delete; whether something was there. Raises Away."""
+    name = key(kind, identifier)
+    return bool(call(lambda client: client.delete(name)))
+
+
+# INCR and its expiry in one step, so that no counter is left without an end.
+_COUNT = "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end return n"
+
+
+def count(kind: str, identifier: str, window: int) -> int:
+    """Add one to a counter that ends `window` seconds after its first; the new count. Raises Away."""
+    return int(cast(int, script(_COUNT, [key(kind, identifier)], [window])))
+
+
+def script(source: str, keys: list[str], arguments: list[Any]) -> Any:
+    """Run a Lua script on keys made by :func:`key`. Raises Away."""
+    return call(lambda client: client.eval(source, len(keys), *keys, *arguments))
+
+
+def beat(name: str, ttl: int) -> None:
+    """Say that a process named `name` lives, for `ttl` seconds. Raises Away."""
+    call(lambda client: client.set(f"idp:heartbeat:{name}", b"1", ex=ttl))
+
+
+def beats(name: str) -> bool:
+    """Whether a process named `name` lives. Raises Away."""
+    return bool(call(lambda client: client.exists(f"idp:heartbeat:{name}")))
