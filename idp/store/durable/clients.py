@@ -169,7 +169,9 @@ def _clients(*clauses: Any, limit: int | None = None) -> tuple[Client, ...]:
         of = client_secrets.c.client_id
         secrets: dict[UUID, list[ClientSecret]] = {row.id: [] for row in rows}
         narrow = [of.in_(secrets)] if clauses or limit else []
-        sought = select(client_secrets).where(here(client_secrets), *narrow).order_by(client_secrets.c.created_at)
+        sought = (
+            select(client_secrets).where(here(client_secrets), *narrow).order_by(client_secrets.c.created_at)
+        )
         for row in tx.execute(sought) if rows else ():
             secrets.setdefault(row.client_id, []).append(_secret(row))
     return tuple(
@@ -220,7 +222,9 @@ def create(client: Client) -> None:
         "updated_at": client.updated_at,
     }
     with transaction() as tx:
-        made = tx.execute(insert(clients).values(row).on_conflict_do_nothing().returning(clients.c.id)).first()
+        made = tx.execute(
+            insert(clients).values(row).on_conflict_do_nothing().returning(clients.c.id)
+        ).first()
         if made is None:
             raise Conflict("A client with this client_id exists already.", rule="clients.unique")
         for secret in client.secrets:
