@@ -1,8 +1,24 @@
 """Tenants and their hosts: the control plane. Operators write them; a tenant sees its own row."""
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
 
+import sqlalchemy as sa
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+
+from idp.store.database import outside, transaction
 from idp.store.durable.columns import instant, json, metadata, text, uuid
+from idp.tenants import Tenant, current, entered
 
 tenants = Table(
     "tenants",
@@ -38,3 +54,62 @@ hosts = Table(
     UniqueConstraint("host"),
     Index("hosts_host", "tenant_id", "host"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """A row of the control plane with its proved hosts."""
+
+    id: UUID
+    slug: str
+    name: str
+    status: str
+    primary_host: str | None
+    policy: dict[str, Any]
+    branding: dict[str, Any]
+    version: int
+    hosts: tuple[str, ...] = ()
+
+
+def find(slug: str | None = None, host: str | None = None) -> UUID | None:
+    """The id of the tenant with this slug or proved host, asked of the directory's function."""
+    with outside() as connection:
+        row = connection.exec_driver_sql("SELECT id FROM directory.find(%s, %s)", (slug, host)).first()
+    return None if row is None else cast(UUID, row[0])
+
+
+def changed(since: dt.datetime) -> tuple[list[tuple[UUID, int]], dt.datetime]:
+    """Which tenants changed after `since`, with their versions, and Postgres' time of this answer."""
+    with outside() as connection:
+        rows = connection.exec_driver_sql("SELECT id, version, at FROM directory.changed(%s)", (since,)).all()
+    return [(row[0], row[1]) for row in rows if row[0] is not None], rows[-1][2]
+
+
+def due(after: UUID, at: dt.datetime, most: int = 100) -> list[UUID]:
+    """At most 100 tenants, beyond `after` in order of id, for which the worker has something to do."""
+    with outside() as connection:
+        rows = connection.exec_driver_sql("SELECT id FROM directory.due(%s, %s, %s)", (after, at, most)).all()
+    return [row[0] for row in rows]
+
+
+def read(tenant_id: UUID) -> TenantRow | None:
+    """The row of one tenant, read with that tenant's own context."""
+    with entered(Tenant(tenant_id, "", "", "", "")), transaction(readonly=True) as tx:
+        row = tx.execute(sa.select(tenants).where(tenants.c.id == tenant_id)).one_or_none()
+        if row is None:
+            return None
+        own = tx.execute(sa.select(hosts.c.host).where(hosts.c.tenant_id == tenant_id, hosts.c.status == "proved"))
+        return as_row(row, tuple(sorted(own.scalars())))
+
+
+def as_row(row: Any, proved: tuple[str, ...] = ()) -> TenantRow:
+    """A TenantRow from a row of the table."""
+    return TenantRow(
+        row.id, row.slug, row.name, row.status, row.primary_host, row.policy, row.branding, row.version, proved
+    )
+
+
+def visited(at: dt.datetime) -> None:
+    """Note that the worker has looked after the entered tenant at `at`."""
+    with transaction() as tx:
+        tx.execute(tenants.update().where(tenants.c.id == current().id).values(visited_at=at))
