@@ -16,7 +16,7 @@ from idp.embedded.process import end, until
 from idp.embedded.redis import Redis
 
 START_SECONDS = 60.0
-_STOP = (signal.SIGTERM,)
+_SERVERS = ("postgres", "redis")
 DATABASE_NAMES = ("IDP_DATABASE_URL", "IDP_OPS_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_ADMIN_DATABASE_URL")
 REDIS_NAMES = ("IDP_REDIS_URL", "IDP_REDIS_ADMIN_URL")
 
@@ -39,7 +39,6 @@ class Services:
             self.redis.wait()
         if self.postgres is not None:
             self.postgres.wait()
-            self.postgres.make_database()
 
     def stop(self) -> None:
         """Stop both."""
@@ -117,7 +116,11 @@ class Deployment:
             "database_url": "idp_app", "ops_database_url": "idp_ops",
             "migrator_database_url": "idp_migrator", "admin_database_url": postgres.SUPERUSER,
         }
-        return {name: postgres.url(port, role, secrets[role]) for name, role in roles.items()}
+        database = {postgres.SUPERUSER: "postgres"}  # the one that exists before ours is made
+        return {
+            name: postgres.url(port, role, secrets[role], database.get(role, postgres.DATABASE))
+            for name, role in roles.items()
+        }
 
     def _redis_urls(self, state: Mapping[str, Any]) -> dict[str, str]:
         port = state.get("redis_port")
@@ -147,24 +150,33 @@ class Deployment:
             return
         services = self.services()
         try:
+            self.clean_up()
             self.start(services)
             yield self.settings()
         finally:
             services.stop()
             self.folder.unlock()
 
-    def start(self, services: Services) -> None:
-        """Start `services` and remember their ports; the caller holds the lock. Stops orphans of a crash first."""
+    def clean_up(self) -> None:
+        """Stop what a crashed run left behind; the caller holds the lock, so it belongs to nobody."""
         for seen in self.folder.left_behind():
-            if seen.name not in {"postgres", "redis"}:  # those two know their own, by their folders
-                end(seen, _STOP, 3.0)
+            if seen.name not in _SERVERS:  # those know their own, by their folders
+                end(seen, (signal.SIGTERM,), 3.0)
+        services = self.services()
+        for server in (services.postgres, services.redis):
+            if server is not None:
+                server.settle()
+        self.folder.write_down([])
+
+    def start(self, services: Services) -> None:
+        """Start `services` and remember their ports; the caller holds the lock and has cleaned up."""
         services.start(self.folder.state())
         facts: dict[str, Any] = {}
         if services.postgres is not None:
             facts["postgres_port"] = services.postgres.port
         if services.redis is not None:
             facts["redis_port"] = services.redis.port
-        self.folder.remember(children=[], **facts)
+        self.folder.remember(**facts)
 
     def _joins(self) -> bool:
         """Whether `idp up` runs and has its servers ready; False when this process now has the lock itself."""

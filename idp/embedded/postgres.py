@@ -28,6 +28,7 @@ class Postgres:
         self._password = password
         self.port = 0
         self.child: subprocess.Popen[bytes] | None = None
+        self.signals = STOP
 
     @property
     def made(self) -> bool:
@@ -115,18 +116,6 @@ class Postgres:
     def url(self, user: str = SUPERUSER, password: str | None = None, database: str = DATABASE) -> str:
         """The URL of `database` as `user`; of the superuser unless told otherwise."""
         return url(self.port, user, self._password if password is None else password, database)
-
-    def make_database(self, name: str = DATABASE) -> None:
-        """Create the database `name` unless it exists."""
-        connection = psycopg2.connect(self.url(database="postgres"))
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute("select 1 from pg_database where datname = %s", (name,))
-                if cursor.fetchone() is None:
-                    cursor.execute(f'create database "{name}"')
-        finally:
-            connection.close()
 
     def _answers(self) -> bool:
         with suppress(psycopg2.OperationalError):

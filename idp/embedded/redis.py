@@ -30,13 +30,14 @@ class Redis:
         self._passwords = passwords
         self.port = 0
         self.child: subprocess.Popen[bytes] | None = None
+        self.signals = STOP
 
     @property
     def _pidfile(self) -> Path:
         return self.folder / "server.pid"
 
     def settle(self) -> None:
-        """Stop a server that an earlier run left behind on this folder. The caller holds the deployment's lock."""
+        """Stop a server that an earlier run left behind here. The caller holds the deployment's lock."""
         try:
             pid = int(self._pidfile.read_text())
         except (OSError, ValueError):
@@ -76,7 +77,7 @@ class Redis:
         return url(self.port, user, self._passwords[user])
 
     def _configuration(self) -> str:
-        """Given on standard input, so that nothing of it is in a file or a process list; passwords as digests."""
+        """Given on standard input, so that no file and no process list has it; passwords as digests."""
         rules = {RUNTIME_USER: RUNTIME_RULES, OPERATOR: "~* &* +@all"}
         users = [
             f"user {name} on #{sha256(self._passwords[name].encode()).hexdigest()} {allowed}"

@@ -1,0 +1,92 @@
+"""The command `idp`: one module a command, loaded when it is called.
+
+Owns words, options and exit codes; decides nothing. A command is the attribute `command` of the module
+that the table names. JSON goes to standard output, words to standard error. Exit status: 0 done,
+1 the answer is no, 2 could not be done.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from idp import __version__
+from idp.cli import session
+from idp.config import ConfigError
+from idp.embedded import NotPossible
+from idp.errors import Refusal
+
+COMMANDS = {
+    "up": ("up", "Run everything here: servers, web, worker, demo."),
+    "env": ("env", "Show how this deployment is reached."),
+    "migrate": ("migrate", "Bring the schema to its head."),
+    "serve": ("serve", "Run the web server."),
+    "worker": ("worker", "Run the background work."),
+    "apply": ("apply", "Make the database match a blueprint."),
+    "diff": ("diff", "Show where the database differs from a blueprint."),
+    "tenant": ("tenant", "Create, list, show, update, suspend, delete tenants."),
+    "user": ("user", "The same for a tenant's people."),
+    "client": ("client", "The same for a tenant's applications."),
+    "claims": ("claims", "Preview what a client is told about a person."),
+    "policy": ("policy", "Show policies, their sources and defaults."),
+    "keys": ("keys", "List, rotate, revoke signing keys."),
+    "routes": ("routes", "List every route, its gate and credentials."),
+    "explain": ("explain", "Say why a request was refused."),
+    "audit": ("audit", "Show and verify what was recorded."),
+    "ready": ("ready", "Say whether this deployment may take traffic."),
+    "prove": ("prove", "Prove the isolation of tenants on the live system."),
+}
+
+
+class Table(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name that has its module, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command behind a name; None for a name that is not in the table."""
+        if cmd_name not in COMMANDS:
+            return None
+        found = importlib.import_module(f"idp.cli.{COMMANDS[cmd_name][0]}").command
+        return found if isinstance(found, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table itself, without importing any of it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+@click.group(cls=Table, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="idp")
+@session.options
+def idp() -> None:
+    """A multi-tenant OpenID Connect provider."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its status."""
+    sys.exit(status(arguments))
+
+
+def status(arguments: list[str] | None = None) -> int:
+    """Run one command in this process; its exit status. Refusals become one sentence on standard error."""
+    try:
+        result: Any = idp.main(args=arguments, prog_name="idp", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.Abort:
+        return 130
+    except Refusal as error:
+        return _fail(error.description)
+    except (ConfigError, NotPossible) as error:
+        return _fail(str(error))
+    return result if isinstance(result, int) else 0
+
+
+def _fail(sentence: str) -> int:
+    click.echo(f"idp: {sentence}", err=True)
+    return 2
