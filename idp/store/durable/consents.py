@@ -12,7 +12,7 @@ from sqlalchemy.types import Text
 from idp import clock
 from idp.ids import uuid7
 from idp.store.database import transaction
-from idp.store.durable.columns import belongs, here, home, instant, tenant_table, texts, unique, uuid
+from idp.store.durable.columns import belongs, here, home, index, instant, tenant_table, texts, unique, uuid
 
 consents = tenant_table(
     "consents",
@@ -23,6 +23,7 @@ consents = tenant_table(
     belongs("user_id", "users"),
     belongs("client_id", "clients"),
     unique("user_id", "client_id"),
+    index("consents", "client_id"),
 )
 
 
@@ -65,7 +66,8 @@ def add(user_id: UUID, client_id: UUID, scopes: frozenset[str]) -> None:
 def remove(user_id: UUID, client_id: UUID) -> bool:
     """Forget what the user allowed the client; False when there was nothing."""
     with transaction() as tx:
-        return bool(tx.execute(delete(consents).where(*_of(user_id, client_id))).rowcount)
+        removed = delete(consents).where(*_of(user_id, client_id)).returning(consents.c.id)
+        return tx.execute(removed).first() is not None
 
 
 def of_user(user_id: UUID) -> tuple[Consent, ...]:

@@ -1,5 +1,6 @@
 """What a person proves themselves with. A password is kept as its Argon2id hash."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -25,7 +26,7 @@ credentials = tenant_table(
 PASSWORD = "password"
 
 
-def _password(user_id: UUID) -> tuple[object, ...]:
+def _password(user_id: UUID) -> tuple[Any, ...]:
     return here(credentials), credentials.c.user_id == user_id, credentials.c.kind == PASSWORD
 
 
@@ -61,13 +62,12 @@ def put_password(user_id: UUID, secret: str, source_digest: bytes | None = None)
 def renew_password(user_id: UUID, old: str, new: str) -> bool:
     """Put a hash of present parameters in place of `old`; False when the password was changed meanwhile."""
     with transaction() as tx:
-        done = tx.execute(
-            update(credentials).where(*_password(user_id), credentials.c.secret == old).values(secret=new)
-        )
-        return bool(done.rowcount)
+        renewed = update(credentials).where(*_password(user_id), credentials.c.secret == old).values(secret=new)
+        return tx.execute(renewed.returning(credentials.c.id)).first() is not None
 
 
 def remove_password(user_id: UUID) -> bool:
     """Take a user's password away; False when there was none."""
     with transaction() as tx:
-        return bool(tx.execute(delete(credentials).where(*_password(user_id))).rowcount)
+        removed = delete(credentials).where(*_password(user_id)).returning(credentials.c.id)
+        return tx.execute(removed).first() is not None

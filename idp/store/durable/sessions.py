@@ -16,6 +16,7 @@ from idp.store.durable.columns import (
     binary,
     here,
     home,
+    index,
     instant,
     tenant_table,
     text,
@@ -43,6 +44,7 @@ sessions = tenant_table(
     belongs("user_id", "users"),
     unique("digest"),
     unique("sid"),
+    index("sessions", "user_id"),
 )
 
 session_clients = tenant_table(
@@ -53,6 +55,7 @@ session_clients = tenant_table(
     belongs("session_id", "sessions"),
     belongs("client_id", "clients"),
     unique("session_id", "client_id"),
+    index("session_clients", "client_id"),
 )
 
 
@@ -151,7 +154,7 @@ def seen(session_id: UUID, at: datetime) -> bool:
     """Move `last_seen_at` forward; False when the session has ended."""
     statement = update(sessions).where(here(sessions), sessions.c.id == session_id, sessions.c.ended_at.is_(None))
     with transaction() as tx:
-        return bool(tx.execute(statement.values(last_seen_at=at)).rowcount)
+        return tx.execute(statement.values(last_seen_at=at).returning(sessions.c.id)).first() is not None
 
 
 def renew(old: Session, new: Session) -> bool:
@@ -160,7 +163,8 @@ def renew(old: Session, new: Session) -> bool:
     values = {name: getattr(new, name) for name in names} | {"amr": list(new.amr)}
     same = and_(sessions.c.id == old.id, sessions.c.digest == old.digest, sessions.c.ended_at.is_(None))
     with transaction() as tx:
-        return bool(tx.execute(update(sessions).where(here(sessions), same).values(values)).rowcount)
+        renewed = update(sessions).where(here(sessions), same).values(values).returning(sessions.c.id)
+        return tx.execute(renewed).first() is not None
 
 
 def end(session_id: UUID, reason: str) -> bytes | None:
@@ -232,4 +236,5 @@ def purge(before: datetime, limit: int = 1000) -> int:
     over = or_(sessions.c.ended_at < before, sessions.c.expires_at < before)
     chosen = select(sessions.c.id).where(here(sessions), over).limit(limit).scalar_subquery()
     with transaction() as tx:
-        return tx.execute(delete(sessions).where(here(sessions), sessions.c.id.in_(chosen))).rowcount
+        done = delete(sessions).where(here(sessions), sessions.c.id.in_(chosen)).returning(sessions.c.id)
+        return len(tx.execute(done).all())

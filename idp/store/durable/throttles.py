@@ -50,4 +50,5 @@ def purge(before: datetime, limit: int = 1000) -> int:
     """Delete up to `limit` counters whose window began before an instant; how many."""
     old = select(throttles.c.id).where(here(throttles), throttles.c.window_start < before).limit(limit)
     with transaction() as tx:
-        return tx.execute(delete(throttles).where(here(throttles), throttles.c.id.in_(old.scalar_subquery()))).rowcount
+        done = delete(throttles).where(here(throttles), throttles.c.id.in_(old.scalar_subquery()))
+        return len(tx.execute(done.returning(throttles.c.id)).all())

@@ -132,7 +132,8 @@ def change(
 def remove(user_id: UUID) -> bool:
     """Delete a user and all that hangs off them; False when there is none."""
     with transaction() as tx:
-        return bool(tx.execute(delete(users).where(here(users), users.c.id == user_id)).rowcount)
+        removed = delete(users).where(here(users), users.c.id == user_id).returning(users.c.id)
+        return tx.execute(removed).first() is not None
 
 
 def by_id(user_id: UUID) -> User | None:

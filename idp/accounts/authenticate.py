@@ -1,0 +1,142 @@
+"""The one way in with a password: one answer and one duration for everyone who is turned away.
+
+An attempt is counted before it is judged, so that many at once count as many, and taken back when it was
+right. Counted are failures of the account from the address, of the account from all unknown devices, and of
+the address; the tenant's budgets of sign-ins and of hashing are used up by every attempt.
+
+Nobody can be locked out by a stranger's failures: a device that has proved itself (a cookie from an earlier
+sign-in) is counted by itself alone, and an address from which the account has signed in lately is not
+stopped by what comes from elsewhere, nor by a budget that others have used up.
+"""
+
+import hmac
+from datetime import timedelta
+from typing import NoReturn
+from uuid import UUID
+
+from idp import audit, clock, identifiers, metrics, throttle
+from idp.accounts import passwords
+from idp.audit import Event
+from idp.errors import Invalid, Refusal, TooMany
+from idp.ids import b64, digest, same, secret
+from idp.logs import log
+from idp.signing.ring import ring
+from idp.store.durable import credentials, sessions, users
+from idp.store.durable.users import User
+from idp.store.ephemeral.throttle_counters import Counter
+from idp.tenants import current
+from idp.throttle import Reservation
+
+KNOWN_FOR = timedelta(days=30)  # how long an address from which an account signed in is known to it
+NAME_LONGEST = 512  # characters of a sign-in name that are looked at
+DEVICE_FOR = 180 * 86_400  # seconds that a device cookie proves a device
+_NOBODY = UUID(int=0)
+_PURPOSE = b"device cookie"
+_SOFT = {"throttle.account-everywhere", "throttle.budget-sign_ins", "throttle.budget-hash_seconds"}
+
+
+class SignInFailed(Refusal):
+    """Wrong name, wrong password, no password, disabled: nobody can tell which (OWASP ASVS 6.3.8)."""
+
+    code = "sign_in_failed"
+    status = 401
+    description = "The sign-in name or the password is not right."
+
+
+def with_password(
+    username: str, password: str, address: str | None, agent: str | None = None, *, device: str | None = None
+) -> User:
+    """The active user whose username or verified e-mail address and password these are.
+
+    `address`: of the browser; `device`: the value of its device cookie (`device_token`), if it has one.
+    Raises SignInFailed; TooMany, for accounts that exist and ones that do not alike; Busy when the hash queue
+    is full; Unavailable without Postgres.
+    """
+    name = username[:NAME_LONGEST]
+    name_norm, email_norm = _prepared(name), identifiers.email_key(name) or ""
+    found = users.for_sign_in(name_norm, email_norm)
+    user, stored = found or (None, None)
+    account = str(user.id) if user else f"?{name_norm or email_norm or name}"
+    known = user is not None and _proved(device, user.id, stored)
+    attempt = _reserved(account, user.id if user else None, address or "", known)
+    try:
+        right = passwords.matches(stored, password)
+    except Refusal:
+        attempt.give_back()
+        raise
+    if user is None or not right or not user.active:
+        _turned_away(user, address)
+    attempt.give_back()
+    if stored is not None and passwords.outdated(stored):
+        _renew(user, stored, password)
+    metrics.count("sign_ins_total", outcome="succeeded")
+    return user
+
+
+def _prepared(name: str) -> str:
+    try:
+        return identifiers.username(name)
+    except ValueError:
+        return ""
+
+
+def _turned_away(user: User | None, address: str | None) -> NoReturn:
+    metrics.count("sign_ins_total", outcome="failed")
+    audit.record(Event.SIGN_IN_FAILED, audit.Actor("user", str(user.id) if user else None, address))
+    raise SignInFailed(rule="authenticate.with_password", got="wrong, unknown or disabled")
+
+
+def _reserved(account: str, user_id: UUID | None, address: str, known: bool) -> Reservation:
+    """Count the attempt; `known`: made with a device of the account. Raises TooMany."""
+    hashing = throttle.budget_counter("hash_seconds", passwords.NOMINAL_SECONDS)
+    budgets = [throttle.budget_counter("sign_ins"), hashing]
+    if known:
+        return throttle.reserve([throttle.counter("device", account), *_unbounded(budgets)])
+    own = [throttle.counter("account", account, address), throttle.counter("address", address)]
+    try:
+        return throttle.reserve([*own, throttle.everywhere(account), *budgets])
+    except TooMany as refusal:
+        since = clock.now() - KNOWN_FOR
+        if refusal.rule in _SOFT and sessions.known_address(user_id or _NOBODY, address, since):
+            return throttle.reserve([*own, *_unbounded(budgets)])
+        metrics.count("sign_ins_total", outcome="throttled")
+        raise
+
+
+def _unbounded(budgets: list[Counter]) -> list[Counter]:
+    """Budgets that are used but stop nobody."""
+    return [throttle.unlimited(each) for each in budgets]
+
+
+def _renew(user: User, stored: str, password: str) -> None:
+    """Replace a hash of old parameters while the password is at hand; a sign-in never fails for it."""
+    try:
+        if credentials.renew_password(user.id, stored, passwords.hash(password)):
+            audit.record(Event.PASSWORD_REHASHED, user_id=user.id)
+    except (Invalid, Refusal) as refusal:
+        log(__name__).warning("rehash_left_for_later", code=refusal.code)
+
+
+def device_token(user: User) -> str:
+    """A value for the browser's device cookie after a sign-in: it proves the device to this account, no more.
+
+    It is bound to tenant, user and present password, holds for 180 days and is no session.
+    """
+    body = f"{b64(user.id.bytes)}.{clock.epoch()}.{secret(128)}"
+    return f"{body}.{b64(_mac(ring().derive(_PURPOSE), body, credentials.password_of(user.id)))}"
+
+
+def _proved(device: str | None, user_id: UUID, stored: str | None) -> bool:
+    """Whether a device cookie is one that this account was given."""
+    body, _, mac = (device or "").rpartition(".")
+    parts = body.split(".")
+    if len(parts) != 3 or len(body) > 128 or not body.isascii() or not mac.isascii():
+        return False
+    fresh = parts[1].isdigit() and 0 <= clock.epoch() - int(parts[1]) < DEVICE_FOR
+    if parts[0] != b64(user_id.bytes) or not fresh:
+        return False
+    return any(same(mac, b64(_mac(key, body, stored))) for _, key in ring().derive_all(_PURPOSE))
+
+
+def _mac(key: bytes, body: str, stored: str | None) -> bytes:
+    return hmac.digest(key, b"|".join([current().id.bytes, body.encode(), digest(stored or "")]), "sha256")

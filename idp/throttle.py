@@ -1,0 +1,257 @@
+"""Throttles and budgets: how often something may fail, and how much of it a tenant may use.
+
+Owns: counters of failures (an attempt is reserved before it is judged and given back when it succeeds, so a
+hundred at once count as a hundred), budgets of a tenant per minute, and what replaces Redis while it is away:
+a counter in this process and one in Postgres, each with half the limit. Leaves to others: what counts as a
+failure, and whom a limit may never stop (`idp.accounts.authenticate`).
+
+The numbers are the tenant's policy. Three things count in this process alone, because their paths must not
+wait for Redis: the budget of tokens (each of `share(n)` processes grants an n-th of it), the memory of which
+clients failed here, and budgets while Redis is away.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from idp import clock, metrics
+from idp.errors import TooMany
+from idp.ids import digest
+from idp.logs import log
+from idp.store.durable import throttles
+from idp.store.ephemeral import throttle_counters
+from idp.store.ephemeral.throttle_counters import Counter, Full
+from idp.store.redis import Away
+from idp.tenants import current
+
+UNLIMITED = 2**40
+ANY_WINDOW = -1
+MINUTE = 60
+REMEMBERED = 50_000  # windows that this process keeps; the one untouched for longest is forgotten first
+
+_POLICY = {
+    "account": ("account_failures", "account_failures_window"),
+    "device": ("account_failures", "account_failures_window"),
+    "address": ("address_failures", "address_failures_window"),
+    "client": ("client_failures", "client_failures_window"),
+    "unfinished": ("unfinished_authorizations", "unfinished_authorizations_window"),
+}
+_BUDGETS = {"sign_ins": ("sign_ins_per_minute", 1), "tokens": ("tokens_per_minute", 1),
+            "hash_seconds": ("hash_seconds_per_minute", 1000)}  # fmt: skip
+_EVERYWHERE = 10  # an account takes this many times `account_failures` from unknown devices taken together
+
+
+class Windows:
+    """Counters of this process: a bounded memory of windows, safe between threads."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[object, ...], tuple[int, int, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, name: tuple[object, ...], window: int, amount: int, limit: int, now: int) -> tuple[bool, int, int]:
+        """Count `amount` unless that passes `limit`: whether it was counted, the count, the window's begin."""
+        with self._lock:
+            count, begin, _ = self._kept.get(name, (0, now, window))
+            if begin + window <= now:
+                count, begin = 0, now
+            if fits := count + amount <= limit:
+                count += amount
+                self._kept[name] = (count, begin, window)
+                self._kept.move_to_end(name)
+                while len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
+            return fits, count, begin
+
+    def take_back(self, name: tuple[object, ...], amount: int, begin: int) -> None:
+        """Undo `add` where the same window is still running."""
+        with self._lock:
+            count, running, window = self._kept.get(name, (0, begin, 0))
+            if running == begin and count:
+                self._kept[name] = (max(0, count - amount), begin, window)
+
+    def running(self, name: tuple[object, ...], now: int) -> bool:
+        """Whether a window of this name is open."""
+        with self._lock:
+            _, begin, window = self._kept.get(name, (0, 0, 0))
+            return begin + window > now
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()
+
+
+_here = Windows()
+_failing = Windows()
+_processes = 1
+
+
+def share(processes: int) -> None:
+    """Say how many processes serve: each grants that part of the budgets which it counts alone."""
+    global _processes
+    _processes = max(1, processes)
+
+
+def forget() -> None:
+    """Forget what this process has counted."""
+    _here.clear()
+    _failing.clear()
+
+
+def counter(kind: str, *parts: str) -> Counter:
+    """The tenant's counter of this kind for what `parts` name together (client and address, say)."""
+    most, window = (getattr(current().policy, name) for name in _POLICY[kind])
+    return Counter(kind, _key(*parts), most, window)
+
+
+def everywhere(account: str) -> Counter:
+    """The counter of an account's failures from all unknown devices together."""
+    policy = current().policy
+    most = _EVERYWHERE * policy.account_failures
+    return Counter("account-everywhere", _key(account), most, policy.account_failures_window)
+
+
+def budget_counter(kind: str, amount: float = 1) -> Counter:
+    """The tenant's budget `sign_ins`, `tokens` or `hash_seconds` for one minute, as a counter."""
+    field, scale = _BUDGETS[kind]
+    most = getattr(current().policy, field) * scale
+    return Counter(f"budget-{kind}", _key(kind), most, MINUTE, max(1, round(amount * scale)), local=True)
+
+
+def unlimited(each: Counter) -> Counter:
+    """The same counter, counted but stopping nobody."""
+    return replace(each, most=UNLIMITED)
+
+
+def _key(*parts: str) -> str:
+    """One digest for several parts; their lengths keep `a, bc` apart from `ab, c`."""
+    return digest("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Attempts that are counted already; `give_back` when they turned out well."""
+
+    counters: tuple[Counter, ...]
+    begins: tuple[int, ...]
+    in_redis: bool
+
+    def give_back(self) -> None:
+        """Take the count back, but for budgets, which are used up by good attempts as well."""
+        kept = [(c, begin) for c, begin in zip(self.counters, self.begins, strict=True) if not c.local]
+        if not kept:
+            return
+        counters, begins = zip(*kept, strict=True)
+        if not self.in_redis:
+            _give_back_away(counters, begins)
+            return
+        try:
+            throttle_counters.give_back(counters, begins)
+        except Away:
+            log(__name__).warning("throttle_not_given_back", kinds=[c.kind for c in counters])
+
+
+def reserve(counters: Sequence[Counter]) -> Reservation:
+    """Count one attempt on all of `counters` before it is judged.
+
+    Raises TooMany, whose `rule` is `throttle.<kind>` of the counter that is at its limit; then none is raised.
+    """
+    found = _add(counters)
+    if isinstance(found, Full):
+        raise refusal(found)
+    return found
+
+
+def refusal(full: Full) -> TooMany:
+    """What someone is told who came too often: the same for everybody, existing account or not."""
+    metrics.count("throttled_total", kind=full.counter.kind)
+    return TooMany(retry_after=full.retry_after, rule=f"throttle.{full.counter.kind}",
+                   expected=f"at most {full.counter.most} in {full.counter.window} s")  # fmt: skip
+
+
+def _add(counters: Sequence[Counter]) -> Reservation | Full:
+    now = clock.epoch()
+    try:
+        answer = throttle_counters.add(counters, now)
+    except Away:
+        return _add_away(counters, now)
+    if isinstance(answer, Full):
+        return answer
+    return Reservation(tuple(counters), tuple(begin for _, begin in answer), in_redis=True)
+
+
+def _add_away(counters: Sequence[Counter], now: int) -> Reservation | Full:
+    """Without Redis: half of each limit, here and, for failures, in Postgres for all processes together."""
+    done: list[tuple[Counter, int]] = []
+    for each in counters:
+        half = max(1, each.most // (2 * (_processes if each.local else 1)))
+        fits, _, begin = _here.add(_name(each), each.window, each.amount, half, now)
+        if fits and not each.local:
+            done.append((each, begin))
+            count, since = throttles.add(each.kind, bytes.fromhex(each.key), each.window, clock.now(), each.amount)
+            fits, begin = count <= half, begin if count <= half else int(since.timestamp())
+        if not fits:
+            _give_back_away([c for c, _ in done], [b for _, b in done])
+            return Full(each, max(1, min(each.window, begin + each.window - now)))
+        if each.local:
+            done.append((each, begin))
+    return Reservation(tuple(c for c, _ in done), tuple(b for _, b in done), in_redis=False)
+
+
+def _give_back_away(counters: Sequence[Counter], begins: Sequence[int]) -> None:
+    for each, begin in zip(counters, begins, strict=True):
+        _here.take_back(_name(each), each.amount, begin)
+        if not each.local:
+            throttles.take_back(each.kind, bytes.fromhex(each.key), each.amount)
+
+
+def _name(each: Counter) -> tuple[object, ...]:
+    return current().id, each.kind, each.key
+
+
+def failed(kind: str, *parts: str) -> int | None:
+    """Count one failure of `kind` (`client`, `unfinished`, …) for what `parts` name together.
+
+    Seconds until the window ends when this one was beyond the limit, which is then to be answered with
+    TooMany, else None.
+    """
+    each = counter(kind, *parts)
+    _failing.add(_name(each), each.window, 1, UNLIMITED, clock.epoch())
+    full = _add([each])
+    return full.retry_after if isinstance(full, Full) else None
+
+
+def blocked(kind: str, *parts: str) -> int | None:
+    """Seconds until `kind` may be tried again for what `parts` name together, or None when it may now.
+
+    Asks nobody about a client that has not failed in this process, so that good ones never wait for Redis;
+    one that keeps failing elsewhere is stopped there, and here by `failed`.
+    """
+    each = counter(kind, *parts)
+    if kind == "client" and not _failing.running(_name(each), clock.epoch()):
+        return None
+    looked = _add([replace(each, most=each.most - 1, amount=0)])
+    return looked.retry_after if isinstance(looked, Full) else None
+
+
+def forgive(kind: str, *parts: str) -> None:
+    """Take one count of `failed` back: what was begun came to a good end."""
+    Reservation((counter(kind, *parts),), (ANY_WINDOW,), in_redis=True).give_back()
+
+
+def budget(kind: str, amount: float = 1) -> None:
+    """Use `amount` of the tenant's budget of this minute. Raises TooMany with the seconds until the next.
+
+    `tokens` is counted in this process alone: no Redis in the path of a token.
+    """
+    each = budget_counter(kind, amount)
+    if kind != "tokens":
+        reserve([each])
+        return
+    now = clock.epoch()
+    limit = max(1, each.most // _processes)
+    fits, _, begin = _here.add(_name(each), MINUTE, each.amount, limit, now)
+    if not fits:
+        raise refusal(Full(each, max(1, begin + MINUTE - now)))
