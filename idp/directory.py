@@ -289,7 +289,7 @@ def apis() -> tuple[Api, ...]:
     known = _here()
     if known is not None and known.apis is not None and fresh():
         return known.apis
-    found = tuple(api_store.all_apis())
+    found = api_store.every()
     if known is not None:
         known.apis = found
     return found

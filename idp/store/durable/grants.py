@@ -1,10 +1,23 @@
 """What a code became: the grant, its refresh tokens, and the access tokens revoked before their time."""
 
-from sqlalchemy import Boolean, Column, Integer
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
+import sqlalchemy as sa
+from sqlalchemy import Boolean, Column, Integer
+from sqlalchemy.dialects.postgresql import insert
+
+from idp import clock
+from idp.ids import digest, uuid7
+from idp.store.database import transaction
 from idp.store.durable.columns import (
     belongs,
     binary,
+    here,
+    home,
     index,
     instant,
     json,
@@ -62,3 +75,203 @@ revoked_tokens = tenant_table(
     unique("jti_digest"),
     index("revoked_tokens", "expires_at"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one authorization allows one client for one person, until it expires or is revoked."""
+
+    id: UUID
+    code_digest: bytes
+    user_id: UUID
+    client_id: UUID
+    session_id: UUID | None
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    claims: dict[str, Any]
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: dt.datetime
+    offline: bool
+    created_at: dt.datetime
+    expires_at: dt.datetime
+    revoked_at: dt.datetime | None = None
+    revoked_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """One generation of a grant's refresh token: its digest, and when it was used."""
+
+    id: UUID
+    grant_id: UUID
+    digest: bytes
+    generation: int
+    created_at: dt.datetime
+    consumed_at: dt.datetime | None
+    expires_at: dt.datetime
+
+
+_GRANT = [grants.c[name] for name in Grant.__dataclass_fields__]
+_REFRESH = [refresh_tokens.c[name] for name in RefreshToken.__dataclass_fields__]
+
+
+def _grant(row: Sequence[Any]) -> Grant:
+    values = dict(zip(Grant.__dataclass_fields__, row, strict=True))
+    values["code_digest"] = bytes(values["code_digest"])
+    for name in ("scopes", "resources", "amr"):
+        values[name] = tuple(values[name])
+    return Grant(**values)
+
+
+def _refresh(row: Sequence[Any]) -> RefreshToken:
+    values = dict(zip(RefreshToken.__dataclass_fields__, row, strict=True))
+    values["digest"] = bytes(values["digest"])
+    return RefreshToken(**values)
+
+
+def add(grant: Grant) -> bool:
+    """Keep a grant; False when its code became one already (the unique digest is the last word on that)."""
+    values = {name: getattr(grant, name) for name in Grant.__dataclass_fields__}
+    for name in ("scopes", "resources", "amr"):
+        values[name] = list(values[name])
+    statement = insert(grants).values(tenant_id=home(), **values).on_conflict_do_nothing()
+    with transaction() as tx:
+        return tx.execute(statement.returning(grants.c.id)).first() is not None
+
+
+def by_id(grant_id: UUID) -> Grant | None:
+    """The grant, or None."""
+    with transaction(readonly=True) as tx:
+        row = tx.execute(sa.select(*_GRANT).where(here(grants), grants.c.id == grant_id)).one_or_none()
+    return None if row is None else _grant(row)
+
+
+def by_code(code_digest: bytes) -> Grant | None:
+    """What the code with this digest became, or None."""
+    with transaction(readonly=True) as tx:
+        row = tx.execute(sa.select(*_GRANT).where(here(grants), grants.c.code_digest == code_digest)).one_or_none()
+    return None if row is None else _grant(row)
+
+
+def by_refresh(digest: bytes, *, held: bool) -> tuple[RefreshToken, Grant] | None:
+    """A refresh token and its grant, or None; `held` locks both until the transaction ends."""
+    statement = (
+        sa.select(*_REFRESH, *_GRANT)
+        .join_from(refresh_tokens, grants, sa.and_(here(grants), grants.c.id == refresh_tokens.c.grant_id))
+        .where(here(refresh_tokens), refresh_tokens.c.digest == digest)
+    )
+    with transaction(readonly=not held) as tx:
+        row = tx.execute(statement.with_for_update() if held else statement).one_or_none()
+    return None if row is None else (_refresh(row[: len(_REFRESH)]), _grant(row[len(_REFRESH) :]))
+
+
+def add_refresh(token: RefreshToken) -> None:
+    """Keep a refresh token."""
+    values = {name: getattr(token, name) for name in RefreshToken.__dataclass_fields__}
+    with transaction() as tx:
+        tx.execute(insert(refresh_tokens).values(tenant_id=home(), **values))
+
+
+def consume(token_id: UUID, at: dt.datetime) -> bool:
+    """Burn a refresh token; False when it was burned already."""
+    statement = (
+        sa.update(refresh_tokens)
+        .where(here(refresh_tokens), refresh_tokens.c.id == token_id, refresh_tokens.c.consumed_at.is_(None))
+        .values(consumed_at=at)
+    )
+    with transaction() as tx:
+        return tx.execute(statement.returning(refresh_tokens.c.id)).first() is not None
+
+
+def prolong(token_id: UUID, expires_at: dt.datetime) -> None:
+    """Let a refresh token that does not rotate live on."""
+    with transaction() as tx:
+        tx.execute(
+            sa.update(refresh_tokens)
+            .where(here(refresh_tokens), refresh_tokens.c.id == token_id)
+            .values(expires_at=expires_at)
+        )
+
+
+def successor(grant_id: UUID, generation: int) -> RefreshToken | None:
+    """The refresh token of the next generation, or None."""
+    statement = sa.select(*_REFRESH).where(
+        here(refresh_tokens),
+        refresh_tokens.c.grant_id == grant_id,
+        refresh_tokens.c.generation == generation + 1,
+    )
+    with transaction(readonly=True) as tx:
+        row = tx.execute(statement).one_or_none()
+    return None if row is None else _refresh(row)
+
+
+def _revoke(reason: str, *clauses: Any) -> int:
+    statement = (
+        sa.update(grants)
+        .where(here(grants), grants.c.revoked_at.is_(None), *clauses)
+        .values(revoked_at=clock.now(), revoked_reason=reason)
+    )
+    with transaction() as tx:
+        return len(tx.execute(statement.returning(grants.c.id)).all())
+
+
+def revoke(grant_id: UUID, reason: str) -> bool:
+    """Revoke a grant with all its tokens; False when it was revoked already."""
+    return _revoke(reason, grants.c.id == grant_id) > 0
+
+
+def revoke_of_session(session_id: UUID, reason: str) -> int:
+    """Revoke the grants that end with a session; how many. Offline grants outlive it."""
+    return _revoke(reason, grants.c.session_id == session_id, grants.c.offline.is_(False))
+
+
+def revoke_of_user(user_id: UUID, reason: str, client_id: UUID | None = None) -> int:
+    """Revoke every grant of a person, or those for one client; how many."""
+    narrower = [] if client_id is None else [grants.c.client_id == client_id]
+    return _revoke(reason, grants.c.user_id == user_id, *narrower)
+
+
+def offline_clients(user_id: UUID, at: dt.datetime) -> tuple[UUID, ...]:
+    """The clients that keep access to a person's data after a sign-out."""
+    statement = (
+        sa.select(grants.c.client_id)
+        .where(
+            here(grants),
+            grants.c.user_id == user_id,
+            grants.c.offline.is_(True),
+            grants.c.revoked_at.is_(None),
+            grants.c.expires_at > at,
+        )
+        .distinct()
+    )
+    with transaction(readonly=True) as tx:
+        return tuple(tx.execute(statement).scalars())
+
+
+def revoke_token(jti: str, expires_at: dt.datetime) -> None:
+    """Remember that one access token is revoked, until it would have expired."""
+    values = {"tenant_id": home(), "id": uuid7(), "jti_digest": digest(jti), "expires_at": expires_at}
+    with transaction() as tx:
+        tx.execute(insert(revoked_tokens).values(values).on_conflict_do_nothing())
+
+
+def token_revoked(jti: str) -> bool:
+    """Whether this access token was revoked by itself."""
+    statement = sa.select(revoked_tokens.c.id).where(here(revoked_tokens), revoked_tokens.c.jti_digest == digest(jti))
+    with transaction(readonly=True) as tx:
+        return tx.execute(statement).first() is not None
+
+
+def purge(before: dt.datetime, limit: int = 1000) -> int:
+    """Delete grants and revocations that ended before `before`; how many."""
+    gone = 0
+    with transaction() as tx:
+        for table in (grants, revoked_tokens):
+            old = sa.select(table.c.id).where(here(table), table.c.expires_at < before).limit(limit)
+            gone += len(
+                tx.execute(
+                    sa.delete(table).where(here(table), table.c.id.in_(old.scalar_subquery())).returning(table.c.id)
+                ).all()
+            )
+    return gone

@@ -1,6 +1,13 @@
 """Replay marks: a thing that may be used once leaves its digest here, atomically."""
 
-from idp.store.durable.columns import binary, index, instant, tenant_table, text, unique
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from idp.ids import uuid7
+from idp.store.database import transaction
+from idp.store.durable.columns import binary, here, home, index, instant, tenant_table, text, unique
 
 marks = tenant_table(
     "marks",
@@ -10,3 +17,21 @@ marks = tenant_table(
     unique("kind", "digest"),
     index("marks", "expires_at"),
 )
+
+
+def leave(kind: str, digest: bytes, expires_at: dt.datetime) -> bool:
+    """Mark a thing as used until `expires_at`; False when it was marked before."""
+    row = {"tenant_id": home(), "id": uuid7(), "kind": kind, "digest": digest, "expires_at": expires_at}
+    with transaction() as tx:
+        made = tx.execute(insert(marks).values(row).on_conflict_do_nothing().returning(marks.c.id))
+        return made.first() is not None
+
+
+def purge(before: dt.datetime, limit: int = 1000) -> int:
+    """Delete marks that expired before `before`; how many."""
+    old = sa.select(marks.c.id).where(here(marks), marks.c.expires_at < before).limit(limit)
+    with transaction() as tx:
+        gone = tx.execute(
+            sa.delete(marks).where(here(marks), marks.c.id.in_(old.scalar_subquery())).returning(marks.c.id)
+        )
+        return len(gone.all())
