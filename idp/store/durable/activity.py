@@ -48,7 +48,12 @@ def insert_all(rows: Sequence[Activity]) -> None:
 
 def recent(limit: int = 100) -> tuple[Activity, ...]:
     """The newest rows of the tenant."""
-    query = select(*_COLUMNS).where(here(activity)).order_by(activity.c.at.desc(), activity.c.id.desc()).limit(limit)
+    query = (
+        select(*_COLUMNS)
+        .where(here(activity))
+        .order_by(activity.c.at.desc(), activity.c.id.desc())
+        .limit(limit)
+    )
     with transaction(readonly=True) as tx:
         return tuple(Activity(**row._mapping) for row in tx.execute(query))
 

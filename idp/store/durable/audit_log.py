@@ -10,7 +10,18 @@ from sqlalchemy import Column, FetchedValue, Integer, Text, cast, func, insert, 
 from sqlalchemy.types import UserDefinedType
 
 from idp.store.database import transaction
-from idp.store.durable.columns import binary, here, home, index, instant, json, tenant_table, text, unique, uuid
+from idp.store.durable.columns import (
+    binary,
+    here,
+    home,
+    index,
+    instant,
+    json,
+    tenant_table,
+    text,
+    unique,
+    uuid,
+)
 
 
 class Xid8(UserDefinedType[int]):

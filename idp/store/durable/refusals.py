@@ -53,7 +53,9 @@ def insert_all(rows: Sequence[Refused]) -> None:
 
 def find(request_id: str, since: dt.datetime) -> tuple[Refused, ...]:
     """The refusals of one request not older than `since`, in order."""
-    query = select(*_COLUMNS).where(here(refusals), refusals.c.request_id == request_id, refusals.c.at >= since)
+    query = select(*_COLUMNS).where(
+        here(refusals), refusals.c.request_id == request_id, refusals.c.at >= since
+    )
     with transaction(readonly=True) as tx:
         return tuple(Refused(**row._mapping) for row in tx.execute(query.order_by(refusals.c.id)))
 

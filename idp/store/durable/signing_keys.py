@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, update
 
 from idp.store.database import transaction
+from idp.store.durable.apis import apis
+from idp.store.durable.clients import clients
 from idp.store.durable.columns import binary, here, home, instant, json, tenant_table, text, unique
 
 signing_keys = tenant_table(
@@ -55,7 +57,9 @@ def _key(row: Any) -> SigningKey:
 
 def all_keys() -> tuple[SigningKey, ...]:
     """Every key of the tenant, the oldest first."""
-    query = select(*_COLUMNS).where(here(signing_keys)).order_by(signing_keys.c.created_at, signing_keys.c.kid)
+    query = (
+        select(*_COLUMNS).where(here(signing_keys)).order_by(signing_keys.c.created_at, signing_keys.c.kid)
+    )
     with transaction() as tx:
         return tuple(_key(row) for row in tx.execute(query))
 
@@ -75,7 +79,9 @@ def add(key: SigningKey) -> None:
 def reschedule(key_id: UUID, **times: dt.datetime | None) -> bool:
     """Set boundaries (`activate_at`, `retire_at`, `gone_at`, `revoked_at`) of a key; False when there is none."""
     with transaction() as tx:
-        result = tx.execute(update(signing_keys).where(here(signing_keys), signing_keys.c.id == key_id).values(**times))
+        result = tx.execute(
+            update(signing_keys).where(here(signing_keys), signing_keys.c.id == key_id).values(**times)
+        )
         return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
@@ -93,3 +99,16 @@ def remove(key_ids: Iterable[UUID]) -> int:
     with transaction() as tx:
         result = tx.execute(delete(signing_keys).where(here(signing_keys), signing_keys.c.id.in_(wanted)))
         return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def algorithms_named() -> set[str]:
+    """The signing algorithms that clients (OpenID Connect Registration 1.0 §2) and APIs of the tenant ask for."""
+    asked = [
+        clients.c.metadata[name].astext
+        for name in ("id_token_signed_response_alg", "userinfo_signed_response_alg")
+    ]
+    queries = [select(column.distinct()).where(here(clients), column.is_not(None)) for column in asked]
+    named = apis.c.settings["alg"].astext
+    queries.append(select(named.distinct()).where(here(apis), named.is_not(None)))
+    with transaction() as tx:
+        return {name for query in queries for name in tx.execute(query).scalars()}

@@ -1,0 +1,201 @@
+"""What happened, to whom, by whom: one row for each change, written in the change's own transaction.
+
+Owns the list of events, the actor of the present request and the rules for what a fact may hold. Leaves the
+rows to `idp.store.durable.audit_log`, the chain over them to :mod:`idp.jobs.sealing`, and events of requests
+that change no state (client credentials) to :mod:`idp.journal`.
+
+A row and its change stand or fall together: there is no action without a record, and where the record
+cannot be written the change is not made either. Names of persons belong into facts as ids only; an erased
+person then leaves nothing behind but a UUID, and the chain stays whole.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from idp import clock, ids
+from idp.store.durable import audit_log
+from idp.store.durable.audit_log import Entry
+
+
+class Event(StrEnum):
+    """Everything that is ever recorded: `subject.action`, the action in the past tense.
+
+    A name that is no longer written stays reserved: old rows still carry it.
+    """
+
+    TENANT_CREATED = "tenant.created"
+    TENANT_UPDATED = "tenant.updated"
+    TENANT_ACTIVATED = "tenant.activated"
+    TENANT_SUSPENDED = "tenant.suspended"
+    TENANT_RESUMED = "tenant.resumed"
+    TENANT_DELETED = "tenant.deleted"
+    POLICY_CHANGED = "policy.changed"
+    BRANDING_CHANGED = "branding.changed"
+    HOST_ADDED = "host.added"
+    HOST_PROVED = "host.proved"
+    HOST_REMOVED = "host.removed"
+    ISSUER_MOVED = "issuer.moved"
+    BLUEPRINT_APPLIED = "blueprint.applied"
+    USER_CREATED = "user.created"
+    USER_UPDATED = "user.updated"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
+    USER_DELETED = "user.deleted"
+    USER_SHOWN = "user.shown"
+    PASSWORD_SET = "password.set"
+    PASSWORD_CHANGED = "password.changed"
+    PASSWORD_REHASHED = "password.rehashed"
+    GROUP_CREATED = "group.created"
+    GROUP_UPDATED = "group.updated"
+    GROUP_DELETED = "group.deleted"
+    GROUP_MEMBER_ADDED = "group.member_added"
+    GROUP_MEMBER_REMOVED = "group.member_removed"
+    ROLE_CREATED = "role.created"
+    ROLE_UPDATED = "role.updated"
+    ROLE_DELETED = "role.deleted"
+    ROLE_MEMBER_ADDED = "role.member_added"
+    ROLE_MEMBER_REMOVED = "role.member_removed"
+    CLIENT_CREATED = "client.created"
+    CLIENT_UPDATED = "client.updated"
+    CLIENT_SUSPENDED = "client.suspended"
+    CLIENT_RESUMED = "client.resumed"
+    CLIENT_DELETED = "client.deleted"
+    CLIENT_SECRET_ADDED = "client_secret.added"
+    CLIENT_SECRET_REMOVED = "client_secret.removed"
+    CLIENT_AUTHENTICATION_FAILED = "client.authentication_failed"
+    API_CREATED = "api.created"
+    API_UPDATED = "api.updated"
+    API_DELETED = "api.deleted"
+    API_GRANT_ADDED = "api_grant.added"
+    API_GRANT_CHANGED = "api_grant.changed"
+    API_GRANT_REMOVED = "api_grant.removed"
+    SIGN_IN_SUCCEEDED = "sign_in.succeeded"
+    SIGN_IN_FAILED = "sign_in.failed"
+    SIGN_IN_BLOCKED = "sign_in.blocked"
+    SESSION_STARTED = "session.started"
+    SESSION_ROTATED = "session.rotated"
+    SESSION_ENDED = "session.ended"
+    CONSENT_GRANTED = "consent.granted"
+    CONSENT_DENIED = "consent.denied"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
+    AUTHORIZATION_GRANTED = "authorization.granted"
+    AUTHORIZATION_DENIED = "authorization.denied"
+    CODE_REDEEMED = "code.redeemed"
+    CODE_BURNED = "code.burned"
+    CODE_REPLAYED = "code.replayed"
+    TOKEN_ISSUED = "token.issued"
+    TOKEN_REFRESHED = "token.refreshed"
+    TOKEN_REVOKED = "token.revoked"
+    REFRESH_REPLAYED = "refresh.replayed"
+    GRANT_REVOKED = "grant.revoked"
+    ASSERTION_REPLAYED = "assertion.replayed"
+    KEY_CREATED = "key.created"
+    KEY_ACTIVATED = "key.activated"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
+    KEY_ERASED = "key.erased"
+    KEY_REWRAPPED = "key.rewrapped"
+    CLAIMS_PREVIEWED = "claims.previewed"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acted: `kind` is user, client, operator, worker or system; `id` a UUID or client_id, never a name.
+
+    An operator's id is what `--as` said, else the system user and host of the command.
+    """
+
+    kind: str
+    id: str | None = None
+    address: str | None = None
+    reason: str | None = None
+
+
+SYSTEM = Actor("system")
+WORKER = Actor("worker")
+
+_actor: ContextVar[Actor] = ContextVar("idp_actor", default=SYSTEM)
+
+# The last word of a name tells what the value is: `secret_id` names a row, `secret` would be one.
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:pass(?:word|wd|phrase)?|secret|(?:access|refresh|id|csrf)?_?token|assertion|cookie|authorization"
+    r"|code|code_verifier|verifier|private_key|seed|dsn|otp)\Z",
+    re.I,
+)
+_SECRET_VALUE = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.|\$(?:argon2|2[aby]|scrypt|pbkdf2)|-----BEGIN")
+_LONGEST_FACT = 2_000
+
+
+@contextmanager
+def acting(actor: Actor) -> Iterator[Actor]:
+    """Make `actor` the one who acts for the duration of the block."""
+    mark = _actor.set(actor)
+    try:
+        yield actor
+    finally:
+        _actor.reset(mark)
+
+
+def actor() -> Actor:
+    """Who acts at present; the system itself where nobody said."""
+    return _actor.get()
+
+
+def request_id() -> str | None:
+    """The id of the present request, as bound to the log's context."""
+    value = structlog.contextvars.get_contextvars().get("request_id")
+    return value if isinstance(value, str) else None
+
+
+def entry(event: Event, actor: Actor | None = None, **facts: Any) -> Entry:
+    """The row of an event, not yet written. Raises ValueError where a fact would hold a secret."""
+    who = {name: value for name, value in asdict(actor or _actor.get()).items() if value is not None}
+    return Entry(
+        id=ids.uuid7(),
+        event=Event(event).value,
+        actor=who,
+        facts=_plain("facts", facts),
+        at=clock.now(),
+        request_id=request_id(),
+    )
+
+
+def record(event: Event, actor: Actor | None = None, **facts: Any) -> None:
+    """Write one row in the caller's transaction (or in one of its own where none is open).
+
+    Raises ValueError where a fact's name or value is a secret's, NoTenant where no tenant is entered,
+    Busy when Postgres is away: then the caller's change is not made either.
+    """
+    audit_log.insert_all([entry(event, actor, **facts)])
+
+
+def _plain(name: str, value: Any) -> Any:
+    """`value` as JSON can hold it, searched for secrets on the way."""
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str) or _SECRET_NAME.search(key):
+                raise ValueError(f"the audit must not hold {key!r}")
+        return {key: _plain(key, member) for key, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        members = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+        return [_plain(name, member) for member in members]
+    if isinstance(value, str):
+        if _SECRET_VALUE.search(value):
+            raise ValueError(f"the audit must not hold the value of {name!r}")
+        return value[:_LONGEST_FACT].encode("utf-8", "replace").decode().replace("\x00", "?")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"the audit cannot hold {name!r}: {type(value).__name__}")
