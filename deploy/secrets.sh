@@ -5,7 +5,6 @@ umask 077
 secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 cat <<ENV
 PUBLIC_HOST=${PUBLIC_HOST:-id.example.com}
-ACME_EMAIL=${ACME_EMAIL:-}
 POSTGRES_PASSWORD=$(secret)
 MIGRATOR_DB_PASSWORD=$(secret)
 APP_DB_PASSWORD=$(secret)
