@@ -142,14 +142,19 @@ def update(api: Api) -> bool:
     """Write name, scopes and settings of an API; False when it does not exist here."""
     values = {"name": api.name, "scopes": api.scopes, "settings": api.settings}
     with transaction() as tx:
-        done = tx.execute(sql_update(apis).where(here(apis), apis.c.id == api.id).values(values))
-        return bool(done.rowcount)
+        done = tx.execute(
+            sql_update(apis).where(here(apis), apis.c.id == api.id).values(values).returning(apis.c.id)
+        )
+        return done.first() is not None
 
 
 def delete(api: UUID) -> bool:
     """Delete an API, its grants and its roles; False when it does not exist here."""
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(apis).where(here(apis), apis.c.id == api)).rowcount)
+        return (
+            tx.execute(sql_delete(apis).where(here(apis), apis.c.id == api).returning(apis.c.id)).first()
+            is not None
+        )
 
 
 def grant(api: UUID, client: UUID, scopes: tuple[str, ...]) -> None:
@@ -165,4 +170,6 @@ def ungrant(api: UUID, client: UUID) -> bool:
     """Take a client's grant for an API away; False when there is none here."""
     wanted = (here(api_grants), api_grants.c.api_id == api, api_grants.c.client_id == client)
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(api_grants).where(*wanted)).rowcount)
+        return (
+            tx.execute(sql_delete(api_grants).where(*wanted).returning(api_grants.c.id)).first() is not None
+        )

@@ -240,14 +240,24 @@ def update(client: Client) -> bool:
         "updated_at": client.updated_at,
     }
     with transaction() as tx:
-        done = tx.execute(sql_update(clients).where(here(clients), clients.c.id == client.id).values(values))
-        return bool(done.rowcount)
+        done = tx.execute(
+            sql_update(clients)
+            .where(here(clients), clients.c.id == client.id)
+            .values(values)
+            .returning(clients.c.id)
+        )
+        return done.first() is not None
 
 
 def delete(client: UUID) -> bool:
     """Delete a client and all that hangs off it; False when it does not exist here."""
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(clients).where(here(clients), clients.c.id == client)).rowcount)
+        return (
+            tx.execute(
+                sql_delete(clients).where(here(clients), clients.c.id == client).returning(clients.c.id)
+            ).first()
+            is not None
+        )
 
 
 def add_secret(client: UUID, secret: ClientSecret) -> None:
@@ -269,11 +279,19 @@ def end_secret(secret: UUID, at: datetime) -> bool:
     """Let a secret expire at `at` (a past time ends it now); False when it does not exist here."""
     wanted = (here(client_secrets), client_secrets.c.id == secret)
     with transaction() as tx:
-        return bool(tx.execute(sql_update(client_secrets).where(*wanted).values(expires_at=at)).rowcount)
+        return (
+            tx.execute(
+                sql_update(client_secrets).where(*wanted).values(expires_at=at).returning(client_secrets.c.id)
+            ).first()
+            is not None
+        )
 
 
 def drop_secret(secret: UUID) -> bool:
     """Delete a secret; False when it does not exist here."""
     wanted = (here(client_secrets), client_secrets.c.id == secret)
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(client_secrets).where(*wanted)).rowcount)
+        return (
+            tx.execute(sql_delete(client_secrets).where(*wanted).returning(client_secrets.c.id)).first()
+            is not None
+        )

@@ -110,16 +110,21 @@ def create(group: Group) -> None:
 
 
 def move(group: UUID, parent: UUID | None) -> bool:
-    """Put a group below another one, or on top; False when it does not exist here. Circles are the caller's."""
+    """Put a group below another one, or on top; False when it does not exist here. Looks for no circle."""
     with transaction() as tx:
         wanted = sql_update(groups).where(here(groups), groups.c.id == group).values(parent_id=parent)
-        return bool(tx.execute(wanted).rowcount)
+        return tx.execute(wanted.returning(groups.c.id)).first() is not None
 
 
 def delete(group: UUID) -> bool:
     """Delete a group, not its people; groups below it go on top. False when it does not exist here."""
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(groups).where(here(groups), groups.c.id == group)).rowcount)
+        return (
+            tx.execute(
+                sql_delete(groups).where(here(groups), groups.c.id == group).returning(groups.c.id)
+            ).first()
+            is not None
+        )
 
 
 def add(group: UUID, user: UUID) -> bool:
@@ -134,7 +139,10 @@ def remove(group: UUID, user: UUID) -> bool:
     """Take a person out of a group; False when there is no such membership here."""
     wanted = (here(group_members), group_members.c.group_id == group, group_members.c.user_id == user)
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(group_members).where(*wanted)).rowcount)
+        return (
+            tx.execute(sql_delete(group_members).where(*wanted).returning(group_members.c.id)).first()
+            is not None
+        )
 
 
 def direct(user: UUID) -> tuple[Group, ...]:
@@ -199,7 +207,10 @@ def create_role(role: Role) -> None:
 def delete_role(role: UUID) -> bool:
     """Delete a role and everybody's having it; False when it does not exist here."""
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(roles).where(here(roles), roles.c.id == role)).rowcount)
+        return (
+            tx.execute(sql_delete(roles).where(here(roles), roles.c.id == role).returning(roles.c.id)).first()
+            is not None
+        )
 
 
 def give(role: UUID, *, user: UUID | None = None, group: UUID | None = None) -> bool:
@@ -215,7 +226,10 @@ def take(role: UUID, *, user: UUID | None = None, group: UUID | None = None) -> 
     column, who = (role_members.c.user_id, user) if user else (role_members.c.group_id, group)
     wanted = (here(role_members), role_members.c.role_id == role, column == who)
     with transaction() as tx:
-        return bool(tx.execute(sql_delete(role_members).where(*wanted)).rowcount)
+        return (
+            tx.execute(sql_delete(role_members).where(*wanted).returning(role_members.c.id)).first()
+            is not None
+        )
 
 
 def direct_roles(*, user: UUID | None = None, group: UUID | None = None) -> tuple[Role, ...]:
