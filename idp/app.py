@@ -1,0 +1,124 @@
+"""Builds the application: doors, gates, headers, and the layers in front of Flask.
+
+Nothing imports this but servers and tests.
+"""
+
+import importlib
+from typing import Any
+
+from flask import Flask, Response, request
+from flask.sessions import SessionInterface
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter, RequestRedirect
+
+from idp import clock, config, directory, logs
+from idp.config import Settings
+from idp.errors import Refusal
+from idp.web import access, errors, gates, headers, shares
+from idp.web.environ import Doorstep
+from idp.web.fast import Fast
+from idp.web.gates import Door
+
+DOORS = ("idp.web.health", "idp.web.wellknown", "idp.web.assets", "idp.web.protocol", "idp.web.hosted")
+"""The packages that have doors, each in a tuple `DOORS`."""
+THREADS = 16
+"""Threads that answer requests in one process."""
+
+
+class _Slug(BaseConverter):
+    """What a tenant may be called; anything else is no route at all."""
+
+    regex = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+
+class _NoSession(SessionInterface):
+    """The framework's own session does not exist: ours live in the vault and have their own cookie."""
+
+    def open_session(self, app: Flask, request: Any) -> None:
+        """None."""
+
+    def is_null_session(self, obj: object) -> bool:
+        """Always, so that nothing is ever saved."""
+        return True
+
+
+class Application(Flask):
+    """Flask without what this house does not use."""
+
+    session_interface = _NoSession()
+
+    def make_null_session(self) -> Any:
+        """None is as good as an empty one, and costs nothing."""
+        return None
+
+
+def create_app(settings: Settings, doors: tuple[Door, ...] | None = None) -> Application:
+    """The application for `settings`, with every door or the given ones.
+
+    Raises gates.Undeclared when a route has no gate, ValueError when a trusted proxy is no address.
+    """
+    config.use(settings)
+    app = Application("idp", static_folder=None, template_folder=None)
+    app.config.update(SERVER_NAME=settings.host, MAX_CONTENT_LENGTH=None, PROPAGATE_EXCEPTIONS=False)
+    app.url_map.converters["slug"] = _Slug
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    gates.register(app, every_door() if doors is None else doors)
+    _wire(app, settings)
+    inner = Doorstep(app.wsgi_app, settings)
+    app.wsgi_app = Fast(  # type: ignore[method-assign]
+        inner, proxied=bool(settings.trusted_proxies), secure=settings.secure
+    )
+    return app
+
+
+def every_door() -> tuple[Door, ...]:
+    """The doors of all packages that have any."""
+    return tuple(door for name in DOORS for door in importlib.import_module(name).DOORS)
+
+
+def _wire(app: Application, settings: Settings) -> None:
+    """Times, headers and log lines around each request, and the answers where no view was found."""
+    secure = settings.secure
+
+    @app.before_request
+    def begin() -> None:
+        request.environ["idp.began"] = clock.monotonic()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        environ = request.environ
+        name = environ["idp.request_id"]
+        headers.protect(response, secure=secure, request_id=name)
+        began = environ.get("idp.began")
+        seconds = clock.monotonic() - began if began is not None else 0.0
+        access.note(
+            name, environ.get("idp.tenant", ""), request.method, request.endpoint or "none", response.status_code, seconds
+        )
+        return response
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        if error.code == 404 or isinstance(error, RequestRedirect):
+            return errors.missing()
+        return errors.write(errors.from_http(error), None)
+
+    @app.errorhandler(Refusal)
+    def away(refusal: Refusal) -> Response:
+        return errors.write(refusal, None)
+
+    @app.errorhandler(Exception)
+    def broken(error: Exception) -> Response:
+        return errors.unexpected(error, None)
+
+
+def wsgi(settings: Settings, threads: int = THREADS) -> Application:
+    """What a server's worker process loads: logs, directory and shares of this process, then the application."""
+    config.use(settings)
+    logs.setup(settings.log_level)
+    from idp.control import running
+
+    running.start(settings)
+    shares.threads(threads)
+    return create_app(settings)

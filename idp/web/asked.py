@@ -1,0 +1,129 @@
+"""The request of the moment as plain values, read through the strict parser.
+
+Views take what they need from here and hand it to a room; below the door nobody sees the framework.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import request
+
+from idp import config
+from idp.errors import InvalidRequest
+from idp.tenants import maybe_current
+from idp.web import parse
+
+
+def request_id() -> str:
+    """The name of this request, as `X-Request-Id` carries it."""
+    found: str = request.environ["idp.request_id"]
+    return found
+
+
+def address() -> str:
+    """The client's address: the peer, or what a trusted proxy says."""
+    found: str = request.environ.get("REMOTE_ADDR", "")
+    return found
+
+
+def agent() -> str:
+    """The User-Agent, at most 256 characters."""
+    return request.headers.get("User-Agent", "")[:256]
+
+
+def _raw_query() -> bytes:
+    text: str = request.environ.get("QUERY_STRING", "")
+    return text.encode("latin-1", "replace")
+
+
+def body() -> bytes:
+    """The body, at most 64 KiB. Raises InvalidRequest when the sender left before its end."""
+    environ = request.environ
+    kept: bytes | None = environ.get("idp.body")
+    if kept is None:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        kept = environ["wsgi.input"].read(length) if length else b""
+        if len(kept) != length:
+            raise InvalidRequest("The body ended early.", rule="parse.body", expected=length, got=len(kept))
+        environ["idp.body"] = kept
+    return kept
+
+
+def form() -> dict[str, str]:
+    """The form of a POST to an endpoint that reads nothing else, such as token (RFC 6749 §3.2).
+
+    Raises UnsupportedMediaType unless it is `application/x-www-form-urlencoded`, InvalidRequest when the
+    address has a query, and what `parse.urlencoded` raises.
+    """
+    if request.environ.get("QUERY_STRING"):
+        raise InvalidRequest("Parameters belong in the body.", rule="parse.query")
+    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    return parse.urlencoded(body())
+
+
+def page_form() -> dict[str, str]:
+    """The form that a hosted page posts; the address may have a query, which is not read."""
+    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    return parse.urlencoded(body())
+
+
+def query() -> dict[str, str]:
+    """The parameters of the address; raises what `parse.urlencoded` raises."""
+    return parse.urlencoded(_raw_query())
+
+
+def parameters() -> dict[str, str]:
+    """Query of a GET, or query and form of a POST together (OpenID Connect Core 1.0 §3.1.2.1).
+
+    Raises InvalidRequest when a name comes twice, in either or across both.
+    """
+    if request.method != "POST":
+        return query()
+    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    return parse.merged(_raw_query(), body())
+
+
+def json_object() -> dict[str, Any]:
+    """A JSON object in the body; raises UnsupportedMediaType and what `parse.json_object` raises."""
+    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.JSON)
+    return parse.json_object(body())
+
+
+def authorization() -> str | None:
+    """The Authorization header as it came."""
+    found: str | None = request.environ.get("HTTP_AUTHORIZATION")
+    return found
+
+
+def basic() -> tuple[str, str] | None:
+    """Client credentials of the Authorization header (RFC 6749 §2.3.1); raises InvalidClient."""
+    return parse.basic(authorization())
+
+
+def bearer() -> str | None:
+    """The access token of the Authorization header (RFC 6750 §2.1); raises InvalidToken."""
+    return parse.bearer(authorization())
+
+
+def cookie(name: str) -> str | None:
+    """A cookie by its exact name; None when it is absent, empty, or came more than once."""
+    header: str = request.environ.get("HTTP_COOKIE", "")
+    found = [value for key, _, value in (part.strip().partition("=") for part in header.split(";")) if key == name]
+    return found[0] if len(found) == 1 and found[0] else None
+
+
+def foreign() -> bool:
+    """Whether a browser says that another site made it send this request.
+
+    `Origin` must be the entered tenant's own when there is one; its absence says nothing.
+    """
+    if request.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
+        return True
+    origin = request.environ.get("HTTP_ORIGIN")
+    return origin is not None and origin != _own_origin()
+
+
+def _own_origin() -> str:
+    tenant = maybe_current()
+    parts = urlsplit(tenant.issuer if tenant is not None else config.settings().base_url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,57 @@
+"""Which browser applications of other origins may read which answers (Fetch §3.2).
+
+Discovery and JWKS are everybody's. Token-like endpoints answer the origins that a client of the tenant
+has registered, never with credentials, never `null`. Nothing else, and never `/authorize`, has any of it.
+"""
+
+from enum import StrEnum
+
+from flask import Response, request
+
+from idp import directory
+
+
+class Cors(StrEnum):
+    """Whom a route lets read its answers from another origin."""
+
+    NONE = "none"
+    PUBLIC = "public"
+    CLIENTS = "clients"
+
+
+_EXPOSED = "DPoP-Nonce, WWW-Authenticate"
+_HEADERS = "Authorization, Content-Type, DPoP"
+
+
+def _origin() -> str | None:
+    """The origin that asked, when a client of the entered tenant has registered it."""
+    origin: str | None = request.environ.get("HTTP_ORIGIN")
+    if origin is None or origin == "null":
+        return None
+    return origin if origin in directory.origins() else None
+
+
+def allow(response: Response, rule: Cors) -> Response:
+    """Add to an answer what `rule` grants the origin that asked; a tenant is entered."""
+    if rule is Cors.NONE:
+        return response
+    if rule is Cors.PUBLIC:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+    response.headers.add("Vary", "Origin")
+    origin = _origin()
+    if origin is not None:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+    return response
+
+
+def preflight(rule: Cors, methods: str) -> Response:
+    """The answer to a preflight (Fetch §3.2.2); without a permission it is empty of permissions."""
+    response = allow(Response(status=204, mimetype="text/plain"), rule)
+    response.headers.pop("Access-Control-Expose-Headers", None)
+    if "Access-Control-Allow-Origin" in response.headers:
+        response.headers["Access-Control-Allow-Methods"] = methods
+        response.headers["Access-Control-Allow-Headers"] = _HEADERS
+        response.headers["Access-Control-Max-Age"] = "600"
+    return response

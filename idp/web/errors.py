@@ -1,0 +1,175 @@
+"""The only writer of errors: a refusal becomes JSON, a page, or a redirect to a verified address.
+
+Every refusal is kept for `idp explain` under the request's id. Whatever else is raised becomes a 500 that
+says nothing but that id; its trace goes to the log alone.
+"""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from flask import Response, request
+from werkzeug.exceptions import HTTPException
+
+from idp import clock, config, explain, metrics
+from idp.errors import InvalidRequest, MethodNotAllowed, NotFound, Refusal, TooLarge, UnsupportedMediaType
+from idp.logs import log
+from idp.tenants import maybe_current
+from idp.web import asked, nowhere, pages
+
+_log = log(__name__)
+_PAGED = frozenset({"authorization_error", "logout_error"})
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRedirect:
+    """Where an authorization response may go: client and redirect_uri have been checked against each other."""
+
+    uri: str
+    issuer: str
+    state: str | None = None
+    mode: Literal["query", "form_post"] = "query"
+
+
+def note(refusal: Refusal) -> None:
+    """Count the refusal and keep its private half for `idp explain`; never fails."""
+    metrics.count("refusals_total", code=refusal.code if len(refusal.code) < 40 else "other")
+    try:
+        explain.refused(asked.request_id(), refusal, _pattern())
+    except Exception as error:  # an answer must not be lost because its explanation could not be kept
+        _log.warning("refusal not kept", request_id=asked.request_id(), reason=type(error).__name__)
+
+
+def _pattern() -> str:
+    rule = request.url_rule
+    return rule.rule if rule is not None else ""
+
+
+def json_answer(refusal: Refusal) -> Response:
+    """`{"error", "error_description"}` (RFC 6749 §5.2), with a challenge on 401 (RFC 9110 §11.6.1)."""
+    note(refusal)
+    response = Response(json.dumps(refusal.public(), separators=(",", ":")), refusal.status, mimetype="application/json")
+    _challenge(refusal, response)
+    return _finish(refusal, response)
+
+
+def _challenge(refusal: Refusal, response: Response) -> None:
+    tenant = maybe_current()
+    realm = f'realm="{tenant.issuer}"' if tenant is not None else 'realm="provider"'
+    if refusal.code in {"invalid_token", "insufficient_scope"}:
+        response.headers["WWW-Authenticate"] = (
+            f'Bearer {realm}, error="{refusal.code}", error_description="{refusal.description}"'
+        )
+    elif refusal.status == 401:
+        response.headers["WWW-Authenticate"] = f"Basic {realm}"
+
+
+def _finish(refusal: Refusal, response: Response) -> Response:
+    for name, value in refusal.headers.items():
+        response.headers[name] = value
+    response.headers["Cache-Control"] = "no-store"
+    if refusal.status == 503 and "Retry-After" not in response.headers:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def page_answer(refusal: Refusal, name: str = "error") -> Response:
+    """A page for people; `name`: error, authorization_error or logout_error."""
+    note(refusal)
+    status = 400 if refusal.status == 401 else refusal.status
+    tenant = maybe_current()
+    values: dict[str, Any] = {
+        "tenant": pages.face(tenant) if tenant is not None else None,
+        "request_id": asked.request_id(),
+        "details": _details(refusal),
+    }
+    if status == 429:
+        seconds = refusal.retry_after or 1
+        html, csp = pages.render(
+            "too_many", seconds=seconds, ends_at=clock.now() + dt.timedelta(seconds=seconds), **values
+        )
+    elif name in _PAGED and status in {400, 403}:
+        html, csp = pages.render(name, code=refusal.code, description=refusal.description, **values)
+    else:
+        html, csp = pages.render("error", status=status, code=refusal.code, sentence=refusal.description, **values)
+    response = Response(html, status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = csp
+    return _finish(refusal, response)
+
+
+def _details(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+    """What an operator would learn from `idp explain`; told on the page in development alone."""
+    if not config.settings().development:
+        return ()
+    private = {"rule": refusal.rule, "expected": refusal.expected, "got": refusal.got, "setting": refusal.setting}
+    return tuple((name, str(value)[:200]) for name, value in private.items() if value is not None)
+
+
+def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str]) -> Response:
+    """An authorization response with `state` and `iss` (RFC 6749 §4.1.2, RFC 9207 §2), by 303 or as a form."""
+    sent = dict(parameters)
+    if redirect.state is not None:
+        sent["state"] = redirect.state
+    sent["iss"] = redirect.issuer
+    if redirect.mode == "form_post":
+        html, csp = pages.render("form_post", redirect_uri=redirect.uri, parameters=tuple(sent.items()))
+        page = Response(html, 200, mimetype="text/html")
+        page.headers["Content-Security-Policy"] = csp
+        return page
+    parts = urlsplit(redirect.uri)
+    query = f"{parts.query}&{urlencode(sent)}" if parts.query else urlencode(sent)
+    response = Response(status=303, mimetype="text/plain")
+    response.autocorrect_location_header = False
+    # The registered address byte for byte: a URL class would re-spell what the client compares exactly.
+    response.headers["Location"] = urlunsplit(parts._replace(query=query)) if parts.netloc else _native(redirect.uri, sent)
+    return response
+
+
+def _native(uri: str, sent: dict[str, str]) -> str:
+    """A custom-scheme address such as `app:/callback`, which `urlunsplit` would re-spell."""
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode(sent)}"
+
+
+def authorization_error(refusal: Refusal, redirect: VerifiedRedirect) -> Response:
+    """An error that goes back to the client (RFC 6749 §4.1.2.1); only to an address that was verified."""
+    note(refusal)
+    return authorization_answer(redirect, refusal.public())
+
+
+def write(refusal: Refusal, page: str | None) -> Response:
+    """The refusal as the route answers: JSON, or the page of that name."""
+    return json_answer(refusal) if page is None else page_answer(refusal, page)
+
+
+_BY_STATUS: dict[int, type[Refusal]] = {
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    415: UnsupportedMediaType,
+}
+
+
+def from_http(error: HTTPException) -> Refusal:
+    """What the framework refused, as one of our refusals with a registered code."""
+    status = error.code or 400
+    kind = _BY_STATUS.get(status, InvalidRequest)
+    refusal = kind(rule="http", got=status, code=None if status == 404 else "invalid_request")
+    if status == 405:
+        methods = getattr(error, "valid_methods", None)
+        refusal.headers["Allow"] = ", ".join(sorted(methods or ()))
+    return refusal
+
+
+def missing() -> Response:
+    """The constant answer for what is not there; the same bytes whether or not it is somebody else's."""
+    status, headers, body = nowhere.answer(asked.address())
+    return Response(body, status=status, headers=headers)
+
+
+def unexpected(error: BaseException, page: str | None) -> Response:
+    """A 500 that says nothing but the request's id; the trace goes to the log."""
+    _log.error("unexpected error", request_id=asked.request_id(), endpoint=request.endpoint, exc_info=error)
+    refusal = Refusal("Something went wrong on our side.", code="server_error", status=500, rule=type(error).__name__)
+    return write(refusal, page)

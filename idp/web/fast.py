@@ -1,0 +1,152 @@
+"""Bytes kept ready in front of everything: discovery and JWKS cost a lookup and two comparisons.
+
+Keyed by host and path exactly as they were asked when Flask answered with a document that may be kept, so
+that an unknown host or spelling never finds one. An entry goes when its tenant changes or after a minute;
+while what makes it is away, the old bytes are served instead of an error.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from idp import clock, directory, metrics
+from idp.web.environ import Application, Environ, request_id
+from idp.web.headers import HSTS
+
+KEEP = 60.0
+"""Seconds after which a document is built again even though nothing told of a change."""
+LATER = 2.0
+"""Seconds for which old bytes go on when they could not be built again."""
+MOST_BYTES = 96 * 1024 * 1024
+MOST_PER_TENANT = 12
+
+_OK, _UNCHANGED = "200 OK", "304 Not Modified"
+_COUNT_EVERY = 256
+
+
+@dataclass(slots=True)
+class Kept:
+    """One document, ready to be written."""
+
+    headers: list[tuple[str, str]]
+    short: list[tuple[str, str]]
+    """Headers of a 304 (RFC 9110 §15.4.5)."""
+    body: list[bytes]
+    etag: str
+    until: float
+    tenant: UUID
+
+    @classmethod
+    def of(cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: UUID) -> "Kept":
+        """The document `body`; `cache` is its Cache-Control."""
+        short = [
+            ("etag", etag),
+            ("cache-control", cache),
+            ("access-control-allow-origin", "*"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+        ]
+        full = [("content-type", mimetype), ("content-length", str(len(body))), *short]
+        return cls(full, short, [body], etag, clock.monotonic() + KEEP, tenant)
+
+
+class Fast:
+    """The outermost WSGI callable: a hit never reaches `app`."""
+
+    def __init__(self, app: Application, *, proxied: bool, secure: bool) -> None:
+        """`proxied`: forwarded headers may count; `secure`: answers carry HSTS."""
+        self._app = app
+        self._proxied = proxied
+        self._secure = secure
+        self._entries: dict[tuple[str, str], Kept] = {}
+        self._of: dict[UUID, list[tuple[str, str]]] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._served = itertools.count(1)
+        directory.on_change(self.forget)
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI."""
+        kept = self._entries.get((environ.get("HTTP_HOST", ""), environ["PATH_INFO"]))
+        if kept is None or kept.until < clock.monotonic():
+            return self._miss(environ, start_response, kept)
+        method = environ["REQUEST_METHOD"]
+        if (method != "GET" and method != "HEAD") or (self._proxied and _renamed(environ)):
+            return self._app(environ, start_response)
+        return self._hit(kept, environ, start_response)
+
+    def _hit(self, kept: Kept, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not next(self._served) % _COUNT_EVERY:
+            metrics.count("requests_total", _COUNT_EVERY, endpoint="wellknown.kept", status="200")
+        wanted = environ.get("HTTP_IF_NONE_MATCH")
+        if wanted is not None and (kept.etag in wanted or wanted == "*"):
+            start_response(_UNCHANGED, [*kept.short, ("x-request-id", request_id())])
+            return []
+        start_response(_OK, [*kept.headers, ("x-request-id", request_id())])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else kept.body
+
+    def _miss(self, environ: Environ, start_response: Callable[..., Any], old: Kept | None) -> Iterable[bytes]:
+        """Let `app` answer; keep what it marked, or go on with `old` when it is busy."""
+        path = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] != "GET" or not (path.endswith("/jwks.json") or "/.well-known/" in path):
+            return self._app(environ, start_response)
+        asked: list[Any] = []
+        # The inner layers work on a dictionary of their own; this box is how they hand a document back.
+        box: dict[str, Kept] = {}
+        environ["wsgi.idp_box"] = box
+        host, renamed = environ.get("HTTP_HOST", ""), self._proxied and _renamed(environ)
+        answer = self._app(environ, lambda *given: asked.append(given))
+        status, headers, *rest = asked[0]
+        if old is not None and status[:3] in {"500", "503"}:
+            old.until = clock.monotonic() + LATER
+            return self._hit(old, environ, start_response)
+        fresh = box.get("kept")
+        if fresh is not None and not renamed:
+            self._keep((host, path), fresh)
+        elif old is not None and status[:3] == "404":
+            self.forget(old.tenant)
+        start_response(status, headers, *rest)
+        return answer
+
+    def _keep(self, key: tuple[str, str], kept: Kept) -> None:
+        if self._secure:
+            kept.headers.append(("strict-transport-security", HSTS))
+        with self._lock:
+            mine = self._of.setdefault(kept.tenant, [])
+            if key not in mine:
+                if len(mine) >= MOST_PER_TENANT:
+                    return
+                mine.append(key)
+            before = self._entries.pop(key, None)
+            self._bytes += _size(kept) - (_size(before) if before is not None else 0)
+            self._entries[key] = kept
+            while self._bytes > MOST_BYTES:
+                self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        kept = self._entries.pop(key)
+        self._bytes -= _size(kept)
+        mine = self._of.get(kept.tenant, [])
+        if key in mine:
+            mine.remove(key)
+        if not mine:
+            self._of.pop(kept.tenant, None)
+
+    def forget(self, tenant: UUID) -> None:
+        """Drop everything kept of `tenant`; the directory calls it when the tenant has changed."""
+        with self._lock:
+            for key in list(self._of.get(tenant, ())):
+                self._drop(key)
+
+
+def _size(kept: Kept) -> int:
+    return len(kept.body[0]) + 2048
+
+
+def _renamed(environ: Environ) -> bool:
+    """Whether a proxy says that another host was asked for than the one in `Host`."""
+    forwarded = environ.get("HTTP_X_FORWARDED_HOST")
+    return forwarded is not None and forwarded != environ.get("HTTP_HOST")

@@ -1,0 +1,199 @@
+"""The gates of the doors: who may come in, by which address, and what is refused inside.
+
+A :class:`Door` is a Blueprint whose routes cannot exist without saying what guards them and which
+credentials they take. The tenant gate resolves the tenant once, from the path alone; nothing later in the
+request can change it. `idp routes` prints the declarations, and a test holds them equal to the URL map.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Flask, Response, current_app, make_response, request
+from werkzeug.exceptions import HTTPException
+
+from idp import config, directory
+from idp.errors import Refusal
+from idp.tenants import Tenant, entered
+from idp.web import errors
+from idp.web.cors import Cors, allow, preflight
+from idp.web.shares import share
+
+CREDENTIALS = frozenset({
+    "cookie", "csrf", "password", "client_id", "client_secret", "private_key_jwt",
+    "access_token", "refresh_token", "code", "id_token",
+})  # fmt: skip
+"""The kinds of credential that a route can say it takes."""
+
+View = Callable[..., Any]
+
+
+class Gate(StrEnum):
+    """What must hold before a view is called."""
+
+    PUBLIC = "public"
+    """Anybody; no tenant is entered."""
+    TENANT = "tenant"
+    """The path names an active tenant, reached by its one issuer address; it is entered."""
+
+
+class Undeclared(RuntimeError):
+    """A route exists without a gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What one route says of itself."""
+
+    endpoint: str
+    gate: Gate
+    methods: tuple[str, ...]
+    credentials: tuple[str, ...]
+    page: str | None
+    """Name of the page on which it refuses; None: it refuses in JSON."""
+    cors: Cors
+
+
+class Door(Blueprint):
+    """A Blueprint with a gate. Routes of the tenant gate lie under `/t/{slug}` unless they are `rooted`."""
+
+    def __init__(self, name: str, import_name: str, *, gate: Gate, page: str | None = None) -> None:
+        """`page`: the page on which its routes refuse ("error" and kin); None for JSON."""
+        super().__init__(name, import_name)
+        self.gate = gate
+        self.page = page
+        self.declared: list[Declared] = []
+
+    def route(  # type: ignore[override]
+        self,
+        rule: str,
+        *,
+        credentials: Iterable[str],
+        methods: Iterable[str] = ("GET",),
+        cors: Cors = Cors.NONE,
+        page: str | None = None,
+        rooted: bool = False,
+        endpoint: str | None = None,
+    ) -> Callable[[View], View]:
+        """Register a view. `credentials`: what it takes, `()` for none. Raises Undeclared on an unknown kind.
+
+        `rooted`: the rule is the whole path and names `<slug:slug>` itself.
+        """
+        taken = tuple(credentials)
+        if not CREDENTIALS.issuperset(taken):
+            raise Undeclared(f"{rule}: unknown credential in {taken}")
+        verbs = tuple(methods)
+        answered = (*verbs, "OPTIONS") if cors is not Cors.NONE else verbs
+        prefix = "/t/<slug:slug>" if self.gate is Gate.TENANT and not rooted else ""
+
+        def register(view: View) -> View:
+            name = endpoint or view.__name__
+            shown = self.page if page is None else page
+            one = Declared(f"{self.name}.{name}", self.gate, answered, taken, shown, cors)
+            self.declared.append(one)
+            guard = _tenant_gate if self.gate is Gate.TENANT else _public_gate
+            self.add_url_rule(
+                prefix + rule,
+                endpoint=name,
+                view_func=guard(view, one),
+                methods=answered,
+                provide_automatic_options=False,
+            )
+            return view
+
+        return register
+
+
+def _ask(view: View, values: dict[str, Any], declared: Declared) -> Response:
+    """Call the view; whatever it raises is written as the route answers."""
+    try:
+        return make_response(view(**values))
+    except Refusal as refusal:
+        return errors.write(refusal, declared.page)
+    except HTTPException as error:
+        return errors.missing() if error.code == 404 else errors.write(errors.from_http(error), declared.page)
+    except Exception as error:
+        return errors.unexpected(error, declared.page)
+
+
+def _public_gate(view: View, declared: Declared) -> View:
+    @wraps(view)
+    def guarded(**values: Any) -> Response:
+        if request.method == "OPTIONS":
+            return preflight(declared.cors, ", ".join(declared.methods))
+        return allow(_ask(view, values, declared), declared.cors)
+
+    return guarded
+
+
+def _tenant_gate(view: View, declared: Declared) -> View:
+    verbs = ", ".join(declared.methods)
+
+    @wraps(view)
+    def guarded(slug: str, **values: Any) -> Response:
+        tenant = directory.resolve(slug)
+        if tenant is None or not tenant.active:
+            return errors.missing()
+        environ = request.environ
+        if not _by_its_issuer(tenant, environ):
+            return _elsewhere(tenant, declared)
+        environ["idp.tenant"] = slug
+        with entered(tenant):
+            try:
+                with share(tenant.id):
+                    if environ["REQUEST_METHOD"] == "OPTIONS":
+                        return preflight(declared.cors, verbs)
+                    response = _ask(view, values, declared)
+            except Refusal as refusal:
+                response = errors.write(refusal, declared.page)
+            return allow(response, declared.cors)
+
+    return guarded
+
+
+def _by_its_issuer(tenant: Tenant, environ: dict[str, Any]) -> bool:
+    """Whether host and path, as resolved against configured names, are those of the tenant's one issuer.
+
+    The scheme is not compared: behind a proxy that ends TLS the server never sees it, and an issuer with a
+    host of its own is https.
+    """
+    host = environ.get("idp.host")
+    if host is None:
+        return tenant.issuer == f"{config.settings().base_url}/t/{tenant.slug}"
+    return tenant.issuer.partition("://")[2] == host
+
+
+def _elsewhere(tenant: Tenant, declared: Declared) -> Response:
+    """A tenant has one issuer: by another of its addresses a page moves there, a protocol endpoint is nothing."""
+    if declared.page is None or request.method not in {"GET", "HEAD"}:
+        return errors.missing()
+    rest = request.environ["PATH_INFO"].removeprefix(f"/t/{tenant.slug}")
+    query = request.environ.get("QUERY_STRING", "")
+    target = tenant.issuer + quote(rest.encode("latin-1", "replace")) + (f"?{quote(query, safe=_QUERY)}" if query else "")
+    response = Response(status=307, mimetype="text/plain")
+    response.autocorrect_location_header = False
+    response.headers["Location"] = target
+    return response
+
+
+_QUERY = "!$&'()*+,;=:@/?%-._~"
+
+
+def declarations(app: Flask | None = None) -> dict[str, Declared]:
+    """Every route's declaration by endpoint, of `app` or the current application."""
+    found: dict[str, Declared] = (app or current_app).extensions["idp_routes"]
+    return found
+
+
+def register(app: Flask, doors: Iterable[Door]) -> None:
+    """Hang the doors into `app`. Raises Undeclared when a route of its URL map has no gate."""
+    known: dict[str, Declared] = app.extensions.setdefault("idp_routes", {})
+    for door in doors:
+        app.register_blueprint(door)
+        known.update({one.endpoint: one for one in door.declared})
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in known:
+            raise Undeclared(f"{rule.rule} has no gate")

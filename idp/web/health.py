@@ -1,0 +1,84 @@
+"""`/livez` and `/readyz`: one word for everybody; codes and reasons are on the management listener.
+
+Readiness is sticky: once every fact has held, a part that goes away later degrades the service and is told,
+but never takes every replica out at once. Only draining, or what the other replicas would not share,
+turns it red again.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from flask import Response
+
+from idp import clock
+from idp.control import running
+from idp.control.running import Fact
+from idp.web.gates import Door, Gate
+
+AGAIN = 0.25
+"""Seconds between two looks while not ready, however many ask."""
+
+
+class Flag(Protocol):
+    """Something that another process may set."""
+
+    def is_set(self) -> bool:
+        """Whether it is set."""
+        ...
+
+
+class Readiness:
+    """Whether this process takes traffic."""
+
+    def __init__(self, look: Callable[[], list[Fact]] = running.facts, fatal: Callable[[], list[Fact]] = running.lost):
+        """`look`: the facts of the start; `fatal`: what turns a ready process red."""
+        self._look = look
+        self._fatal = fatal
+        self._lock = threading.Lock()
+        self._known: list[Fact] = []
+        self._at = float("-inf")
+        self._reached = False
+        self.draining: Flag = threading.Event()
+
+    def ready(self) -> bool:
+        """Whether to answer 200."""
+        if self.draining.is_set():
+            return False
+        return all(fact.ok for fact in self.facts()) if not self._reached else not self.lost()
+
+    def facts(self) -> list[Fact]:
+        """The facts as they were seen last, at most a quarter of a second ago."""
+        with self._lock:
+            if clock.monotonic() - self._at > AGAIN:
+                self._known = self._look()
+                self._at = clock.monotonic()
+                self._reached = self._reached or all(fact.ok for fact in self._known)
+            return self._known
+
+    def lost(self) -> list[Fact]:
+        """What turns a process red that was ready."""
+        return [fact for fact in self._fatal() if not fact.ok]
+
+
+readiness = Readiness()
+door = Door("health", __name__, gate=Gate.PUBLIC)
+
+
+@door.route("/livez", credentials=())
+def livez() -> Response:
+    """200 while the process lives."""
+    return Response("alive\n", mimetype="text/plain")
+
+
+@door.route("/readyz", credentials=())
+def readyz() -> Response:
+    """200 once this process may take traffic, else 503."""
+    if readiness.ready():
+        return Response("ready\n", mimetype="text/plain")
+    response = Response("unready\n", 503, mimetype="text/plain")
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+DOORS = (door,)

@@ -1,0 +1,71 @@
+"""Discovery and JWKS: public documents of a tenant, built here once and then served by `fast`.
+
+Both spellings of RFC 8414 §3.1 and §5 are routes, path insertion and suffix; OpenID Connect Discovery 1.0
+§4 uses the suffix alone, and inserted spellings of it are answered too.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from flask import Response, request
+
+from idp.oauth import metadata
+from idp.signing import jwks
+from idp.tenants import current
+from idp.web.cors import Cors
+from idp.web.fast import Kept
+from idp.web.gates import Door, Gate
+
+MAX_AGE = 300
+_CACHE = f"public, max-age={MAX_AGE}, stale-while-revalidate=60, stale-if-error=86400"
+
+door = Door("wellknown", __name__, gate=Gate.TENANT)
+
+
+def _document(content: dict[str, Any], mimetype: str = "application/json") -> Response:
+    body = json.dumps(content, separators=(",", ":")).encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    response = Response(body, mimetype=mimetype)
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = _CACHE
+    kept = Kept.of(body, mimetype, etag, _CACHE, current().id)
+    box = request.environ.get("wsgi.idp_box")
+    if box is not None:
+        box["kept"] = kept
+    return response.make_conditional(request.environ)
+
+
+@door.route("/jwks.json", credentials=(), cors=Cors.PUBLIC)
+def keys() -> Response:
+    """The tenant's public keys (RFC 7517 §5)."""
+    return _document(jwks.document())
+
+
+@door.route("/.well-known/openid-configuration", credentials=(), cors=Cors.PUBLIC)
+@door.route(
+    "/.well-known/openid-configuration/t/<slug:slug>",
+    credentials=(),
+    cors=Cors.PUBLIC,
+    rooted=True,
+    endpoint="inserted_configuration",
+)
+def configuration() -> Response:
+    """Provider metadata (OpenID Connect Discovery 1.0 §4)."""
+    return _document(metadata.document())
+
+
+@door.route("/.well-known/oauth-authorization-server", credentials=(), cors=Cors.PUBLIC)
+@door.route(
+    "/.well-known/oauth-authorization-server/t/<slug:slug>",
+    credentials=(),
+    cors=Cors.PUBLIC,
+    rooted=True,
+    endpoint="inserted_authorization_server",
+)
+def authorization_server() -> Response:
+    """Authorization server metadata (RFC 8414 §3)."""
+    return _document(metadata.document())
+
+
+DOORS = (door,)
