@@ -177,7 +177,9 @@ def accent(primary: str, backdrop: Backdrop) -> Accent:
         on_accent=on_accent,
         accent_hover=hover,
         accent_edge=corrected(fill, stands_out(EDGE_CONTRAST), lighter=backdrop.dark),
-        accent_text=corrected(primary, stands_out(LINK_CONTRAST_DARK if backdrop.dark else TEXT_CONTRAST), lighter=backdrop.dark),
+        accent_text=corrected(
+            primary, stands_out(LINK_CONTRAST_DARK if backdrop.dark else TEXT_CONTRAST), lighter=backdrop.dark
+        ),
         focus=corrected(primary, stands_out(EDGE_CONTRAST), lighter=backdrop.dark),
         tint=tint,
     )
@@ -196,7 +198,9 @@ def appearance_of(look: Look) -> str:
 
 def declarations(colors: Accent) -> str:
     """The custom properties of one scheme, ready to stand between braces."""
-    return "".join(f"--{field.name.replace('_', '-')}:{getattr(colors, field.name)};" for field in fields(colors))
+    return "".join(
+        f"--{field.name.replace('_', '-')}:{getattr(colors, field.name)};" for field in fields(colors)
+    )
 
 
 def css(look: Look) -> str:

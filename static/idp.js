@@ -1,5 +1,11 @@
-// Adds what a page can do without: showing a password, copying a request id. Nothing depends on it.
+// Adds what a page can do without: showing a password, copying a request id, hiding a logo that did not load
+// (a letter waits behind it). Nothing depends on it.
 "use strict";
+for (const logo of document.querySelectorAll(".tile img")) {
+  const gone = () => { logo.hidden = true; };
+  logo.addEventListener("error", gone);
+  if (logo.complete && !logo.naturalWidth) gone();
+}
 for (const button of document.querySelectorAll("[data-reveal]")) {
   const field = document.getElementById(button.dataset.reveal);
   const set = (shown) => {

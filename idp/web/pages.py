@@ -335,15 +335,17 @@ def policy(nonce: str, form_action: tuple[str, ...] = (), images: tuple[str, ...
         if not words.CSP_SOURCE.fullmatch(source):
             raise ValueError("not a CSP source")
     nonced = f"'nonce-{nonce}'" if nonce else "'none'"
-    return "; ".join((
-        "default-src 'none'",
-        f"style-src 'self' {nonced}" if nonce else "style-src 'self'",
-        f"script-src {nonced}",
-        " ".join(("img-src 'self'", *images)),
-        " ".join(("form-action 'self'", *form_action)),
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ))
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src 'self' {nonced}" if nonce else "style-src 'self'",
+            f"script-src {nonced}",
+            " ".join(("img-src 'self'", *images)),
+            " ".join(("form-action 'self'", *form_action)),
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
 
 
 def _logo_origins(page: Page) -> tuple[str, ...]:
@@ -363,7 +365,9 @@ def render(name: str, *, form_action: tuple[str, ...] = (), **context: Any) -> t
     nonce = "" if isinstance(page, NotFound) else ids.secret(128)
     if isinstance(page, FormPost):
         form_action = (*form_action, form_target(page.redirect_uri))
-    values = {"tenant": None, "client": None} | {field.name: getattr(page, field.name) for field in fields(page)}
+    values = {"tenant": None, "client": None} | {
+        field.name: getattr(page, field.name) for field in fields(page)
+    }
     html = environment().get_template(f"hosted/{name}.html").render(nonce=nonce, **values)
     return html, policy(nonce, tuple(dict.fromkeys(form_action)), _logo_origins(page))
 

@@ -18,7 +18,9 @@ CSP_SOURCE: Final = re.compile(r"https?://[a-z0-9.-]+(?::\d{1,5})?|[a-z][a-z0-9+
 
 # Bidirectional embeddings, overrides and isolates can make "evil.example" read as another name; the other
 # marks, zero-width characters and controls are invisible and only serve to make two names look alike.
-_UNSEEN: Final = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u061c\u2060\ufeff\ufff9-\ufffb\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_UNSEEN: Final = re.compile(
+    "[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u061c\u2060\ufeff\ufff9-\ufffb\x00-\x08\x0e-\x1f\x7f-\x9f]"
+)
 _BREAKS: Final = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029]+")
 
 STANDARD_SCOPES: Final = {

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from idp import paths
@@ -30,10 +31,15 @@ BASE = "http://localhost:8000"
 LOGO = "https://logo.example/mark.svg"
 
 
-def tenant(name: str = "Acme Corporation", slug: str = "acme", **look: object) -> Tenant:
+def tenant(name: str = "Acme Corporation", slug: str = "acme", **look: Any) -> Tenant:
     """A tenant that exists in memory only."""
     return Tenant(
-        id=UUID(int=1), slug=slug, name=name, status="active", issuer=f"{BASE}/t/{slug}", branding=Branding(**look)
+        id=UUID(int=1),
+        slug=slug,
+        name=name,
+        status="active",
+        issuer=f"{BASE}/t/{slug}",
+        branding=Branding(**look),
     )
 
 
@@ -42,7 +48,10 @@ GLOBEX = face(tenant("Globex", "globex", primary_color="#ffd400", radius=2, font
 NIGHT = face(tenant("Nocturne", "nocturne", primary_color="#00a86b", radius=20, appearance="dark"))
 BROKEN_LOGO = face(tenant(primary_color="#7c3aed", logo_uri="https://logo.invalid/mark.png"))
 WEB = ClientFace(
-    "Acme Web", "app.acme.example", policy_uri="https://acme.example/privacy", tos_uri="https://acme.example/terms"
+    "Acme Web",
+    "app.acme.example",
+    policy_uri="https://acme.example/privacy",
+    tos_uri="https://acme.example/terms",
 )
 STRANGER = ClientFace("Totally Acme \u202egnilliB", "com.stranger.app", assured=False)
 LONG = ClientFace(
@@ -50,7 +59,8 @@ LONG = ClientFace(
     "a-very-long-subdomain.of-some.department.of-a-large-organisation.example",
 )
 REQUEST_ID = "01936f3a-8c1e-7d42-9b0a-5f2f6f0c7d11"
-STANDARD = ApiFace("Acme Corporation", tuple(Scope(name) for name in ("openid", "profile", "email", "offline_access")))
+STANDARD = ApiFace("Acme Corporation", tuple(Scope(name) for name in ("openid", "profile", "email")))
+OFFLINE = replace(STANDARD, scopes=(*STANDARD.scopes, Scope("offline_access")))
 ORDERS = ApiFace(
     "Orders",
     (Scope("orders.read", "Read your orders"), Scope("orders.write", "Place and cancel orders for you")),
@@ -80,7 +90,8 @@ def login_states() -> dict[str, dict[str, object]]:
         "login-again": plain | {"username": "alice", "again": True},
         "login-stranger": plain | {"client": STRANGER},
         "login-logo": plain | {"client": replace(WEB, logo_uri=LOGO), "tenant": replace(ACME, logo_uri=LOGO)},
-        "login-broken-logo": plain | {"tenant": BROKEN_LOGO, "client": replace(WEB, logo_uri="https://logo.invalid/c")},
+        "login-broken-logo": plain
+        | {"tenant": BROKEN_LOGO, "client": replace(WEB, logo_uri="https://logo.invalid/c")},
         "login-long": plain | {"client": LONG},
         "login-serif-yellow": plain | {"tenant": GLOBEX},
         "login-dark-tenant": plain | {"tenant": NIGHT},
@@ -91,9 +102,14 @@ def login_states() -> dict[str, dict[str, object]]:
 def states() -> dict[str, tuple[str, dict[str, object]]]:
     """State name -> (page name, context)."""
     consent = {"tenant": ACME, "client": WEB, "csrf": "x", "apis": (STANDARD, ORDERS), "access_seconds": 600}
+    offline = {"offline_seconds": 90 * 86_400, "apis": (OFFLINE, ORDERS)}
     demo = tuple(
         DemoTenant(
-            name, slug, f"{BASE}/t/{slug}", (DemoUser("alice", "Alice Adams", "correct horse battery staple"),), DISCOVERY
+            name,
+            slug,
+            f"{BASE}/t/{slug}",
+            (DemoUser("alice", "Alice Adams", "correct horse battery staple"),),
+            DISCOVERY,
         )
         for name, slug in (("Acme Corporation", "acme"), ("Globex", "globex"))
     )
@@ -103,15 +119,23 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
     }
     made |= {
         "consent": ("consent", consent | {"user": "alice@acme.example", "switch_url": "?switch=1"}),
-        "consent-offline": ("consent", consent | {"offline_seconds": 90 * 86_400, "apis": (STANDARD,)}),
+        "consent-offline": ("consent", consent | offline),
         "consent-stranger": ("consent", consent | {"client": STRANGER, "user": "alice"}),
         "consent-rtl": ("consent", consent | {"direction": "rtl", "user": "alice"}),
         "oauth-error": ("authorization_error", trouble | {"code": "invalid_redirect_uri"}),
         "oauth-error-development": (
             "authorization_error",
-            trouble | {"code": "invalid_redirect_uri", "description": "redirect_uri is not registered", "details": DETAILS},
+            trouble
+            | {
+                "code": "invalid_redirect_uri",
+                "description": "redirect_uri is not registered",
+                "details": DETAILS,
+            },
         ),
-        "logout": ("logout", {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice", "keeps_access": ("Acme Mail",)}),
+        "logout": (
+            "logout",
+            {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice", "keeps_access": ("Acme Mail",)},
+        ),
         "logout-plain": ("logout", {"tenant": ACME, "csrf": "x"}),
         "logout-error": (
             "logout_error",
@@ -126,23 +150,40 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         "signed-out": ("signed_out", {"tenant": ACME}),
         "signed-out-keeps": (
             "signed_out",
-            {"tenant": ACME, "client": WEB, "keeps_access": ("Acme Mail", "Backup"), "continue_url": "https://acme.example"},
+            {
+                "tenant": ACME,
+                "client": WEB,
+                "keeps_access": ("Acme Mail", "Backup"),
+                "continue_url": "https://acme.example",
+            },
         ),
         "stale-old": ("stale", {"tenant": ACME, "kind": "old", "continue_url": "/t/acme/again"}),
         "stale-twice": ("stale", {"tenant": ACME, "kind": "twice", "continue_url": "/t/acme/again"}),
         "stale-done": ("stale", {"tenant": ACME, "kind": "done"}),
         "too-many": (
             "too_many",
-            {"tenant": ACME, "seconds": 245, "ends_at": datetime(2026, 11, 23, 14, 5, tzinfo=UTC), "request_id": REQUEST_ID},
+            {
+                "tenant": ACME,
+                "seconds": 245,
+                "ends_at": datetime(2026, 11, 23, 14, 5, tzinfo=UTC),
+                "request_id": REQUEST_ID,
+            },
         ),
         "error-500": ("error", {"status": 500, "code": "server_error", "request_id": REQUEST_ID}),
         "error-503": ("error", {"status": 503, "code": "temporarily_unavailable", "request_id": REQUEST_ID}),
-        "error-403": ("error", {"tenant": ACME, "status": 403, "code": "forbidden", "request_id": REQUEST_ID}),
+        "error-403": (
+            "error",
+            {"tenant": ACME, "status": 403, "code": "forbidden", "request_id": REQUEST_ID},
+        ),
         "not-found": ("not_found", {}),
         "home": ("home", {}),
         "home-development": (
             "home",
-            {"development": True, "tenants": demo, "links": (("Open the demo application", "http://localhost:8001/"),)},
+            {
+                "development": True,
+                "tenants": demo,
+                "links": (("Open the demo application", "http://localhost:8001/"),),
+            },
         ),
         "home-empty": ("home", {"development": True}),
         "tenant-home": ("tenant_home", {"tenant": ACME}),
@@ -185,7 +226,9 @@ def main() -> None:
         (folder / f"{state}.html").write_text(standalone(html), encoding="utf-8")
         names.append(state)
     rows = "".join(f'<li><a href="{name}.html">{name}</a></li>' for name in names)
-    (folder / "index.html").write_text(f"<!doctype html><title>Pages</title><ul>{rows}</ul>", encoding="utf-8")
+    (folder / "index.html").write_text(
+        f"<!doctype html><title>Pages</title><ul>{rows}</ul>", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
