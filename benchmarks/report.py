@@ -1,9 +1,8 @@
-"""From numbers to a dated JSON file, a Markdown table and the block in the README."""
+"""From numbers to a dated JSON file and a Markdown table."""
 
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -12,8 +11,6 @@ from typing import Any
 from benchmarks.load import Run
 
 RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parent.parent / "README.md"
-START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 LIMITED = 0.8  # of the load's own ceiling (rulings: a row within 20 % of it is marked)
 
 
@@ -64,8 +61,8 @@ def table(result: dict[str, Any]) -> str:
 def _notes(result: dict[str, Any]) -> list[str]:
     machine, ceiling = result["machine"], result["ceiling"]
     notes = [
-        f"{result['at'][:10]}, {machine['cpu']}, {machine['cores']} cores; each server one process on core 0, "
-        f"load, Postgres and Redis on core 1; median of {result['rounds']} rounds of {result['seconds']} s, "
+        f"{result['at'][:10]}, {machine['cpu']}, {machine['cores']} cores; each server one process on core 0; "
+        f"load, Postgres, Redis on core 1; median of {result['rounds']} rounds of {result['seconds']} s, "
         f"interleaved. wrk's own ceiling: {ceiling['plain']:,.0f} req/s, {ceiling['once']:,.0f} where it "
         "reads each answer. Throttles were raised by policy.",
     ]
@@ -87,13 +84,7 @@ def save(kind: str, result: dict[str, Any]) -> Path:
     return path
 
 
-def publish(text: str, command: str) -> bool:
-    """Replace what stands between the README's markers; False when they are not there."""
-    if not README.exists():
-        return False
-    page = README.read_text()
-    block = f"{START}\n\n```sh\n{command}\n```\n\n{text}\n\n{END}"
-    changed, count = re.subn(f"{re.escape(START)}.*?{re.escape(END)}", lambda _: block, page, flags=re.DOTALL)
-    if count:
-        README.write_text(changed)
-    return bool(count)
+def newest(kind: str) -> dict[str, Any] | None:
+    """The last result of this kind that was saved."""
+    found = sorted(RESULTS.glob(f"*-{kind}.json"))
+    return json.loads(found[-1].read_text()) if found else None

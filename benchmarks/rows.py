@@ -16,7 +16,6 @@ from benchmarks.load import Run, play, request
 from benchmarks.machine import CannotMeasure, Occupancy
 from benchmarks.target import PASSWORD, SECRET, Server, Site
 
-USERS = [f"user{number:02d}" for number in range(1, 65)]
 SCOPE = "openid offline_access"
 APIS = {
     "ES256": {"resource": "https://es.bench.example", "scope": "es.read"},
@@ -38,6 +37,11 @@ class Row:
     once: int | None = None
     peer: str = "oidc-provider"
     probe: int = 160
+    spread: int = 1_000_000  # at how many tenants at most
+
+
+def username(at: Site, number: int) -> str:
+    return f"user{number % at.users + 1:02d}"
 
 
 def basic(client_id: str) -> dict[str, str]:
@@ -110,7 +114,7 @@ def _each_hand(
 
 def _code(browser: Browser, at: Site, number: int) -> Code:
     url, verifier = authorization(at.endpoint("authorization_endpoint"), "web", SCOPE)
-    return browser.code(url, verifier, USERS[number % len(USERS)], PASSWORD)
+    return browser.code(url, verifier, username(at, number), PASSWORD)
 
 
 def codes(server: Server, sites: Sequence[Site], count: int) -> list[bytes]:
@@ -161,14 +165,19 @@ def introspection(server: Server, sites: Sequence[Site], count: int) -> list[byt
 
 def sign_ins(server: Server, sites: Sequence[Site], count: int) -> list[bytes]:
     """Posts of the sign-in form, each with a transaction and a pre-session of its own."""
-    people = itertools.cycle(USERS)
+    people = itertools.count()
 
     def work(_: Browser, at: Site, number: int) -> bytes:
         browser = Browser(server.port)
         url, _verifier = authorization(at.endpoint("authorization_endpoint"), "web", SCOPE)
         form = browser.to_login(url)
         browser.close()
-        fields = {**form.fields, "username": next(people), "password": PASSWORD, "action": "login"}
+        fields = {
+            **form.fields,
+            "username": username(at, next(people)),
+            "password": PASSWORD,
+            "action": "login",
+        }
         parts = urlsplit(form.action)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         return request("POST", path, at.host, browser.cookie_header(), urlencode(fields))
@@ -181,16 +190,16 @@ ROWS = (
     Row("discovery", "Discovery", 64, discovery, 3.0),
     Row("client_credentials_es256", "client_credentials, ES256", 16, client_credentials("ES256"), 1.2),
     Row("client_credentials_rs256", "client_credentials, RS256", 16, client_credentials("RS256"), 1.2),
-    Row("code", "Code exchange", 16, codes, None, once=200),
-    Row("refresh", "Refresh with rotation", 16, refresh, None, once=200),
-    Row("introspection", "Introspection", 16, introspection, None),
+    Row("code", "Code exchange", 16, codes, None, once=200, spread=40),
+    Row("refresh", "Refresh with rotation", 16, refresh, None, once=200, spread=40),
+    Row("introspection", "Introspection", 16, introspection, None, spread=400),
     Row("sign_in", "Password sign-in", 4, sign_ins, 0.8, once=303, peer="argon2id", probe=40),
 )
 
 
 def measure(row: Row, server: Server, seconds: int, sites: Sequence[Site] | None = None) -> Run:
     """Prepare and run one row once. Raises CannotMeasure when answers are wrong."""
-    sites = sites or server.sites
+    sites = list(sites or server.sites)[: row.spread]
     server.place()
     count = row.probe
     if row.once is not None:

@@ -36,6 +36,7 @@ class Site:
 
     issuer: str
     metadata: dict[str, Any]
+    users: int = 64
 
     def endpoint(self, name: str) -> str:
         return str(self.metadata[name])
@@ -62,10 +63,10 @@ def site(issuer: str) -> Site:
         raise CannotMeasure(f"{url} gives no discovery document: {error}") from error
 
 
-def moved(origin: Site, issuer: str) -> Site:
+def moved(origin: Site, issuer: str, users: int) -> Site:
     """The same site under another issuer of the same server (the documents differ in nothing else)."""
     text = json.dumps(origin.metadata).replace(origin.issuer, issuer)
-    return Site(issuer, json.loads(text))
+    return Site(issuer, json.loads(text), users)
 
 
 @dataclass
