@@ -188,11 +188,15 @@ class TooMany(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class Error(Page):
-    """Everything else that went wrong. `sentence` empty: the words for that status."""
+    """Everything else that went wrong. `sentence` empty: the words for that status.
+
+    `description` is what a developer reads, under the details; `sentence` is for everyone.
+    """
 
     status: int
     code: str
     sentence: str = ""
+    description: str = ""
     tenant: TenantFace | None = None
     continue_url: str = ""
     continue_label: str = "Go back"

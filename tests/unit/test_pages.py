@@ -88,9 +88,7 @@ def test_structure_for_assistive_technology(state: str) -> None:
     assert all("alt" in image for image in page.all("img"))
     assert len([1 for _, attrs, _ in page.elements if "autofocus" in attrs]) <= 1
     levels = [int(tag[1]) for tag, _, _ in page.elements if re.fullmatch("h[1-6]", tag)]
-    assert levels[0] == 1 and all(
-        after - before <= 1 for before, after in itertools.pairwise(levels)
-    )
+    assert levels[0] == 1 and all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 @EVERY
