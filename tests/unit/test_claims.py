@@ -75,7 +75,7 @@ def test_oidc_core_5_5_the_claims_parameter_asks_one_by_one():
     told = claims.for_user(
         ALICE,
         ["openid"],
-        requested={"name": {"essential": True}, "email_verified": None, "nickname": None, "nonsense": None, "sub": None},
+        requested={"name": {"essential": True}, "email_verified": None, "nickname": None, "other": None, "sub": None},
         where="id_token",
         client=client(),
     )
