@@ -6,15 +6,15 @@ Nothing imports this but servers and tests.
 import importlib
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response
 from flask.sessions import SessionInterface
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BaseConverter, RequestRedirect
+from werkzeug.routing import BaseConverter, MapAdapter, RequestRedirect
 
-from idp import clock, config, directory, logs
+from idp import config, logs
 from idp.config import Settings
 from idp.errors import Refusal
-from idp.web import access, errors, gates, headers, shares
+from idp.web import errors, gates, shares
 from idp.web.environ import Doorstep
 from idp.web.fast import Fast
 from idp.web.gates import Door
@@ -51,6 +51,23 @@ class Application(Flask):
         """None is as good as an empty one, and costs nothing."""
         return None
 
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """The router for a request whose host `environ` has settled already."""
+        if request is None:
+            return super().create_url_adapter(None)
+        environ = request.environ
+        path = environ["PATH_INFO"].encode("latin-1", "replace").decode("utf-8", "replace")
+        return MapAdapter(
+            self.url_map,
+            environ["HTTP_HOST"],
+            "/",
+            "",
+            environ["wsgi.url_scheme"],
+            path,
+            environ["REQUEST_METHOD"],
+            environ.get("QUERY_STRING", ""),
+        )
+
 
 def create_app(settings: Settings, doors: tuple[Door, ...] | None = None) -> Application:
     """The application for `settings`, with every door or the given ones.
@@ -65,7 +82,7 @@ def create_app(settings: Settings, doors: tuple[Door, ...] | None = None) -> App
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     gates.register(app, every_door() if doors is None else doors)
-    _wire(app, settings)
+    _wire(app)
     inner = Doorstep(app.wsgi_app, settings)
     app.wsgi_app = Fast(  # type: ignore[method-assign]
         inner, proxied=bool(settings.trusted_proxies), secure=settings.secure
@@ -78,25 +95,8 @@ def every_door() -> tuple[Door, ...]:
     return tuple(door for name in DOORS for door in importlib.import_module(name).DOORS)
 
 
-def _wire(app: Application, settings: Settings) -> None:
-    """Times, headers and log lines around each request, and the answers where no view was found."""
-    secure = settings.secure
-
-    @app.before_request
-    def begin() -> None:
-        request.environ["idp.began"] = clock.monotonic()
-
-    @app.after_request
-    def finish(response: Response) -> Response:
-        environ = request.environ
-        name = environ["idp.request_id"]
-        headers.protect(response, secure=secure, request_id=name)
-        began = environ.get("idp.began")
-        seconds = clock.monotonic() - began if began is not None else 0.0
-        access.note(
-            name, environ.get("idp.tenant", ""), request.method, request.endpoint or "none", response.status_code, seconds
-        )
-        return response
+def _wire(app: Application) -> None:
+    """The answers where no view was found, and to what nothing else caught."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:

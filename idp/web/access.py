@@ -1,40 +1,44 @@
-"""One line of JSON for each request, written by a thread of its own so that no request waits for a log.
+"""One line of JSON and the metrics of each request, by a thread of its own so that no request waits for a log.
 
-The lines hold the route's pattern, never the address as it came: codes and tokens travel there.
+The lines hold the route's name, never the address as it came: codes and tokens travel there.
 """
 
 import atexit
+import datetime as dt
 import json
 import logging
 import sys
 import threading
 from collections import deque
+from typing import Any
 
 from idp import clock, metrics
 
 _PENDING = 20_000
 _EVERY = 0.1
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
-_lines: deque[str] = deque()
+Line = tuple[dt.datetime, str, str, str, str, int, float]
+_lines: deque[Line] = deque()
 _writer: threading.Thread | None = None
 _start = threading.Lock()
+_flushing = threading.Lock()
 
 
-def note(request_id: str, tenant: str, method: str, endpoint: str, status: int, seconds: float) -> None:
-    """Queue the line of one request; dropped and counted when 20,000 wait already."""
-    metrics.count("requests_total", endpoint=endpoint, status=str(status))
-    metrics.observe("request", seconds, endpoint=endpoint)
-    if not logging.getLogger().isEnabledFor(logging.INFO):
-        return
+def note(request_id: str, environ: dict[str, Any], status: int, seconds: float) -> None:
+    """Take note of one answer; dropped and counted when 20,000 wait already."""
     if len(_lines) >= _PENDING:
         metrics.count("journal_dropped_total", kind="access")
         return
-    verb = method if method.isalpha() and len(method) < 10 else "?"
-    _lines.append(
-        f'{{"event":"request","level":"info","timestamp":"{clock.now().isoformat()}","request_id":"{request_id}",'
-        f'"tenant":{json.dumps(tenant or None)},"method":"{verb}","endpoint":"{endpoint}","status":{status},'
-        f'"ms":{seconds * 1000:.1f}}}\n'
-    )
+    _lines.append((
+        clock.now(),
+        request_id,
+        environ.get("idp.tenant", ""),
+        environ["REQUEST_METHOD"],
+        environ.get("idp.endpoint", "none"),
+        status,
+        seconds,
+    ))
     if _writer is None:
         _begin()
 
@@ -56,16 +60,30 @@ def _run() -> None:
 
 
 def flush() -> None:
-    """Write every line that waits."""
-    taken = []
-    while _lines:
-        try:
-            taken.append(_lines.popleft())
-        except IndexError:
-            break
-    if taken:
-        try:
-            sys.stderr.write("".join(taken))
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            metrics.count("journal_dropped_total", len(taken), kind="access")
+    """Count and write everything that waits."""
+    with _flushing:
+        shown = logging.getLogger().isEnabledFor(logging.INFO)
+        written = []
+        while _lines:
+            line = _lines.popleft()
+            _, _, _, _, endpoint, status, seconds = line
+            metrics.count("requests_total", endpoint=endpoint, status=str(status))
+            metrics.observe("request", seconds, endpoint=endpoint)
+            if shown:
+                written.append(_text(line))
+        if written:
+            try:
+                sys.stderr.write("".join(written))
+                sys.stderr.flush()
+            except (OSError, ValueError):
+                metrics.count("journal_dropped_total", len(written), kind="access")
+
+
+def _text(line: Line) -> str:
+    at, request_id, tenant, method, endpoint, status, seconds = line
+    verb = method if method in _METHODS else "?"
+    return (
+        f'{{"event":"request","level":"info","timestamp":"{at.isoformat()}","request_id":"{request_id}",'
+        f'"tenant":{json.dumps(tenant or None)},"method":"{verb}","endpoint":"{endpoint}","status":{status},'
+        f'"ms":{seconds * 1000:.1f}}}\n'
+    )

@@ -13,11 +13,11 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from idp import directory
+from idp import clock, directory
 from idp.config import Settings
 from idp.errors import Busy
 from idp.tenants import Tenant
-from idp.web import access, nowhere, parse
+from idp.web import access, headers, nowhere, parse
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -96,33 +96,45 @@ class Doorstep:
         self._app = app
         self._proxies = Proxies(settings.trusted_proxies)
         self._base = settings.host
+        self._secure = settings.secure
         self._scheme = "https" if settings.secure else "http"
         self._default_port = ":443" if settings.secure else ":80"
         self._domain = f".{settings.domain.lower()}" if settings.domain else None
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """WSGI."""
+        began = clock.monotonic()
         forwarded_host = self._scrub(environ)
         clean = self._clean(environ)
+        name: str = clean["idp.request_id"]
+
+        def respond(status: str, answered: headers.Headers, exc_info: Any = None) -> Any:
+            headers.protect(answered, secure=self._secure, request_id=name)
+            access.note(name, clean, int(status[:3]), clock.monotonic() - began)
+            return start_response(status, answered)
+
+        return self._route(clean, forwarded_host, respond)
+
+    def _route(self, clean: Environ, forwarded_host: str | None, respond: Callable[..., Any]) -> Iterable[bytes]:
         problem = _beyond_bounds(clean)
         if problem is not None:
-            return _plain(problem, clean, start_response)
+            return _plain(problem, clean, respond)
         path = clean["PATH_INFO"]
         host = host_of(forwarded_host or clean.get("HTTP_HOST", ""), self._default_port)
         clean["HTTP_HOST"] = self._base
         if host == self._base or path in ANY_HOST:
-            return self._app(clean, start_response)
+            return self._app(clean, respond)
         try:
             tenant = self._tenant(host)
         except Busy:
-            return _plain("503 Service Unavailable", clean, start_response)
+            return _plain("503 Service Unavailable", clean, respond)
         if tenant is None:
-            return nowhere.respond(clean, start_response)
+            return nowhere.respond(clean, respond)
         clean["HTTP_HOST"] = host
         clean["idp.host"] = host
         if not path.startswith("/static/"):
             clean["PATH_INFO"] = f"/t/{tenant.slug}{path}"
-        return self._app(clean, start_response)
+        return self._app(clean, respond)
 
     def _scrub(self, environ: Environ) -> str | None:
         """Resolve who asks; the forwarded host when a trusted proxy names one."""
@@ -180,16 +192,11 @@ def _plain(status: str, environ: Environ, start_response: Callable[..., Any]) ->
     """A refusal before anything of the request is read; JSON, as no page can be meant."""
     busy = status[:3] == "503"
     body = _BUSY if busy else _MALFORMED
-    access.note(environ["idp.request_id"], "", environ["REQUEST_METHOD"], "doorstep", int(status[:3]), 0.0)
     start_response(
         status,
         [
             ("Content-Type", parse.JSON),
             ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-            ("Referrer-Policy", "no-referrer"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("X-Request-Id", environ["idp.request_id"]),
             ("Retry-After", "1") if busy else ("Connection", "close"),
         ],
     )

@@ -8,7 +8,7 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
@@ -50,7 +50,8 @@ def _pattern() -> str:
 def json_answer(refusal: Refusal) -> Response:
     """`{"error", "error_description"}` (RFC 6749 §5.2), with a challenge on 401 (RFC 9110 §11.6.1)."""
     note(refusal)
-    response = Response(json.dumps(refusal.public(), separators=(",", ":")), refusal.status, mimetype="application/json")
+    body = json.dumps(refusal.public(), separators=(",", ":"))
+    response = Response(body, refusal.status, mimetype="application/json")
     _challenge(refusal, response)
     return _finish(refusal, response)
 
@@ -118,18 +119,11 @@ def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str])
         page = Response(html, 200, mimetype="text/html")
         page.headers["Content-Security-Policy"] = csp
         return page
-    parts = urlsplit(redirect.uri)
-    query = f"{parts.query}&{urlencode(sent)}" if parts.query else urlencode(sent)
     response = Response(status=303, mimetype="text/plain")
     response.autocorrect_location_header = False
-    # The registered address byte for byte: a URL class would re-spell what the client compares exactly.
-    response.headers["Location"] = urlunsplit(parts._replace(query=query)) if parts.netloc else _native(redirect.uri, sent)
+    # The registered address byte for byte: taking it apart would re-spell what the client compares exactly.
+    response.headers["Location"] = f"{redirect.uri}{'&' if '?' in redirect.uri else '?'}{urlencode(sent)}"
     return response
-
-
-def _native(uri: str, sent: dict[str, str]) -> str:
-    """A custom-scheme address such as `app:/callback`, which `urlunsplit` would re-spell."""
-    return f"{uri}{'&' if '?' in uri else '?'}{urlencode(sent)}"
 
 
 def authorization_error(refusal: Refusal, redirect: VerifiedRedirect) -> Response:

@@ -113,7 +113,7 @@ class Fast:
 
     def _keep(self, key: tuple[str, str], kept: Kept) -> None:
         if self._secure:
-            kept.headers.append(("strict-transport-security", HSTS))
+            kept.headers.append(HSTS)
         with self._lock:
             mine = self._of.setdefault(kept.tenant, [])
             if key not in mine:

@@ -18,9 +18,8 @@ from werkzeug.exceptions import HTTPException
 from idp import config, directory
 from idp.errors import Refusal
 from idp.tenants import Tenant, entered
-from idp.web import errors
+from idp.web import errors, shares
 from idp.web.cors import Cors, allow, preflight
-from idp.web.shares import share
 
 CREDENTIALS = frozenset({
     "cookie", "csrf", "password", "client_id", "client_secret", "private_key_jwt",
@@ -122,7 +121,9 @@ def _ask(view: View, values: dict[str, Any], declared: Declared) -> Response:
 def _public_gate(view: View, declared: Declared) -> View:
     @wraps(view)
     def guarded(**values: Any) -> Response:
-        if request.method == "OPTIONS":
+        environ = request.environ
+        environ["idp.endpoint"] = declared.endpoint
+        if environ["REQUEST_METHOD"] == "OPTIONS":
             return preflight(declared.cors, ", ".join(declared.methods))
         return allow(_ask(view, values, declared), declared.cors)
 
@@ -130,28 +131,34 @@ def _public_gate(view: View, declared: Declared) -> View:
 
 
 def _tenant_gate(view: View, declared: Declared) -> View:
-    verbs = ", ".join(declared.methods)
-
     @wraps(view)
     def guarded(slug: str, **values: Any) -> Response:
+        environ = request.environ
+        environ["idp.endpoint"] = declared.endpoint
         tenant = directory.resolve(slug)
         if tenant is None or not tenant.active:
             return errors.missing()
-        environ = request.environ
         if not _by_its_issuer(tenant, environ):
             return _elsewhere(tenant, declared)
         environ["idp.tenant"] = slug
         with entered(tenant):
-            try:
-                with share(tenant.id):
-                    if environ["REQUEST_METHOD"] == "OPTIONS":
-                        return preflight(declared.cors, verbs)
-                    response = _ask(view, values, declared)
-            except Refusal as refusal:
-                response = errors.write(refusal, declared.page)
-            return allow(response, declared.cors)
+            return _inside(tenant, view, values, declared)
 
     return guarded
+
+
+def _inside(tenant: Tenant, view: View, values: dict[str, Any], declared: Declared) -> Response:
+    """Call the view for the entered tenant with one of its threads."""
+    if request.environ["REQUEST_METHOD"] == "OPTIONS":
+        return preflight(declared.cors, ", ".join(declared.methods))
+    try:
+        held = shares.take(tenant.id)
+    except Refusal as refusal:
+        return allow(errors.write(refusal, declared.page), declared.cors)
+    try:
+        return allow(_ask(view, values, declared), declared.cors)
+    finally:
+        shares.give(tenant.id, held)
 
 
 def _by_its_issuer(tenant: Tenant, environ: dict[str, Any]) -> bool:
@@ -172,7 +179,9 @@ def _elsewhere(tenant: Tenant, declared: Declared) -> Response:
         return errors.missing()
     rest = request.environ["PATH_INFO"].removeprefix(f"/t/{tenant.slug}")
     query = request.environ.get("QUERY_STRING", "")
-    target = tenant.issuer + quote(rest.encode("latin-1", "replace")) + (f"?{quote(query, safe=_QUERY)}" if query else "")
+    target = tenant.issuer + quote(rest.encode("latin-1", "replace"))
+    if query:
+        target += "?" + quote(query, safe=_QUERY)
     response = Response(status=307, mimetype="text/plain")
     response.autocorrect_location_header = False
     response.headers["Location"] = target

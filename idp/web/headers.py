@@ -1,29 +1,34 @@
-"""The security headers of every answer; a page brings its own Content-Security-Policy."""
+"""The security headers of every answer, added where it leaves; a page brings its own policy for content."""
 
-from flask import Response
+_NOTHING = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+_NO_STORE = ("Cache-Control", "no-store")
+_NOSNIFF = ("X-Content-Type-Options", "nosniff")
+_NO_REFERRER = ("Referrer-Policy", "no-referrer")
+_OWN_REFERRER = ("Referrer-Policy", "same-origin")
+_NO_FRAME = ("X-Frame-Options", "DENY")
+HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
-HSTS = "max-age=63072000; includeSubDomains"
+Headers = list[tuple[str, str]]
 
 
-def protect(response: Response, *, secure: bool, request_id: str) -> Response:
-    """Add what is missing. `secure`: whether this deployment is reached over https alone.
+def protect(headers: Headers, *, secure: bool, request_id: str) -> Headers:
+    """`headers` with what was missing. `secure`: whether this deployment is reached over https alone.
 
     Pages say `same-origin` where everything else says `no-referrer`: under `no-referrer` browsers send
     `Origin: null` with a form's post, and the check of the origin would refuse every one of them.
     """
-    headers = response.headers
-    headers["X-Request-Id"] = request_id
-    headers["X-Content-Type-Options"] = "nosniff"
-    html = (response.mimetype or "") == "text/html"
-    if "Cache-Control" not in headers:
-        headers["Cache-Control"] = "no-store"
-    if "Referrer-Policy" not in headers:
-        headers["Referrer-Policy"] = "same-origin" if html else "no-referrer"
-    if "Content-Security-Policy" not in headers:
-        headers["Content-Security-Policy"] = NOTHING
+    present = {name.lower(): value for name, value in headers}
+    html = present.get("content-type", "").startswith("text/html")
+    headers.append(("X-Request-Id", request_id))
+    headers.append(_NOSNIFF)
+    if "cache-control" not in present:
+        headers.append(_NO_STORE)
+    if "referrer-policy" not in present:
+        headers.append(_OWN_REFERRER if html else _NO_REFERRER)
+    if "content-security-policy" not in present:
+        headers.append(_NOTHING)
     if html:
-        headers["X-Frame-Options"] = "DENY"
+        headers.append(_NO_FRAME)
     if secure:
-        headers["Strict-Transport-Security"] = HSTS
-    return response
+        headers.append(HSTS)
+    return headers

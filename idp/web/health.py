@@ -31,7 +31,9 @@ class Flag(Protocol):
 class Readiness:
     """Whether this process takes traffic."""
 
-    def __init__(self, look: Callable[[], list[Fact]] = running.facts, fatal: Callable[[], list[Fact]] = running.lost):
+    def __init__(
+        self, look: Callable[[], list[Fact]] = running.facts, fatal: Callable[[], list[Fact]] = running.lost
+    ) -> None:
         """`look`: the facts of the start; `fatal`: what turns a ready process red."""
         self._look = look
         self._fatal = fatal

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from idp.web import access, pages, strangers
+from idp.web import pages, strangers
 
 StartResponse = Callable[..., Any]
 
@@ -23,8 +23,6 @@ def page() -> tuple[bytes, list[tuple[str, str]]]:
         ("Content-Security-Policy", policy),
         ("Cache-Control", "no-store"),
         ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
     ]
 
 
@@ -40,7 +38,5 @@ def answer(address: str) -> tuple[str, list[tuple[str, str]], bytes]:
 def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """The constant answer as a WSGI application, for a request that `environ` has made trustworthy."""
     status, headers, body = answer(environ.get("REMOTE_ADDR", ""))
-    headers.append(("X-Request-Id", environ["idp.request_id"]))
-    access.note(environ["idp.request_id"], "", environ["REQUEST_METHOD"], "nowhere", int(status[:3]), 0.0)
     start_response(status, headers)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

@@ -6,8 +6,6 @@ second (a lock, a queue, a slow statement), it keeps three quarters at most, so 
 
 import itertools
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
 from idp import clock, metrics
@@ -28,21 +26,23 @@ def threads(count: int) -> None:
     _cap = max(1, count - max(1, count // 4))
 
 
-@contextmanager
-def share(tenant: UUID) -> Iterator[None]:
-    """Hold one thread for `tenant`; raises Busy when it holds its share and is slow."""
+def take(tenant: UUID) -> int:
+    """Hold one thread for `tenant` until `give`; raises Busy when it holds its share and is slow."""
     now = clock.monotonic()
-    number = next(_numbers)
     with _lock:
         mine = _running.setdefault(tenant, {})
         if len(mine) >= _cap and now - next(iter(mine.values())) > SLOW:
             metrics.count("throttled_total", kind="share")
             raise Busy(rule="share", expected=_cap, got=len(mine), retry_after=1)
+        number = next(_numbers)
         mine[number] = now
-    try:
-        yield
-    finally:
-        with _lock:
-            del mine[number]
-            if not mine:
-                _running.pop(tenant, None)
+    return number
+
+
+def give(tenant: UUID, number: int) -> None:
+    """Let go of the thread that `take` answered with."""
+    with _lock:
+        mine = _running[tenant]
+        del mine[number]
+        if not mine:
+            del _running[tenant]
