@@ -13,12 +13,14 @@ from idp.cli import session
 @session.options
 def command(print_roles: str | None) -> None:
     """Bring the schema to its head."""
-    from idp.control import installation
-
     if print_roles:
+        from idp.control import installation
+
         click.echo(installation.roles_sql(print_roles), nl=False)
         return
     with session.found().running() as settings:
+        from idp.control import installation
+
         fresh = installation.make_roles(settings, installation.passwords_of(settings))
         done = installation.upgrade(settings, fresh=fresh)
     session.answer(

@@ -60,8 +60,8 @@ def _alone(deployment: Deployment) -> Iterator[None]:
             return True
         holder = folder.holder()
         if holder and holder["kind"] == "up":
-            where = folder.state().get("base_url", "")
-            raise NotPossible(f"idp up already runs in {folder.home} (process {holder['pid']}{where and ', ' + where}).")
+            where = folder.state().get("base_url", "an unknown address")
+            raise NotPossible(f"idp up already runs in {folder.home}: process {holder['pid']}, {where}.")
         return False
 
     if not process.until(free, 60.0, pause=0.05):

@@ -1,0 +1,274 @@
+"""`idp up` as people and scripts use it: real processes, real signals, data that stays."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from idp.embedded import ports
+
+TOP = Path(__file__).resolve().parents[2]
+PROGRAM = [sys.executable, "-m", "idp.cli"]
+GRACE = 10.0
+NAMES = {
+    "base_url", "management_url", "home", "database_url", "owner_database_url", "redis_url", "redis_admin_url",
+}
+
+
+def environment(**more: str) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    return {**plain, "PYTHONPATH": os.pathsep.join([str(TOP), plain.get("PYTHONPATH", "")]).rstrip(os.pathsep), **more}
+
+
+def idp(*arguments: str, cwd: Path | None = None, timeout: float = 60, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments], cwd=cwd or TOP, env=environment(**env), text=True, capture_output=True,
+        timeout=timeout, check=False,
+    )
+
+
+def within(seconds: float, condition) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@dataclass
+class Up:
+    """A running `idp up`."""
+
+    process: subprocess.Popen[str]
+    home: Path
+    port: int
+    lines: list[str] = field(default_factory=list)
+
+    def wait_ready(self) -> None:
+        while line := self.process.stdout.readline():
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith("ready "):
+                return
+        raise AssertionError(f"never ready: {self.process.stderr.read()}")
+
+    def family(self) -> list[psutil.Process]:
+        return [*psutil.Process(self.process.pid).children(recursive=True)]
+
+    def status(self, path: str) -> int:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().status
+
+    def env(self) -> dict[str, str]:
+        return json.loads(idp("env", "--json", "--show-secrets", "--home", str(self.home)).stdout)
+
+    def end(self, name: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(name)
+        return self.process.wait(GRACE)
+
+
+@contextmanager
+def up(home: Path, *arguments: str, port: int | None = None, wrapped: tuple[str, ...] = (), **env: str) -> Iterator[Up]:
+    port = port or ports.free()
+    command = [*wrapped, *PROGRAM, "up", "--home", str(home), "--port", str(port), "--no-demo", *arguments]
+    process = subprocess.Popen(
+        command, cwd="/", env=environment(**env), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        yield Up(process, home, port)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def gone(family: list[psutil.Process], seconds: float = GRACE) -> bool:
+    return within(seconds, lambda: not any(each.is_running() and each.status() != "zombie" for each in family))
+
+
+def mark(env: dict[str, str]) -> None:
+    with closing(psycopg2.connect(env["owner_database_url"])) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("SET ROLE idp_owner; CREATE SCHEMA kept")
+
+
+def marked(env: dict[str, str]) -> bool:
+    with closing(psycopg2.connect(env["owner_database_url"])) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'kept'")
+        return cursor.fetchone() is not None
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A deployment that was started, marked and stopped; tests work on copies of it."""
+    home = tmp_path_factory.mktemp("made") / "home"
+    with up(home) as first:
+        first.wait_ready()
+        assert first.lines[-1] == f"ready http://localhost:{first.port}"
+        assert first.status("/livez") == first.status("/readyz") == 200
+        family, env = first.family(), first.env()
+        mark(env)
+        began = time.monotonic()
+        assert first.end() == 0
+        assert time.monotonic() - began < GRACE
+        assert gone(family, 1.0)
+    assert set(env) == NAMES
+    return home
+
+
+@pytest.fixture
+def home(made, tmp_path) -> Path:
+    copy = tmp_path / "home"
+    shutil.copytree(made, copy)
+    os.chmod(copy, 0o700)
+    return copy
+
+
+def test_first_start_makes_private_folders_and_keeps_secrets_in_keys(made):
+    modes = {path.relative_to(made).as_posix(): path.stat().st_mode & 0o777 for path in made.iterdir()}
+    assert modes == {name: 0o700 for name in ("keys", "log", "postgres", "redis", "run")}
+    secrets = json.loads((made / "keys" / "deployment.json").read_text())["passwords"].values()
+    outside = [path for path in made.rglob("*") if path.is_file() and made / "keys" not in path.parents]
+    assert not [path for path in outside if any(secret.encode() in path.read_bytes() for secret in secrets)]
+    assert (made / "keys" / "deployment.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_second_start_finds_data_and_ctrl_c_ends_it_despite_idle_connections(home):
+    with up(home) as second:
+        second.wait_ready()
+        assert marked(second.env())
+        family = second.family()
+        with closing(http.client.HTTPConnection("127.0.0.1", second.port, timeout=5)) as idle:
+            idle.request("GET", "/livez")
+            idle.getresponse().read()
+            began = time.monotonic()
+            assert second.end(signal.SIGINT) == 0
+        assert time.monotonic() - began < GRACE
+        assert gone(family, 1.0)
+
+
+def test_kill_leaves_nothing_running_and_loses_nothing(home):
+    with up(home) as killed:
+        killed.wait_ready()
+        family = killed.family()
+        assert {"postgres", "valkey-server"} & {each.name() for each in family}
+        killed.process.kill()
+        killed.process.wait()
+        assert gone(family)
+        (home / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{home}\n")  # a pid that is used again
+        with up(home, port=killed.port) as again:
+            again.wait_ready()
+            assert marked(again.env())
+            assert again.end() == 0
+
+
+def test_what_crashes_is_started_again_and_a_second_up_is_refused(home):
+    with up(home) as running:
+        running.wait_ready()
+        second = idp("up", "--home", str(home), "--no-demo")
+        assert second.returncode == 2
+        assert f"already runs in {home}" in second.stderr
+        assert second.stderr.count("\n") == 1
+        crashed = {each.name(): each for each in running.family() if each.ppid() == running.process.pid}
+        for name in ("postgres", "valkey-server"):
+            crashed[name].kill()
+        assert within(20, lambda: connects(running))
+        assert running.end() == 0
+
+
+def connects(running: Up) -> bool:
+    try:
+        return marked(running.env()) and running.status("/readyz") == 200
+    except (psycopg2.OperationalError, OSError):
+        return False
+
+
+def test_orphans_of_a_run_that_could_not_take_its_children_along_are_stopped(home):
+    """Where there is no parent-death signal, servers outlive a killed `idp up`."""
+    from idp.embedded.deployment import find
+
+    servers = find(home).services()
+    try:
+        servers.start({})
+        orphans = [psutil.Process(servers.postgres.child.pid), psutil.Process(servers.redis.child.pid)]
+        command = idp("migrate", "--json", "--home", str(home))
+        assert command.returncode == 0, command.stderr
+        assert gone(orphans, 1.0)
+    finally:
+        servers.stop()
+
+
+def test_a_command_finds_a_stopped_deployment_and_stops_it_again(home, tmp_path):
+    done = idp("migrate", "--json", cwd=tmp_path, IDP_HOME=str(home))
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) == {"before", "after"}
+    assert not within(0.2, lambda: (home / "postgres" / "postmaster.pid").exists())
+
+
+def test_env_hides_passwords_unless_asked_and_works_while_stopped(home, tmp_path):
+    shown = json.loads(idp("env", "--json", cwd=tmp_path, IDP_HOME=str(home)).stdout)
+    secret = json.loads(idp("env", "--json", "--show-secrets", cwd=tmp_path, IDP_HOME=str(home)).stdout)
+    assert set(shown) == set(secret) == NAMES
+    assert secret["owner_database_url"].startswith("postgresql://idp_migrator:")
+    assert ":…@" in shown["database_url"]
+    assert ":…@" not in secret["database_url"]
+
+
+@pytest.mark.parametrize("lost", ["deployment.json", "kek.json"])
+def test_data_without_its_keys_does_not_start(home, lost):
+    (home / "keys" / lost).unlink()
+    with up(home) as running:
+        assert running.process.wait(30) == 2
+        assert "keys" in running.process.stderr.read()
+    assert not (home / "keys" / lost).exists()
+
+
+def test_taken_port_is_one_sentence(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = idp("up", "--home", str(tmp_path / "home"), "--port", str(port), "--no-demo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"idp: Port {port} is taken by another program: choose another one with --port.\n"
+
+
+def test_unwritable_folder_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    done = idp("up", "--home", str(tmp_path / "file" / "home"), "--no-demo")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot be written" in done.stderr
+
+
+def test_unknown_deployment_is_one_sentence(tmp_path):
+    done = idp("migrate", "--home", str(tmp_path / "nothing"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "idp up" in done.stderr
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has run all of the above already")
+def test_ordinary_user_runs_it_too(home):
+    ordinary = ("unshare", "--user", "--map-user=1", "--map-group=1")
+    if subprocess.run([*ordinary, "true"], check=False).returncode != 0:
+        pytest.skip("this machine allows no user namespaces")
+    with up(home, wrapped=ordinary) as running:
+        running.wait_ready()
+        assert {each.uids().real for each in running.family()} == {0}  # as seen from outside: never changed
+        assert marked(running.env())
+        assert running.end() == 0
