@@ -11,6 +11,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, cast
 from uuid import UUID
 
@@ -118,9 +119,15 @@ def plan_rotation(rows: Rows, now: dt.datetime, tenant: Tenant, alg: str, at_onc
     activate: list[tuple[str, dt.datetime]] = []
     create: list[tuple[str, dt.datetime]] = []
     if waiting:
-        ready = now if at_once else max(now, waiting[-1].publish_at + keys.JWKS_MAX_AGE)
-        begins = min(ready, waiting[-1].activate_at or ready)
-        activate.append((waiting[-1].kid, begins))
+        coming = waiting[0] if at_once else waiting[-1]
+        ready = now if at_once else max(now, coming.publish_at + keys.JWKS_MAX_AGE)
+        begins = min(ready, coming.activate_at or ready)
+        # Beginnings order the keys: two at the very same instant would leave the signer to chance.
+        begun = [
+            row.activate_at for row in rows if row.alg == alg and row.activate_at and row.activate_at <= now
+        ]
+        begins = max([begins, *(at + dt.timedelta(microseconds=1) for at in begun)])
+        activate.append((coming.kid, begins))
     else:
         begins = now if at_once or keys.signer(rows, alg, now) is None else now + keys.JWKS_MAX_AGE
         create.append((alg, begins))
@@ -156,7 +163,7 @@ def chained(rows: Rows, now: dt.datetime) -> dict[str, dict[str, dt.datetime | N
     for alg in keys.ALGORITHMS:
         line = [row for row in rows if row.alg == alg and row.revoked_at is None]
         line.sort(key=lambda row: (row.activate_at or row.publish_at, row.created_at, row.id))
-        for row, successor in zip(line, [*line[1:], None], strict=True):
+        for row, successor in zip_longest(line, line[1:]):
             retire_at = (successor.activate_at or successor.publish_at) if successor else None
             gone_at = keys.gone_after(retire_at) if retire_at else None
             settled = row.retire_at is not None and row.retire_at <= now

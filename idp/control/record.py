@@ -1,0 +1,61 @@
+"""Operators' verbs for what was recorded: events, their chain, and why a request was refused."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from idp import explain, seals
+from idp.control import tenants
+from idp.control.tenants import as_tenant, show
+from idp.store.durable import audit_log
+from idp.tenants import Tenant, entered
+
+
+def events(slug: str, event: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest events of a tenant, the newest first. Raises NotFound."""
+    with entered(as_tenant(show(slug))):
+        rows = audit_log.recent(limit, event)
+    return [
+        {
+            "id": str(row.id),
+            "at": row.at.isoformat(timespec="milliseconds"),
+            "event": row.event,
+            "actor": row.actor,
+            "facts": row.facts,
+            "request_id": row.request_id,
+        }
+        for row in rows
+    ]
+
+
+def verify(slug: str) -> dict[str, Any]:
+    """Whether a tenant's chain of seals holds, and how many rows it does not cover yet. Raises NotFound."""
+    with entered(as_tenant(show(slug))):
+        verdict = seals.verify()
+    return {**asdict(verdict), "broken": list(verdict.broken), "whole": verdict.whole}
+
+
+def refusals(request_id: str, slug: str | None = None) -> list[dict[str, Any]]:
+    """What was refused under a request's id, in one tenant or wherever it was. Raises NotFound."""
+    places = [as_tenant(show(slug))] if slug else _every()
+    for tenant in places:
+        with entered(tenant):
+            found = explain.look_up(request_id)
+        if found:
+            return [
+                {
+                    "tenant": tenant.slug,
+                    **asdict(row),
+                    "id": str(row.id),
+                    "at": row.at.isoformat(timespec="milliseconds"),
+                }
+                for row in found
+            ]
+    return []
+
+
+def _every() -> Iterator[Tenant]:
+    after: str | None = None
+    while page := tenants.list_(100, after):
+        yield from (as_tenant(row) for row in page)
+        after = page[-1].slug

@@ -1,0 +1,185 @@
+"""What requests leave behind without waiting for it: a bounded queue, written by a thread in batches.
+
+Owns the queue and its thread. A line is written at most a second later, or as soon as there are 500; each
+batch enters one tenant at a time. Two kinds of line: tokens issued by client credentials, a flow that
+touches no database while it answers, and refusals for `idp explain`. A full queue refuses the former with
+503, because nothing happens here without a record; the latter are dropped and counted.
+
+What changes state never comes here: it is recorded in its own transaction (:mod:`idp.audit`).
+"""
+
+import os
+import threading
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from idp import audit, clock, ids, metrics
+from idp.errors import Busy
+from idp.logs import log
+from idp.store.durable import activity, refusals
+from idp.store.durable.activity import Activity
+from idp.store.durable.refusals import Refused
+from idp.tenants import Tenant, current, entered
+
+CAPACITY = 20_000
+"""Lines that wait at most: some seconds of one process at full load."""
+BATCH = 500
+PERIOD = 1.0
+"""Seconds between two writes at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """One access token by client credentials."""
+
+    client_id: UUID
+    kind: str
+    scopes: tuple[str, ...]
+    at: datetime
+    request_id: str | None
+
+
+Line = Issued | Refused
+
+
+class Journal:
+    """The queue of one process. Its thread starts with the first line, so after every fork."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        """`capacity`: lines that may wait."""
+        self._capacity = capacity
+        self._lines: deque[tuple[Tenant, Line]] = deque()
+        self._enough = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+        self._starting = threading.Lock()
+        self._writing = threading.Lock()
+
+    def offer(self, tenant: Tenant, line: Line) -> bool:
+        """Take a line; False when the queue is full."""
+        if len(self._lines) >= self._capacity:
+            self._enough.set()
+            return False
+        self._lines.append((tenant, line))
+        if self._pid != os.getpid():
+            self._start()
+        if len(self._lines) >= BATCH:
+            self._enough.set()
+        return True
+
+    def flush(self) -> int:
+        """Write what waits, now; how many lines are left because Postgres is away."""
+        while self._lines and self._write_batch():
+            pass
+        return len(self._lines)
+
+    def stop(self) -> int:
+        """Write what waits and end the thread; how many lines were lost."""
+        self._stopping = True
+        self._enough.set()
+        thread, self._thread, self._pid = self._thread, None, 0
+        if thread is not None and thread.is_alive():
+            thread.join(2 * PERIOD)
+        left = self.flush()
+        self._lines.clear()
+        self._stopping = False
+        return left
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._pid != os.getpid():
+                # A fork copies the queue but not the thread: lines that the parent holds are the parent's.
+                self._pid = os.getpid()
+                self._writing = threading.Lock()
+                self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._enough.wait(PERIOD)
+            self._enough.clear()
+            while self._lines and not self._stopping:
+                if not self._write_batch():
+                    break
+                if len(self._lines) < BATCH:
+                    break
+
+    def _write_batch(self) -> bool:
+        """Write one batch; False when Postgres is away and the lines are back in the queue."""
+        with self._writing:
+            batch: dict[UUID, tuple[Tenant, list[Line]]] = {}
+            for _ in range(min(BATCH, len(self._lines))):
+                tenant, line = self._lines.popleft()
+                batch.setdefault(tenant.id, (tenant, []))[1].append(line)
+            held: list[tuple[Tenant, Line]] = []
+            for tenant, lines in batch.values():
+                if not _write(tenant, lines):
+                    held += [(tenant, line) for line in lines]
+            self._lines.extendleft(reversed(held))
+            return not held
+
+
+def _write(tenant: Tenant, lines: Sequence[Line]) -> bool:
+    try:
+        with entered(tenant):
+            activity.insert_all(_summed([line for line in lines if isinstance(line, Issued)]))
+            refusals.insert_all([line for line in lines if isinstance(line, Refused)])
+    except Busy:
+        return False
+    except Exception as error:
+        # A deleted tenant, say: its lines must not hold up those of others.
+        metrics.count("journal_dropped_total", len(lines), kind="write")
+        log(__name__).error("journal.lost", tenant=tenant.slug, lines=len(lines), cause=type(error).__name__)
+    return True
+
+
+def _summed(lines: Sequence[Issued]) -> list[Activity]:
+    """One row for each client, kind and scopes of the batch, with how many there were."""
+    groups: dict[tuple[UUID, str, tuple[str, ...]], list[Issued]] = defaultdict(list)
+    for line in lines:
+        groups[line.client_id, line.kind, line.scopes].append(line)
+    return [
+        Activity(
+            id=ids.uuid7(),
+            client_id=client_id,
+            kind=kind,
+            scopes=list(scopes),
+            count=len(same),
+            at=same[-1].at,
+            request_id=same[0].request_id if len(same) == 1 else None,
+        )
+        for (client_id, kind, scopes), same in groups.items()
+    ]
+
+
+_journal = Journal()
+
+
+def issued(client_id: UUID, kind: str, scopes: Sequence[str], request_id: str | None = None) -> None:
+    """Note a token that the client (its row's id) got; `kind` is the grant type. Raises Busy when full."""
+    line = Issued(client_id, kind, tuple(scopes), clock.now(), request_id or audit.request_id())
+    if not _journal.offer(current(), line):
+        metrics.count("journal_dropped_total", kind="issued")
+        raise Busy(rule="journal.full", expected=f"at most {CAPACITY} lines waiting")
+
+
+def refused(line: Refused) -> bool:
+    """Note a refusal of the entered tenant; False when the queue is full and the line is dropped."""
+    taken = _journal.offer(current(), line)
+    if not taken:
+        metrics.count("journal_dropped_total", kind="refusal")
+    return taken
+
+
+def flush() -> int:
+    """Write what waits, now; how many lines are left because Postgres is away."""
+    return _journal.flush()
+
+
+def stop() -> int:
+    """Write what waits and end the thread: at the end of a process. How many lines were lost."""
+    return _journal.stop()
