@@ -119,6 +119,27 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def shield() -> None:
+    """Remove the secrets from the environment, which the web server copies into every request.
+
+    Raises ConfigError for a name that would pass for a request's header there.
+    """
+    _forget(os.environ)
+    for name in os.environ:
+        if name.startswith("HTTP_"):
+            raise ConfigError(name, "would pass for a header of every request; take it out of the environment")
+
+
+def hand_down(**names: str) -> None:
+    """Put `names` into the environment of the processes that this one starts."""
+    os.environ.update(names)
+
+
+def forget() -> None:
+    """Remove the secrets from this process's environment, once whoever needs them has a copy."""
+    _forget(os.environ)
+
+
 def _convert(name: str, raw: str) -> Any:
     if name in {"home", "keys"}:
         return Path(raw)

@@ -57,10 +57,22 @@ def setup(level: str = "INFO") -> None:
     quiet()
 
 
+_PINNED = {
+    "authlib": logging.INFO,
+    # Its INFO is every statement with its parameters, such as the keys that sign tenant contexts.
+    "sqlalchemy": logging.WARNING,
+    "alembic": logging.WARNING,
+    "urllib3": logging.INFO,
+    "redis": logging.INFO,
+}
+
+
 def quiet() -> None:
-    """Pin the loggers that would print tokens, statements or addresses."""
-    for name in ("authlib", "sqlalchemy.engine", "urllib3", "redis"):
-        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLogger(name).level))
+    """Pin the loggers that would print tokens, statements or addresses, whatever level is asked for."""
+    for name, level in _PINNED.items():
+        logging.getLogger(name).setLevel(level)
+    for name in ("sqlalchemy.engine", "sqlalchemy.pool"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def log(name: str) -> structlog.stdlib.BoundLogger:

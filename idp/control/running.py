@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from idp import directory
+from idp import directory, upkeep
 from idp.config import ConfigError, Settings, settings
 from idp.control import installation
 from idp.errors import Busy
@@ -20,7 +20,7 @@ from idp.store import migrate, redis, safety
 from idp.store.durable import tenants
 from idp.tenants import entered
 
-WORKER = "worker"
+WORKER = upkeep.WORKER
 """Name under which the worker says that it lives."""
 SAMPLE = 200
 """Tenants whose keys are looked at before the first traffic."""

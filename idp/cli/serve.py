@@ -1,0 +1,153 @@
+"""`idp serve`: the web server's worker processes, and the management listener beside them."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from idp import config
+from idp.cli import session
+from idp.config import ConfigError, Settings
+from idp.embedded.deployment import Deployment
+
+DRAIN = 3.0
+"""Seconds in production between saying "unready" and closing the door, so that proxies look elsewhere."""
+KILL = 5
+"""Seconds that a worker process may take to finish what it answers; idle connections keep it open."""
+HEADER_SECONDS = 10
+BUFFER = 32 * 1024
+_LOOPBACK = "127.0.0.1"
+
+
+@click.command("serve")
+@click.option("--bind", help="Address and port to listen on (else 127.0.0.1 and the base URL's port, or 8000).")
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes (else one a core, four at most).")
+@click.option("--threads", type=click.IntRange(2, 64), default=16, show_default=True, help="Threads a worker process.")
+@session.options
+def command(bind: str | None, workers: int | None, threads: int) -> None:
+    """Run the web server."""
+    deployment = session.found()
+    with deployment.running() as settings:
+        config.shield()
+        host, port = _address(bind, settings)
+        _run(deployment, settings, host, port, workers or min(4, len(os.sched_getaffinity(0))), threads)
+
+
+def _address(bind: str | None, settings: Settings) -> tuple[str, int]:
+    if bind is None:
+        return _LOOPBACK, 8000 if settings.secure else settings.port
+    host, _, port = bind.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise click.BadParameter("must be an address and a port, such as 0.0.0.0:8000", param_hint="--bind")
+    return host.strip("[]") or _LOOPBACK, int(port)
+
+
+def _run(deployment: Deployment, settings: Settings, host: str, port: int, workers: int, threads: int) -> None:
+    """Check, open, listen, serve; whatever was opened is closed again."""
+    from idp import logs
+    from idp.control import running
+    from idp.web.health import Readiness
+    from idp.web.management import Management, listen
+
+    logs.setup(settings.log_level)
+    _refuse_embedded(deployment, settings)
+    running.start(settings)
+    running.refuse_start(settings)
+    logger = logs.log(__name__)
+    for sentence in running.warnings(settings):
+        logger.warning("serve.warning", words=sentence)
+    folder = Path(tempfile.mkdtemp(prefix="idp-metrics-"))
+    config.hand_down(PROMETHEUS_MULTIPROC_DIR=str(folder))
+    readiness = Readiness()
+    readiness.draining = multiprocessing.get_context("spawn").Event()
+    management, address = listen(Management(settings, readiness, folder), settings.management_bind)
+    logger.info("serve.starts", listening=f"{host}:{port}", management=address, workers=workers, threads=threads)
+    try:
+        _serve(settings, host, port, workers, threads, readiness.draining)
+    finally:
+        management.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_embedded(deployment: Deployment, settings: Settings) -> None:
+    """Servers that `idp up` made are for development alone, even when their address was handed on."""
+    if settings.env != "production":
+        return
+    port = deployment.folder.state().get("postgres_port")
+    ours = port is not None and f"@{_LOOPBACK}:{port}/" in settings.database_url
+    if deployment.embedded or ours:
+        raise ConfigError("IDP_ENV", "is production, and the embedded servers are for development alone")
+
+
+def _serve(settings: Settings, host: str, port: int, workers: int, threads: int, draining: Any) -> None:
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    # A forked worker would share this process's connections and whatever locks its threads hold.
+    multiprocessing.set_start_method("spawn", force=True)
+    server = Server(
+        "idp.app:wsgi",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        workers=workers,
+        blocking_threads=threads,
+        websockets=False,
+        backlog=2048,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=BUFFER),
+        log_level=LogLevels.warning,
+        log_dictconfig=_QUIET,
+        respawn_failed_workers=True,
+        workers_kill_timeout=KILL,
+    )
+    server.on_startup(partial(_take_signals, server, draining, DRAIN if settings.env == "production" else 0.0))
+    server.serve(target_loader=partial(load, settings, threads, draining), wrap_loader=False)
+
+
+_QUIET = {"loggers": {"_granian": {"handlers": [], "propagate": True}}}
+
+
+def _take_signals(server: Any, draining: Any, delay: float) -> None:
+    """Say "unready" first, close the door `delay` seconds later."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        draining.set()
+        if delay and not server.interrupt_signal:
+            threading.Timer(delay, server.signal_handler_interrupt).start()
+        else:
+            server.signal_handler_interrupt(number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def load(settings: Settings, threads: int, draining: Any) -> Any:
+    """What each worker process does first: watch over its parent, then build the application."""
+    from idp import app
+    from idp.web.health import readiness
+
+    config.shield()
+    threading.Thread(target=_follow, args=(os.getppid(),), name="parent", daemon=True).start()
+    readiness.draining = draining
+    return app.wsgi(settings, threads)
+
+
+def _follow(parent: int) -> None:
+    """End this process when its parent has ended, however it ended."""
+    pause = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(1.0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    pause.wait(KILL)
+    os.kill(os.getpid(), signal.SIGKILL)
