@@ -19,8 +19,8 @@ def epoch() -> int:
     return int(time.time())
 
 
-def from_epoch(seconds: int) -> dt.datetime:
-    """The instant that is `seconds` after 1970-01-01 UTC."""
+def from_instant(seconds: float) -> dt.datetime:
+    """The instant that is `seconds`, fractions included, after 1970-01-01 UTC."""
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 

@@ -1,0 +1,130 @@
+"""The authorization endpoint: the score, and what a request that passed it turns into.
+
+:data:`SCORE` is the ordered table of checks. Client and redirect_uri come first: until both hold, an error
+is a page; after that it travels back to the client with `state` and `iss` (RFC 6749 §4.1.2.1, RFC 9207).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from idp.errors import Refusal
+from idp.oauth.checks import client, openid, pkce, response, scope
+from idp.oauth.checks.pending import Pending
+from idp.oauth.request import AuthorizationRequest
+from idp.tenants import current
+
+AUTHORIZE = "authorize"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule, and the endpoints at which it plays."""
+
+    rule: Callable[[Pending], None]
+    endpoints: frozenset[str] = frozenset({AUTHORIZE})
+
+
+SCORE: tuple[Check, ...] = (
+    Check(client.client_known),
+    Check(client.redirect_uri_present),
+    Check(client.redirect_uri_registered),
+    Check(response.response_mode),
+    Check(openid.lengths),
+    Check(openid.request_objects),
+    Check(response.response_type),
+    Check(client.grant_allowed),
+    Check(scope.scope_wellformed),
+    Check(scope.scope_allowed),
+    Check(scope.resource_known),
+    Check(pkce.pkce_present),
+    Check(pkce.pkce_method),
+    Check(pkce.pkce_challenge),
+    Check(openid.prompt),
+    Check(openid.max_age),
+    Check(openid.acr_values),
+    Check(openid.claims),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What goes back to the client: parameters for a verified redirect_uri, in a response mode.
+
+    `refusal` is set when the answer is an error, for those who explain it.
+    """
+
+    redirect_uri: str
+    mode: str
+    params: dict[str, str]
+    refusal: Refusal | None = None
+
+
+class Returned(Exception):
+    """An error that may travel back to the client, because client and redirect_uri are verified."""
+
+    def __init__(self, response: Response) -> None:
+        """`response`: the error as the client will read it."""
+        super().__init__(str(response.refusal))
+        self.response = response
+
+
+def play(
+    params: dict[str, str], resources: tuple[str, ...], endpoint: str = AUTHORIZE
+) -> tuple[AuthorizationRequest, Pending]:
+    """Play the score. Raises Refusal for a page, Returned for an error that goes back to the client."""
+    pending = Pending(params, resources)
+    try:
+        for check in SCORE:
+            if endpoint in check.endpoints:
+                check.rule(pending)
+    except Refusal as refusal:
+        if pending.returnable:
+            raise Returned(failed(pending, refusal)) from refusal
+        raise
+    return _request(pending), pending
+
+
+def failed(pending: Pending, refusal: Refusal) -> Response:
+    """The error as an authorization response."""
+    mode = pending.response_mode
+    if pending.get("response_mode") == "form_post" and pending.redirect_uri.startswith(("https://", "http://")):
+        mode = "form_post"
+    return error_response(refusal, pending.redirect_uri, mode, pending.get("state"))
+
+
+def error_response(refusal: Refusal, redirect_uri: str, mode: str, state: str | None) -> Response:
+    """`error`, `error_description`, `state`, `iss`, and nothing more."""
+    return Response(redirect_uri, mode, _with_origin(refusal.public(), state), refusal)
+
+
+def success_response(request: AuthorizationRequest, code: str) -> Response:
+    """`code`, `state`, `iss` (RFC 6749 §4.1.2, RFC 9207 §2)."""
+    return Response(request.redirect_uri, request.response_mode, _with_origin({"code": code}, request.state))
+
+
+def _with_origin(params: dict[str, str], state: str | None) -> dict[str, str]:
+    if state is not None:
+        params["state"] = state
+    params["iss"] = current().issuer
+    return params
+
+
+def _request(pending: Pending) -> AuthorizationRequest:
+    return AuthorizationRequest(
+        client_id=pending.known_client.client_id,
+        redirect_uri=pending.redirect_uri,
+        response_type=pending.response_type,
+        response_mode=pending.response_mode,
+        scopes=pending.scopes,
+        state=pending.get("state"),
+        nonce=pending.get("nonce"),
+        prompt=pending.prompt,
+        max_age=pending.max_age,
+        login_hint=pending.get("login_hint"),
+        id_token_hint=pending.get("id_token_hint"),
+        acr_values=pending.acr_values,
+        claims=pending.claims,
+        code_challenge=pending.code_challenge,
+        resources=pending.resources,
+        params=pending.params,
+    )

@@ -1,0 +1,49 @@
+"""Who asks, and where the answer goes: until both hold, an error is a page and never a redirect."""
+
+from idp import directory, urls
+from idp.errors import InvalidRequest, InvalidRedirectUri, UnauthorizedClient
+from idp.oauth.checks.pending import Pending
+
+
+def client_known(pending: Pending) -> None:
+    """`client_id` names an active client of this tenant (RFC 6749 §4.1.1)."""
+    client_id = pending.get("client_id")
+    if client_id is None:
+        raise InvalidRequest("client_id is missing.", rule="client_id.present")
+    client = directory.client(client_id) if len(client_id) <= 2048 else None
+    if client is None or not client.active:
+        raise InvalidRequest(
+            "The application is not known here.", rule="client_id.known", got=client_id[:128], setting="clients"
+        )
+    pending.client = client
+
+
+def redirect_uri_present(pending: Pending) -> None:
+    """`redirect_uri` is always sent (OIDC Core §3.1.2.1); the first registered one is never assumed."""
+    if pending.get("redirect_uri") is None:
+        raise InvalidRequest(
+            "redirect_uri is missing.",
+            code="missing_redirect_uri",
+            rule="redirect_uri.present",
+            expected=list(pending.known_client.redirect_uris),
+        )
+
+
+def redirect_uri_registered(pending: Pending) -> None:
+    """`redirect_uri` is one of the registered, character for character (RFC 9700 §2.1)."""
+    client, given = pending.known_client, pending.params["redirect_uri"]
+    if not any(urls.same_redirect(known, given, native=client.native) for known in client.redirect_uris):
+        raise InvalidRedirectUri(
+            rule="redirect_uri.registered",
+            expected=list(client.redirect_uris),
+            got=given[:512],
+            setting="client.redirect_uris",
+        )
+    pending.redirect_uri = given
+    pending.returnable = True
+
+
+def grant_allowed(pending: Pending) -> None:
+    """The client may use the authorization code grant (RFC 7591 §2)."""
+    if "authorization_code" not in pending.known_client.grant_types:
+        raise UnauthorizedClient(rule="client.grant_types", expected="authorization_code", setting="client.grant_types")

@@ -1,0 +1,107 @@
+"""OpenID Connect Core 1.0 §3.1.2.1 and §5.5: prompt, max_age, nonce, claims, acr_values, hints."""
+
+import json
+from typing import Any
+
+from idp.errors import InvalidRequest, Refusal
+from idp.oauth.checks.pending import Pending
+
+PROMPTS = ("none", "login", "consent", "select_account")
+_MOST_CLAIMS = 100
+_LONGEST = {"state": 4096, "nonce": 1024, "login_hint": 512, "id_token_hint": 16384, "claims": 16384}
+
+
+class RequestNotSupported(Refusal):
+    """OpenID Connect Core 1.0 §3.1.2.6."""
+
+    code = "request_not_supported"
+    description = "The request parameter is not supported."
+
+
+class RequestUriNotSupported(Refusal):
+    """OpenID Connect Core 1.0 §3.1.2.6."""
+
+    code = "request_uri_not_supported"
+    description = "The request_uri parameter is not supported."
+
+
+def lengths(pending: Pending) -> None:
+    """Nothing that is carried along is longer than its use needs."""
+    for name, most in _LONGEST.items():
+        if len(pending.get(name) or "") > most:
+            raise InvalidRequest(f"{name} is too long.", rule=f"{name}.length", expected=most)
+
+
+def request_objects(pending: Pending) -> None:
+    """Request objects are refused by name, so that nothing inside one is silently ignored (§6.1, §6.2)."""
+    if pending.get("request") is not None:
+        raise RequestNotSupported(rule="request.supported")
+    if pending.get("request_uri") is not None:
+        raise RequestUriNotSupported(rule="request_uri.supported")
+
+
+def prompt(pending: Pending) -> None:
+    """Known values; `none` stands alone (§3.1.2.1)."""
+    values = frozenset((pending.get("prompt") or "").split())
+    unknown = values - set(PROMPTS)
+    if unknown:
+        raise InvalidRequest("prompt has an unknown value.", rule="prompt.known", expected=PROMPTS, got=sorted(unknown))
+    if "none" in values and len(values) > 1:
+        raise InvalidRequest("prompt=none cannot stand beside other values.", rule="prompt.none")
+    pending.prompt = values
+
+
+def max_age(pending: Pending) -> None:
+    """Whole seconds, not negative."""
+    given = pending.get("max_age")
+    if given is None:
+        default = pending.known_client.metadata.get("default_max_age")
+        pending.max_age = default if isinstance(default, int) else None
+        return
+    if not (given.isascii() and given.isdigit() and len(given) <= 10):
+        raise InvalidRequest("max_age must be a number of seconds.", rule="max_age.number", got=given[:32])
+    pending.max_age = int(given)
+
+
+def acr_values(pending: Pending) -> None:
+    """A wish, in order of preference; never an error (§3.1.2.1)."""
+    pending.acr_values = tuple((pending.get("acr_values") or "").split())
+
+
+def claims(pending: Pending) -> None:
+    """A JSON object of at most two members of objects; unknown members are ignored (§5.5)."""
+    given = pending.get("claims")
+    if given is None:
+        return
+    try:
+        parsed = json.loads(given, object_pairs_hook=_once, parse_constant=_never)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest("claims must be a JSON object.", rule="claims.json")
+    pending.claims = {part: _requests(part, parsed[part]) for part in ("userinfo", "id_token") if part in parsed}
+
+
+def _requests(part: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict) or len(given) > _MOST_CLAIMS:
+        raise InvalidRequest(f"claims.{part} must be an object of at most {_MOST_CLAIMS} members.", rule="claims.shape")
+    for name, wish in given.items():
+        fits = wish is None or (
+            isinstance(wish, dict)
+            and isinstance(wish.get("essential", False), bool)
+            and isinstance(wish.get("values", []), list)
+        )
+        if not fits:
+            raise InvalidRequest(f"claims.{part} is malformed.", rule="claims.shape", got=name[:64])
+    return given
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member comes twice")
+    return members
+
+
+def _never(name: str) -> Any:
+    raise ValueError(name)

@@ -1,0 +1,40 @@
+"""A request while it is being checked: what came in, and what the checks have made sure of so far."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from idp.store.durable.clients import Client
+
+
+@dataclass(slots=True)
+class Pending:
+    """`params` never change; the rest fills up as the score plays.
+
+    `returnable` becomes true once client and redirect_uri are verified: only then may an error travel
+    back to the client (RFC 6749 §4.1.2.1).
+    """
+
+    params: dict[str, str]
+    resources_given: tuple[str, ...] = ()
+    client: Client | None = None
+    redirect_uri: str = ""
+    returnable: bool = False
+    response_type: str = ""
+    response_mode: str = "query"
+    scopes: tuple[str, ...] = ()
+    prompt: frozenset[str] = frozenset()
+    max_age: int | None = None
+    claims: dict[str, Any] = field(default_factory=dict)
+    code_challenge: str | None = None
+    resources: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """A parameter as it came, or None."""
+        return self.params.get(name)
+
+    @property
+    def known_client(self) -> Client:
+        """The client, once `client_known` has played."""
+        assert self.client is not None
+        return self.client

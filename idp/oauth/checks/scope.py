@@ -1,0 +1,34 @@
+"""What is asked for: scope (RFC 6749 §3.3) and resource (RFC 8707)."""
+
+import re
+
+from idp.errors import InvalidScope, InvalidTarget
+from idp.oauth import scopes
+from idp.oauth.checks.pending import Pending
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")
+_MOST_RESOURCES = 8
+
+
+def scope_wellformed(pending: Pending) -> None:
+    """Tokens of printable ASCII, one space between them."""
+    given = pending.get("scope")
+    if given is None:
+        raise InvalidScope("scope is missing.", rule="scope.present")
+    if len(given) > 2048 or not _SCOPE.fullmatch(given):
+        raise InvalidScope("scope is malformed.", rule="scope.wellformed", got=given[:128])
+
+
+def scope_allowed(pending: Pending) -> None:
+    """Unknown scopes are left out; a known one that the client may not have is refused."""
+    pending.scopes = scopes.grantable(pending.known_client, scopes.split(pending.get("scope")))
+    if not pending.scopes:
+        raise InvalidScope("None of the requested scopes is known here.", rule="scope.known", got=pending.get("scope"))
+
+
+def resource_known(pending: Pending) -> None:
+    """Each resource is an API of this tenant that is open to the client (RFC 8707 §2)."""
+    if len(pending.resources_given) > _MOST_RESOURCES:
+        raise InvalidTarget("There are too many resources.", rule="resource.count", expected=_MOST_RESOURCES)
+    pending.resources = scopes.resources(pending.known_client, pending.resources_given)
+    pending.scopes = scopes.within(pending.scopes, pending.resources)

@@ -1,0 +1,101 @@
+"""Client authentication (RFC 6749 §2.3, OpenID Connect Core 1.0 §9): one method a file, one answer for every failure.
+
+The method is exactly the registered one, at every endpoint; credentials of two methods in one request are
+refused; failures are counted per client and address. An unknown client, another tenant's and a wrong secret
+give the same bytes after the same work.
+"""
+
+from collections.abc import Callable
+
+from idp import clock, directory, throttle
+from idp.errors import InvalidClient, InvalidRequest, TooMany
+from idp.oauth.client_auth import none, private_key_jwt, secret
+from idp.oauth.request import ProtocolRequest
+from idp.store.durable.clients import Client
+
+Method = Callable[[ProtocolRequest, Client | None], bool]
+
+METHODS: dict[str, Method] = {
+    "client_secret_basic": secret.basic,
+    "client_secret_post": secret.post,
+    "private_key_jwt": private_key_jwt.assertion,
+    "none": none.public,
+}
+"""Every method we speak, as discovery lists them."""
+
+_SECRET = ("client_secret_basic", "client_secret_post")
+
+
+def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
+    """The client that sent `request`. `public`: whether one without credentials will do.
+
+    Raises InvalidClient, TooMany, and InvalidRequest for credentials of two kinds in one request.
+    """
+    method = _presented(request)
+    client_id = _client_id(request, method)
+    retry = throttle.blocked("client", client_id, request.address)
+    if retry is not None:
+        raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
+    client = directory.client(client_id) if 0 < len(client_id) <= 2048 else None
+    candidate = client if client is not None and _may_use(client, method) else None
+    if not METHODS[method](request, candidate) or candidate is None or not candidate.active:
+        retry = throttle.failed("client", client_id, request.address)
+        if retry is not None:
+            raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
+        raise _failed(request, client, method)
+    if candidate.public and not public:
+        raise _failed(request, client, method)
+    request.client, request.auth_method = candidate, method
+    return candidate
+
+
+def _presented(request: ProtocolRequest) -> str:
+    """The one method whose credentials the request holds."""
+    form = request.form
+    found = [
+        name
+        for name, held in (
+            ("client_secret_basic", request.basic is not None),
+            ("client_secret_post", "client_secret" in form),
+            ("private_key_jwt", "client_assertion" in form or "client_assertion_type" in form),
+        )
+        if held
+    ]
+    if len(found) > 1:
+        raise InvalidRequest("The request authenticates in more than one way.", rule="client_auth.single", got=found)
+    return found[0] if found else "none"
+
+
+def _client_id(request: ProtocolRequest, method: str) -> str:
+    given = request.form.get("client_id", "")
+    if method == "client_secret_basic" and request.basic is not None:
+        named = request.basic[0]
+    elif method == "private_key_jwt":
+        named = private_key_jwt.claimed_client(request.form.get("client_assertion", ""))
+    else:
+        named = given
+    if given and given != named:
+        raise InvalidRequest("client_id differs from the authenticated client.", rule="client_auth.client_id")
+    return named
+
+
+def _may_use(client: Client, method: str) -> bool:
+    if method == client.auth_method:
+        return True
+    return method in _SECRET and client.auth_method in _SECRET and bool(client.setting("client_secret_any"))
+
+
+def _failed(request: ProtocolRequest, client: Client | None, method: str) -> InvalidClient:
+    headers = {"WWW-Authenticate": 'Basic realm="token"'} if request.basic is not None else {}
+    got = "an unknown client" if client is None else method
+    if client is not None and not client.active:
+        got = f"{method}, but the client is {client.status}"
+    elif client is not None and client.secrets and not any(s.good(clock.now()) for s in client.secrets):
+        got = f"{method}, but every secret has expired"
+    return InvalidClient(
+        rule="client_auth.method",
+        expected=client.auth_method if client is not None else None,
+        got=got,
+        setting="client.token_endpoint_auth_method",
+        headers=headers,
+    )

@@ -1,0 +1,64 @@
+"""private_key_jwt (OpenID Connect Core 1.0 §9, RFC 7523 §2.2 and §3): a signed assertion, used once.
+
+Its audience is the issuer or the token endpoint; its `jti` is marked in Postgres, atomically, so that of two
+equal assertions one is refused whichever process reads it.
+"""
+
+import json
+from typing import Any
+
+from idp import clock
+from idp.errors import InvalidToken
+from idp.ids import digest, unb64
+from idp.oauth.request import ProtocolRequest
+from idp.signing import jwt
+from idp.store.durable import marks
+from idp.store.durable.clients import Client
+from idp.tenants import current
+
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+_LONGEST = 8_192
+_LONGEST_JTI = 256
+
+
+def claimed_client(assertion: str) -> str:
+    """The `sub` of an assertion, not yet verified, or "" when it cannot be read."""
+    if len(assertion) > _LONGEST or assertion.count(".") != 2:
+        return ""
+    try:
+        payload = json.loads(unb64(assertion.split(".")[1]))
+    except (ValueError, RecursionError):
+        return ""
+    subject = payload.get("sub") if isinstance(payload, dict) else None
+    return subject if isinstance(subject, str) and subject.isprintable() else ""
+
+
+def assertion(request: ProtocolRequest, client: Client | None) -> bool:
+    """Whether the request's assertion is the client's, meant for us, fresh, and seen for the first time."""
+    jwks = client.metadata.get("jwks") if client is not None else None
+    if client is None or not isinstance(jwks, dict) or request.form.get("client_assertion_type") != TYPE:
+        return False
+    pinned = client.metadata.get("token_endpoint_auth_signing_alg")
+    issuer = current().issuer
+    try:
+        _, claims = jwt.verify_with(
+            request.form.get("client_assertion", ""),
+            jwks,
+            algs=(pinned,) if pinned else ALGORITHMS,
+            issuer=client.client_id,
+            subject=client.client_id,
+            audience={issuer, f"{issuer}/token"},
+        )
+    except InvalidToken:
+        return False
+    return _first_use(claims, client)
+
+
+def _first_use(claims: dict[str, Any], client: Client) -> bool:
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
+        return False
+    # The mark outlives the assertion by the skew that is granted to its expiry.
+    expires = clock.from_instant(int(claims["exp"]) + jwt.SKEW)
+    return marks.leave("client_assertion", digest(f"{client.id}:{jti}"), expires)

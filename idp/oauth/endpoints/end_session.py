@@ -1,0 +1,121 @@
+"""RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): asked before it is done.
+
+The question is always put to the person: a link in somebody's page must not sign anybody out. Where the
+browser may go afterwards is checked here, before the question and again with the answer.
+"""
+
+from dataclasses import dataclass
+
+from idp import audit, clock, directory, urls
+from idp.accounts import sessions
+from idp.audit import Actor, Event
+from idp.errors import InvalidRedirectUri, InvalidRequest, InvalidToken
+from idp.oauth.request import Browser
+from idp.signing import jwt
+from idp.store.database import transaction
+from idp.store.durable import clients, grants
+from idp.store.durable.clients import Client
+from idp.store.durable.sessions import Session
+from idp.tenants import current
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be confirmed: by which application, where to go afterwards, and who keeps access."""
+
+    client: Client | None
+    redirect_uri: str | None
+    state: str | None
+    session: Session | None
+    params: dict[str, str]
+    keeps_access: tuple[str, ...]
+
+
+def ask(params: dict[str, str], browser: Browser) -> Question:
+    """Judge a logout request. Raises InvalidRequest, InvalidRedirectUri: a page, never a redirect."""
+    client = _client(params)
+    redirect = _redirect(params, client)
+    session = sessions.read(browser.session_token)
+    kept = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
+    return Question(
+        client=client,
+        redirect_uri=redirect,
+        state=params.get("state") if redirect else None,
+        session=session,
+        params={name: params[name] for name in kept if name in params},
+        keeps_access=_keeps_access(session),
+    )
+
+
+def _client(params: dict[str, str]) -> Client | None:
+    """The client that the hint or `client_id` names; both must agree (§2)."""
+    named = params.get("client_id")
+    hinted = _hinted(params.get("id_token_hint"))
+    if named is not None and hinted is not None and named != hinted:
+        raise InvalidRequest("client_id and id_token_hint name different applications.", rule="logout.client")
+    client_id = hinted if hinted is not None else named
+    if client_id is None:
+        return None
+    client = directory.client(client_id)
+    if client is None or not client.active:
+        raise InvalidRequest("The application is not known here.", rule="logout.client", got=client_id[:128])
+    return client
+
+
+def _hinted(hint: str | None) -> str | None:
+    """The audience of an ID token that we issued, expired or not. Raises InvalidRequest for any other thing."""
+    if hint is None:
+        return None
+    try:
+        claims = jwt.verify(hint, typ={"JWT"}, audience=None, expired_is_fine=True)
+    except InvalidToken as error:
+        raise InvalidRequest("id_token_hint is not an ID token of this issuer.", rule="logout.hint") from error
+    audience = claims.get("aud")
+    if not isinstance(audience, str) or "client_id" in claims:
+        raise InvalidRequest("id_token_hint is not an ID token of this issuer.", rule="logout.hint")
+    return audience
+
+
+def _redirect(params: dict[str, str], client: Client | None) -> str | None:
+    given = params.get("post_logout_redirect_uri")
+    if given is None:
+        return None
+    if client is None:
+        raise InvalidRequest(
+            "post_logout_redirect_uri needs an id_token_hint or a client_id.", rule="logout.redirect_client"
+        )
+    registered = client.post_logout_redirect_uris
+    if not any(urls.same_redirect(known, given, native=client.native) for known in registered):
+        raise InvalidRedirectUri(
+            "The post_logout_redirect_uri is not registered for this application.",
+            rule="logout.redirect_uri",
+            expected=list(registered),
+            got=given[:512],
+            setting="client.post_logout_redirect_uris",
+        )
+    return given
+
+
+def _keeps_access(session: Session | None) -> tuple[str, ...]:
+    """The names of the applications whose offline access outlives the sign-out."""
+    if session is None:
+        return ()
+    with transaction(readonly=True):
+        found = [clients.by_id(each) for each in grants.offline_clients(session.user_id, clock.now())]
+    return tuple(sorted(client.name for client in found if client is not None))
+
+
+def sign_out(session: Session | None, browser: Browser) -> None:
+    """End the session and every grant that ends with it; offline grants stay, as the page has said."""
+    if session is None:
+        return
+    with transaction():
+        revoked = grants.revoke_of_session(session.id, "signed out")
+        sessions.end(session, "signed out")
+        actor = Actor("user", str(session.user_id), browser.address)
+        audit.record(Event.GRANT_REVOKED, actor, session_id=session.id, why="signed out", count=revoked)
+
+
+def issuer() -> str:
+    """The issuer of the entered tenant, to which the signed-out page belongs."""
+    return current().issuer

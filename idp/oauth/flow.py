@@ -1,0 +1,333 @@
+"""The way of an authorization request through the pages, from /authorize to the code.
+
+The request lives in Redis from its first page to its end, bound to one browser, and is played through the
+score again at every step: a client that was disabled meanwhile is found. The step that is due is decided
+here and never by what a page posts.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from idp import audit, clock, directory, throttle
+from idp.accounts import consent, sessions
+from idp.audit import Actor, Event
+from idp.errors import ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
+from idp.ids import digest, same, secret
+from idp.oauth import authorize, scopes
+from idp.oauth.authorize import Response, Returned
+from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step
+from idp.oauth.request import AuthorizationRequest, Browser
+from idp.signing import jwt
+from idp.store.database import transaction
+from idp.store.durable import sessions as session_store
+from idp.store.durable import users
+from idp.store.durable.clients import Client
+from idp.store.durable.sessions import Session
+from idp.store.ephemeral import codes, transactions
+from idp.tenants import current
+
+
+class TransactionGone(NotFound):
+    """The sign-in is too old, was finished, or was begun in another browser."""
+
+    code = "transaction_gone"
+    status = 400
+    description = "This sign-in page is too old or was already used."
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A page is due: which step, of which transaction."""
+
+    step: Step
+    transaction: str
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A request on its way: what was asked, by which browser, and what has been done in it."""
+
+    identifier: str
+    params: dict[str, str]
+    resources: tuple[str, ...]
+    binding: str
+    begun: int
+    session_id: UUID | None = None
+    consented: tuple[str, ...] | None = None
+    counted: str | None = None
+
+    def state(self) -> dict[str, Any]:
+        """As it is kept."""
+        return {
+            "params": self.params,
+            "resources": list(self.resources),
+            "binding": self.binding,
+            "begun": self.begun,
+            "session": str(self.session_id) if self.session_id else None,
+            "consented": None if self.consented is None else list(self.consented),
+            "counted": self.counted,
+        }
+
+
+def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) -> Response | Ask:
+    """Judge a new authorization request: an answer at once, or the page that is due.
+
+    Raises Refusal when an error must be a page, TooMany when the address has too many unfinished requests.
+    """
+    try:
+        request, pending = authorize.play(params, resources)
+    except Returned as returned:
+        return returned.response
+    client = pending.known_client
+    session = sessions.read(browser.session_token)
+    situation = _situation(request, client, session, None)
+    if "none" in request.prompt:
+        return _silently(situation, browser)
+    step = next_step(situation)
+    if step is Step.DONE and session is not None:
+        return _granted(request, client, session, browser)
+    started = Transaction(secret(), params, resources, _bound(browser), clock.epoch())
+    _count(started, browser)
+    _keep(started)
+    return Ask(step, started.identifier)
+
+
+def _silently(situation: Situation, browser: Browser) -> Response:
+    """prompt=none: an answer without any page (OpenID Connect Core 1.0 §3.1.2.6)."""
+    request = situation.request
+    refusal: Refusal | None = None
+    if must_sign_in(situation):
+        refusal = LoginRequired(rule="prompt.none", expected="a session", got=_why(situation))
+    elif must_consent(situation):
+        refusal = ConsentRequired(rule="prompt.none", setting="client.require_consent")
+    if refusal is not None:
+        return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+    assert situation.session is not None
+    return _granted(request, situation.client, situation.session, browser)
+
+
+def _why(situation: Situation) -> str:
+    return "no session" if situation.session is None else "a session of another person, or one too old"
+
+
+def _situation(
+    request: AuthorizationRequest, client: Client, session: Session | None, going: Transaction | None
+) -> Situation:
+    consented = going.consented if going is not None else None
+    here = going is not None and session is not None and going.session_id == session.id
+    return Situation(
+        request=request,
+        client=client,
+        session=session,
+        hinted_sub=_hinted(request, client),
+        remembered=session is not None
+        and bool(client.setting("require_consent"))
+        and consent.remembered(session.user_id, client.id, request.scopes),
+        signed_in_here=here,
+        consented_here=consented is not None and set(request.scopes) <= set(consented),
+        now=clock.now(),
+    )
+
+
+def _hinted(request: AuthorizationRequest, client: Client) -> str | None:
+    """The `sub` of the id_token_hint. A hint that is not ours matches nobody."""
+    if request.id_token_hint is None:
+        return None
+    try:
+        claims = jwt.verify(request.id_token_hint, typ={"JWT"}, audience=client.client_id, expired_is_fine=True)
+    except InvalidToken:
+        return ""
+    return str(claims.get("sub", "")) if "client_id" not in claims else ""
+
+
+def _bound(browser: Browser) -> str:
+    return digest(browser.binding).hex()
+
+
+def _count(started: Transaction, browser: Browser) -> None:
+    retry = throttle.failed("unfinished", browser.address)
+    if retry is not None:
+        raise TooMany(retry_after=retry, rule="throttle.unfinished", setting="policy.unfinished_authorizations")
+    started.counted = browser.address
+
+
+def _keep(going: Transaction) -> None:
+    lifetime = current().policy.transaction_lifetime
+    left = max(1, going.begun + lifetime - clock.epoch())
+    transactions.put(going.identifier, going.state(), left)
+
+
+def load(identifier: str, browser: Browser) -> Transaction:
+    """The transaction of this browser. Raises TransactionGone, also for another browser's."""
+    state = transactions.get(identifier) if 0 < len(identifier) <= 64 else None
+    if state is None or not same(str(state["binding"]), _bound(browser)):
+        raise TransactionGone(rule="transaction.alive")
+    if clock.epoch() >= state["begun"] + current().policy.transaction_lifetime:
+        raise TransactionGone(rule="transaction.lifetime", setting="policy.transaction_lifetime")
+    return Transaction(
+        identifier=identifier,
+        params=state["params"],
+        resources=tuple(state["resources"]),
+        binding=state["binding"],
+        begun=state["begun"],
+        session_id=UUID(state["session"]) if state["session"] else None,
+        consented=None if state["consented"] is None else tuple(state["consented"]),
+        counted=state.get("counted"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a page needs: the step that is due now, the request, the client, and who is signed in."""
+
+    step: Step
+    request: AuthorizationRequest
+    client: Client
+    session: Session | None
+    going: Transaction
+
+
+def due(identifier: str, browser: Browser) -> Due:
+    """The step that is due in this transaction. Raises TransactionGone; Returned when it can only fail."""
+    going = load(identifier, browser)
+    request, pending = authorize.play(going.params, going.resources)
+    session = sessions.read(browser.session_token)
+    step = next_step(_situation(request, pending.known_client, session, going))
+    return Due(step, request, pending.known_client, session, going)
+
+
+def signed_in(going: Transaction, session: Session, browser: Browser) -> Response | Ask:
+    """The person has signed in on the page: go on with the new session."""
+    going.session_id = session.id
+    _keep(going)
+    return _go_on(going, session, browser)
+
+
+def consented(due_now: Due, browser: Browser) -> Response | Ask:
+    """The person has allowed what the page showed. Raises TransactionGone when that is not what is due."""
+    if due_now.step is not Step.CONSENT or due_now.session is None:
+        return go_on(due_now, browser)
+    due_now.going.consented = due_now.request.scopes
+    with transaction():
+        consent.remember(due_now.session.user_id, due_now.client.id, due_now.request.scopes)
+        audit.record(
+            Event.CONSENT_GRANTED,
+            _person(due_now.session, browser),
+            client_id=due_now.client.client_id,
+            scopes=list(due_now.request.scopes),
+        )
+    return _go_on(due_now.going, due_now.session, browser)
+
+
+def go_on(due_now: Due, browser: Browser) -> Response | Ask:
+    """What is due now, without anything new having been done."""
+    return _go_on(due_now.going, due_now.session, browser)
+
+
+def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response:
+    """The person said no: the transaction ends, the client hears `access_denied`."""
+    _finish(due_now.going)
+    request = due_now.request
+    actor = Actor("user", str(due_now.session.user_id) if due_now.session else None, browser.address)
+    with transaction():
+        audit.record(Event.AUTHORIZATION_DENIED, actor, client_id=due_now.client.client_id, step=due_now.step.value)
+    return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+
+
+def _go_on(going: Transaction, session: Session | None, browser: Browser) -> Response | Ask:
+    try:
+        request, pending = authorize.play(going.params, going.resources)
+    except Returned as returned:
+        _finish(going)
+        return returned.response
+    step = next_step(_situation(request, pending.known_client, session, going))
+    if step is not Step.DONE or session is None:
+        _keep(going)
+        return Ask(step, going.identifier)
+    _finish(going)
+    return _granted(request, pending.known_client, session, browser, going)
+
+
+def _finish(going: Transaction) -> None:
+    """End the transaction atomically, so that two posts of one page make one code."""
+    if transactions.finish(going.identifier) is None:
+        raise TransactionGone(rule="transaction.finished")
+    if going.counted:
+        throttle.forgive("unfinished", going.counted)
+
+
+def _person(session: Session, browser: Browser) -> Actor:
+    return Actor("user", str(session.user_id), browser.address)
+
+
+def _granted(
+    request: AuthorizationRequest,
+    client: Client,
+    session: Session,
+    browser: Browser,
+    going: Transaction | None = None,
+) -> Response:
+    """Mint the code: kept by digest in Redis, audited and noted in Postgres, told in the response."""
+    person = users.by_id(session.user_id)
+    if person is None or not person.active:
+        refusal = LoginRequired(rule="user.active")
+        return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+    code = secret()
+    lifetime = current().policy.code_lifetime
+    codes.put(code, _meaning(request, client, session, _kept_scopes(request, client, session, going)), lifetime)
+    with transaction():
+        session_store.use(session.id, client.id)
+        audit.record(
+            Event.AUTHORIZATION_GRANTED,
+            _person(session, browser),
+            client_id=client.client_id,
+            scopes=list(request.scopes),
+            session_id=session.id,
+        )
+    return authorize.success_response(request, code)
+
+
+def _kept_scopes(
+    request: AuthorizationRequest, client: Client, session: Session, going: Transaction | None
+) -> tuple[str, ...]:
+    """The granted scopes: offline_access falls away unless it was approved (OIDC Core §11).
+
+    An operator's `require_consent: false` approves it; else the consent page must have shown it, now or
+    when the person's consent for it was remembered.
+    """
+    if "offline_access" not in request.scopes or not client.setting("require_consent"):
+        return request.scopes
+    shown = going is not None and going.consented is not None and "offline_access" in going.consented
+    if shown or consent.remembered(session.user_id, client.id, ("offline_access",)):
+        return request.scopes
+    return tuple(scope for scope in request.scopes if scope != "offline_access")
+
+
+def _meaning(
+    request: AuthorizationRequest, client: Client, session: Session, granted: tuple[str, ...]
+) -> dict[str, Any]:
+    now = clock.epoch()
+    return {
+        "client": str(client.id),
+        "redirect_uri": request.redirect_uri,
+        "user": str(session.user_id),
+        "session": str(session.id),
+        "scopes": list(granted),
+        "resources": list(request.resources),
+        "claims": request.claims,
+        "nonce": request.nonce,
+        "challenge": request.code_challenge,
+        "auth_time": session.auth_time.timestamp(),
+        "acr": session.acr,
+        "amr": list(session.amr),
+        "expires": now + current().policy.code_lifetime,
+    }
+
+
+def apis_of(request: AuthorizationRequest, client: Client) -> scopes.Target:
+    """Whom the access token will be for: what the consent page names."""
+    del client
+    owner = directory.client(request.client_id)
+    assert owner is not None
+    return scopes.target(owner, request.scopes, request.resources)

@@ -1,0 +1,80 @@
+"""The single mint: every grant passes through here, so that no sibling path can forget a check."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from idp import clock, metrics
+from idp.accounts import claims as person_claims
+from idp.accounts import consent, sessions
+from idp.errors import InvalidGrant
+from idp.oauth import scopes as scope_rules
+from idp.oauth.tokens import access, id_token
+from idp.store.durable import sessions as session_store
+from idp.store.durable.clients import Client
+from idp.store.durable.grants import Grant
+from idp.store.durable.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be minted, after every check. Without `user` and `grant` it is the client's own token."""
+
+    grant_type: str
+    client: Client
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...] = ()
+    user: User | None = None
+    grant: Grant | None = None
+    nonce: str | None = None
+    refresh_token: str | None = None
+
+
+def check(client: Client, user: User | None, grant: Grant, *, signing_in: bool = False) -> User:
+    """That person, session, consent and client still stand behind `grant`; the person. Raises InvalidGrant.
+
+    `signing_in`: the code is being redeemed, so the session it came from must live whatever was granted.
+    """
+    if not client.active:
+        raise InvalidGrant(rule="mint.client", got=client.status)
+    if user is None or not user.active:
+        raise InvalidGrant(rule="mint.user", got="gone" if user is None else user.status)
+    if user.not_before is not None and grant.auth_time < user.not_before:
+        raise InvalidGrant(rule="mint.not_before", got="credentials changed since the sign-in")
+    if grant.revoked_at is not None or clock.now() >= grant.expires_at:
+        raise InvalidGrant(rule="mint.grant", got=grant.revoked_reason or "expired")
+    if signing_in or not grant.offline:
+        session = sessions.alive(grant.session_id) if grant.session_id is not None else None
+        if session is None:
+            raise InvalidGrant(rule="mint.session", got="ended", setting="policy.session_absolute")
+        if (clock.now() - session.last_seen_at).total_seconds() >= sessions.TOUCH_EVERY:
+            session_store.seen(session.id, clock.now())
+    if client.setting("require_consent") and not consent.remembered(user.id, client.id, grant.scopes):
+        raise InvalidGrant(rule="mint.consent", got="withdrawn")
+    return user
+
+
+def mint(order: Order) -> dict[str, Any]:
+    """The token response (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3)."""
+    client, grant, user = order.client, order.grant, order.user
+    target = scope_rules.target(client, order.scopes, order.resources)
+    told = person_claims.for_user(
+        user, order.scopes, requested=None, where="access_token", client=client, apis=target.apis
+    )
+    subject = client.client_id if grant is None else str(grant.user_id)
+    token, lifetime = access.make(client, order.scopes, target, subject=subject, grant=grant, extra=told)
+    body: dict[str, Any] = {
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": lifetime,
+        "scope": " ".join(order.scopes),
+    }
+    if order.refresh_token is not None:
+        body["refresh_token"] = order.refresh_token
+    if grant is not None and user is not None and "openid" in order.scopes:
+        wanted = grant.claims.get("id_token") or {}
+        own = person_claims.for_user(
+            user, order.scopes, requested=wanted, where="id_token", client=client, apis=target.apis
+        )
+        body["id_token"] = id_token.make(client, grant, access_token=token, nonce=order.nonce, extra=own)
+    metrics.count("tokens_total", grant_type=order.grant_type)
+    return body

@@ -1,0 +1,56 @@
+"""The discovery document (OpenID Connect Discovery 1.0 §3, RFC 8414 §2): derived from the server's own lists."""
+
+from typing import Any
+
+from idp import directory
+from idp.accounts import claims, sessions
+from idp.oauth import server
+from idp.oauth.scopes import STANDARD
+from idp.signing import jwt
+from idp.tenants import current
+
+
+def document() -> dict[str, Any]:
+    """The metadata of the entered tenant's issuer."""
+    issuer = current().issuer
+    algorithms = list(jwt.algorithms())
+    methods = list(server.CLIENT_AUTH_METHODS)
+    confidential = [method for method in methods if method != "none"]
+    assertion = list(server.ASSERTION_ALGORITHMS)
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks.json",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "end_session_endpoint": f"{issuer}/logout",
+        "scopes_supported": [*STANDARD, *_api_scopes()],
+        "response_types_supported": list(server.RESPONSE_TYPES),
+        "response_modes_supported": list(server.RESPONSE_MODES),
+        "grant_types_supported": list(server.GRANT_TYPES),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": assertion,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion,
+        "code_challenge_methods_supported": list(server.CODE_CHALLENGE_METHODS),
+        "authorization_response_iss_parameter_supported": True,
+        "claim_types_supported": ["normal"],
+        "claims_supported": list(claims.SUPPORTED),
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "acr_values_supported": list(sessions.ACR_VALUES_SUPPORTED),
+        "prompt_values_supported": list(server.PROMPTS),
+        "ui_locales_supported": ["en"],
+    }
+
+
+def _api_scopes() -> list[str]:
+    found = {scope for api in directory.apis() for scope in api.scopes}
+    return sorted(found - set(STANDARD))

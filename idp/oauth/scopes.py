@@ -1,0 +1,96 @@
+"""Which scopes a client may have, what they belong to, and which audience they make.
+
+A scope belongs to the API that declares it; one that no API declares belongs to the tenant's default API,
+whose identifier is the issuer. An unknown scope is left out; a known one that the client may not have is
+`invalid_scope`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from idp import directory
+from idp.errors import InvalidScope, InvalidTarget
+from idp.store.durable.apis import Api
+from idp.store.durable.clients import Client
+from idp.tenants import current
+
+STANDARD = ("openid", "profile", "email", "address", "phone", "offline_access", "groups", "roles")
+"""Scopes that concern a person, of OpenID Connect Core 1.0 §5.4 and §11 and our own two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom an access token is for: its audience, and how such tokens are made."""
+
+    audience: tuple[str, ...]
+    lifetime: int | None
+    alg: str
+    typ: str
+    apis: tuple[Api, ...]
+
+
+def split(scope: str | None) -> tuple[str, ...]:
+    """The scope tokens in their order, each once (RFC 6749 §3.3)."""
+    return tuple(dict.fromkeys((scope or "").split(" "))) if scope else ()
+
+
+def allowed(client: Client) -> frozenset[str]:
+    """Every scope that the client may have: those it names, and those granted to it at an API."""
+    granted = {scope for api in directory.apis() for scope in api.grants.get(client.id, ())}
+    return frozenset(client.scopes) | granted
+
+
+def grantable(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
+    """What of `wanted` is granted: unknown ones are left out. Raises InvalidScope for a forbidden one."""
+    mine = allowed(client)
+    known = set(STANDARD) | mine | {scope for api in directory.apis() for scope in api.scopes}
+    granted = tuple(scope for scope in wanted if scope in known)
+    forbidden = [scope for scope in granted if scope not in mine]
+    if forbidden:
+        raise InvalidScope(rule="scope.allowed", expected=sorted(mine), got=forbidden, setting="client.scope")
+    return granted
+
+
+def resources(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
+    """The resources asked for (RFC 8707 §2). Raises InvalidTarget for one unknown or closed to the client."""
+    issuer = current().issuer
+    open_to_client = {issuer} | {api.identifier for api in directory.apis() if client.id in api.grants}
+    open_to_client |= {api.identifier for api in directory.apis() if set(api.scopes) & set(client.scopes)}
+    found = tuple(dict.fromkeys(wanted))
+    unknown = [resource for resource in found if resource not in open_to_client]
+    if unknown:
+        raise InvalidTarget(rule="resource.open", expected=sorted(open_to_client), got=unknown, setting="api.grants")
+    return found
+
+
+def within(scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes that concern the named resources; all of them when none is named."""
+    if not wanted_resources:
+        return tuple(scopes)
+    elsewhere = {s for api in directory.apis() if api.identifier not in wanted_resources for s in api.scopes}
+    here = {s for api in directory.apis() if api.identifier in wanted_resources for s in api.scopes}
+    return tuple(scope for scope in scopes if scope in here or scope not in elsewhere)
+
+
+def target(client: Client, scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> Target:
+    """The audience of a token with these scopes, and the strictest of what its APIs ask for."""
+    tenant = current()
+    granted = set(scopes)
+    apis = tuple(
+        api
+        for api in directory.apis()
+        if api.identifier in wanted_resources or (not wanted_resources and granted & set(api.scopes))
+    )
+    audience = tuple(api.identifier for api in apis)
+    if "openid" in granted or not audience or tenant.issuer in wanted_resources:
+        audience = (*audience, tenant.issuer)
+    lifetimes = [int(api.setting("access_token_lifetime")) for api in apis if api.setting("access_token_lifetime")]
+    algorithms = [str(api.setting("alg")) for api in apis if api.setting("alg")]
+    types = {api.typ for api in apis}
+    return Target(
+        audience=audience,
+        lifetime=min(lifetimes) if lifetimes else None,
+        alg=algorithms[0] if algorithms else tenant.policy.access_token_signing_alg,
+        typ="JWT" if types == {"JWT"} else "at+jwt",
+        apis=apis,
+    )

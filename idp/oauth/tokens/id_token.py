@@ -1,0 +1,37 @@
+"""ID tokens (OpenID Connect Core 1.0 §2): who signed in, when and how; for the client alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from idp import clock
+from idp.signing import jwt
+from idp.store.durable.clients import Client
+from idp.store.durable.grants import Grant
+from idp.tenants import current
+
+
+def make(
+    client: Client, grant: Grant, *, access_token: str, nonce: str | None, extra: Mapping[str, Any]
+) -> str:
+    """A signed ID token. `aud` is the client_id as a string; `extra` never overwrites what the protocol says."""
+    tenant, now = current(), clock.epoch()
+    alg = str(client.metadata.get("id_token_signed_response_alg") or tenant.policy.id_token_signing_alg)
+    lifetime = client.settings.get("id_token_lifetime") or tenant.policy.id_token_lifetime
+    claims: dict[str, Any] = {
+        **extra,
+        "iss": tenant.issuer,
+        "sub": str(grant.user_id),
+        "aud": client.client_id,
+        "exp": now + lifetime,
+        "iat": now,
+        "auth_time": int(grant.auth_time.timestamp()),
+        "acr": grant.acr,
+        "amr": list(grant.amr),
+        "at_hash": jwt.half_hash(access_token, alg),
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    if tenant.policy.tenant_claims_in_id_token:
+        claims["tenant"] = tenant.slug
+        claims["tenant_id"] = str(tenant.id)
+    return jwt.sign(claims, alg=alg, typ="JWT")
