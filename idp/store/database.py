@@ -11,7 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from flask import Flask, has_app_context
+from flask import Flask, current_app, has_app_context
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -137,11 +137,12 @@ def _arm(session: Session, _transaction: Any, connection: Connection) -> None:
 
 @contextmanager
 def _application() -> Iterator[None]:
-    if has_app_context():
-        yield
-        return
     if _store.app is None:
         raise RuntimeError("the store is not started")
+    # The web's own application is another one: the store belongs to the process, not to one application.
+    if has_app_context() and current_app == _store.app:
+        yield
+        return
     with _store.app.app_context():
         yield
 
