@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from idp import config
 from idp.config import Settings
 from idp.embedded.deployment import Deployment, find
 
@@ -39,6 +40,7 @@ class Session:
     json: bool = False
     as_: str | None = None
     reason: str | None = None
+    deployment: Deployment | None = None
 
 
 def options(function: Decorated) -> Decorated:
@@ -77,8 +79,15 @@ def _of(ctx: click.Context) -> Session:
 
 
 def found() -> Deployment:
-    """The deployment that this command is about, running or stopped; nothing is started."""
-    return find(current().home)
+    """The deployment that this command is about, running or stopped; nothing is started.
+
+    From then on the environment holds no secrets any more: what needs them has them from here.
+    """
+    mine = current()
+    if mine.deployment is None:
+        mine.deployment = find(mine.home)
+        config.forget()
+    return mine.deployment
 
 
 @contextmanager

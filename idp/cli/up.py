@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from idp import clock, config, paths
+from idp import clock, config, logs, paths
 from idp.cli import demo as demonstration
 from idp.cli import session, welcome
 from idp.config import Settings
@@ -32,6 +32,7 @@ _ADMIN_NAMES = ("IDP_OPS_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_ADMIN_
 @session.options
 def command(port: int | None, blueprints: tuple[Path, ...], demo: bool | None) -> None:
     """Run everything here: servers, web, worker, demo."""
+    logs.setup("WARNING")
     deployment = session.found()
     deployment.folder.make()
     with _alone(deployment):
@@ -180,7 +181,7 @@ def _start_programs(deployment: Deployment, supervisor: Supervisor, settings: Se
     """Web and worker with the runtime's addresses alone, then the demonstration with none of them."""
     env = _environment(deployment, settings)
     idp = [sys.executable, "-P", "-m", "idp.cli"]
-    supervisor.start("serve", [*idp, "serve"], env)
+    supervisor.start("serve", [*idp, "serve", "--bind", f"{ports.LOOPBACK}:{_listening_port(deployment)}"], env)
     supervisor.start("worker", [*idp, "worker"], {**env, "IDP_MANAGEMENT_BIND": f"{ports.LOOPBACK}:0"})
     if with_demo:
         plain = {name: value for name, value in config.environment().items() if not name.startswith("IDP_")}

@@ -3,6 +3,8 @@
 import errno
 import socket
 
+from idp.embedded import NotPossible
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -16,6 +18,12 @@ def free(preferred: int | None = None, avoid: set[int] | None = None) -> int:
             port = int(probe.getsockname()[1])
         if port not in (avoid or set()):
             return port
+
+
+def need(port: int) -> None:
+    """Raises NotPossible when somebody listens on `port`."""
+    if not is_free(port):
+        raise NotPossible(f"Port {port} is taken by another program.")
 
 
 def is_free(port: int) -> bool:

@@ -64,27 +64,32 @@ class Postgres:
         attempt.rename(self.folder)
 
     def settle(self) -> None:
-        """Stop a server that an earlier run left behind on this folder, and remove a stale lock file.
+        """Stop what an earlier run left behind on this folder; remove a lock file that names a stranger.
 
-        The caller holds the lock on the deployment, so a server found here belongs to nobody.
+        The caller holds the lock on the deployment, so a server found here belongs to nobody. A lock file
+        whose process is gone stays: by it Postgres itself finds out whether old memory is still in use.
         """
         lock = self.folder / "postmaster.pid"
-        try:
-            pid = int(lock.read_text().split("\n", 1)[0])
-        except (OSError, ValueError):
-            lock.unlink(missing_ok=True)
-            return
-        if self._is_ours(pid):
+        pid = _first_number(lock)
+        if pid is not None and self._is_ours(pid):
             process.end(process.trace("postgres", pid), STOP, 10.0)
-        lock.unlink(missing_ok=True)
+        for stray in process.inside(self.folder.resolve(), "postgres"):
+            process.end(stray, (signal.SIGQUIT,), 5.0)
+        if pid is None or (process.started(pid) is not None and not self._is_ours(pid)):
+            lock.unlink(missing_ok=True)
 
     def start(self, preferred_port: int | None = None) -> subprocess.Popen[bytes]:
         """Start the server on a free port of the loopback interface; `wait` tells when it is there."""
+        self.port = ports.free(preferred_port)
+        return self.restart()
+
+    def restart(self) -> subprocess.Popen[bytes]:
+        """Start the server on the port that it had. Raises NotPossible while somebody else has it."""
+        ports.need(self.port)
         programs = binaries.postgres(int((self.folder / "PG_VERSION").read_text()))
         who = privilege.choose(programs.postgres, self.folder)
         _give(self.folder, who.owner)
         self.settle()
-        self.port = ports.free(preferred_port)
         settings = {
             "listen_addresses": ports.LOOPBACK, "unix_socket_directories": "", "timezone": "UTC",
             "max_connections": "100", "shared_buffers": "64MB", "log_timezone": "UTC",
@@ -144,6 +149,13 @@ def _give(folder: Path, owner: tuple[int, int]) -> None:
         for name in (*folders, *files):
             os.chown(os.path.join(top, name), *owner, follow_symlinks=False)
     os.chown(folder, *owner)
+
+
+def _first_number(lock: Path) -> int | None:
+    try:
+        return int(lock.read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
 
 
 def _must_have_a_name() -> None:

@@ -132,6 +132,12 @@ def command(pid: int) -> str:
     return Path(done.stdout.strip()).name
 
 
+def inside(place: Path, program: str) -> list[Trace]:
+    """The processes of `program` whose working folder is `place`; none where the system does not tell."""
+    pids = (int(entry.name) for entry in Path("/proc").glob("[0-9]*")) if LINUX else iter(())
+    return [trace(program, pid) for pid in pids if command(pid) == program and folder(pid) == place]
+
+
 def folder(pid: int) -> Path | None:
     """The working folder of `pid`, where the system tells it."""
     with suppress(OSError):

@@ -47,9 +47,14 @@ class Redis:
 
     def start(self, preferred_port: int | None = None) -> subprocess.Popen[bytes]:
         """Start the server on a free port of the loopback interface; `wait` tells when it is there."""
+        self.port = ports.free(preferred_port)
+        return self.restart()
+
+    def restart(self) -> subprocess.Popen[bytes]:
+        """Start the server on the port that it had. Raises NotPossible while somebody else has it."""
+        ports.need(self.port)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.settle()
-        self.port = ports.free(preferred_port)
         self.child = process.spawn(
             [binaries.redis(), "-"], log=self.log, cwd=self.folder, given=self._configuration().encode(),
         )

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from idp import clock
@@ -22,7 +21,7 @@ from idp.logs import log
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 30.0
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 6.5  # a web worker gives its open connections five
 LOOK_SECONDS = 0.1
 
 _log = log("idp.embedded")
@@ -70,7 +69,7 @@ class Supervisor:
         """Take over servers that already run, so that they are restarted when they crash."""
         for name, server in (("postgres", services.postgres), ("redis", services.redis)):
             if server is not None:
-                unit = Unit(name, partial(server.start, server.port), signals=server.signals)
+                unit = Unit(name, server.restart, signals=server.signals)
                 unit.child, unit.since = server.child, clock.monotonic()
                 self.units.append(unit)
         self._write_down()
@@ -117,7 +116,7 @@ class Supervisor:
             raise Interrupted
 
     def stop(self) -> None:
-        """Stop programs, then servers; each group at once, by force after five and three seconds."""
+        """Stop programs, then servers; each group at once, by force after a grace of its own."""
         servers = [unit for unit in self.units if unit.name in ("postgres", "redis")]
         for group, grace in (([u for u in self.units if u not in servers], GRACE_SECONDS), (servers, 3.0)):
             _stop_together(group, grace)

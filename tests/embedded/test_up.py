@@ -141,7 +141,7 @@ def home(made, tmp_path) -> Path:
 
 def test_first_start_makes_private_folders_and_keeps_secrets_in_keys(made):
     modes = {path.relative_to(made).as_posix(): path.stat().st_mode & 0o777 for path in made.iterdir()}
-    assert modes == {name: 0o700 for name in ("keys", "log", "postgres", "redis", "run")}
+    assert modes == dict.fromkeys(("keys", "log", "postgres", "redis", "run"), 448)
     secrets = json.loads((made / "keys" / "deployment.json").read_text())["passwords"].values()
     outside = [path for path in made.rglob("*") if path.is_file() and made / "keys" not in path.parents]
     assert not [path for path in outside if any(secret.encode() in path.read_bytes() for secret in secrets)]
