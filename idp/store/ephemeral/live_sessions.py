@@ -80,12 +80,16 @@ def put(session: Session, ttl: int) -> None:
 
 
 def bury(digest: bytes) -> bool:
-    """Put a tombstone in the copy's place; False when Redis is away and it must be repeated."""
+    """Put a tombstone in the copy's place; False when Redis is away and it must be repeated.
+
+    A Redis that is full takes no tombstone but still deletes.
+    """
     try:
         redis.put(KIND, digest.hex(), {"version": 0}, TOMBSTONE)
+        return True
     except Away:
-        return False
-    return True
+        take_away(digest)
+    return False
 
 
 def _value(session: Session) -> dict[str, Any]:

@@ -1,0 +1,170 @@
+"""Whether an account exists cannot be learned from an answer, its duration, or a limit (UE01-UE08)."""
+
+import statistics
+import time
+from uuid import UUID
+
+import pytest
+from argon2 import PasswordHasher
+
+from idp import throttle
+from idp.accounts import authenticate, passwords
+from idp.accounts.authenticate import SignInFailed
+from idp.errors import TooMany
+from idp.store.durable import credentials, users
+from idp.tenants import entered
+
+PASSWORD = "correct horse battery staple"
+KINDS = {
+    "unknown": ("nobody", "wrong"),
+    "known, wrong": ("dora", "wrong"),
+    "known by address": ("dora@example.com", "wrong"),
+    "disabled": ("dan", "wrong"),
+    "disabled, right": ("dan", PASSWORD),
+    "passwordless": ("pat", "wrong"),
+    "unproved address": ("una@example.com", PASSWORD),
+    "empty": ("dora", ""),
+    "empty, passwordless": ("pat", ""),
+    "longer than a kilobyte": ("dora", "x" * 1025),
+    "ten megabytes": ("dora", "x" * 10_000_000),
+    "a name that is none": ("\x00'--\ud800", "wrong"),
+    "an endless name": ("x" * 100_000, "wrong"),
+    "no text": ("dora", "\ud800"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    throttle.forget()
+    yield
+    throttle.forget()
+
+
+@pytest.fixture
+def cheap(monkeypatch):
+    """Cheap hashes, where duration is not what a test looks at."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(passwords, "_NOBODY", passwords._unmatchable())
+
+
+def people():
+    """dora; dan, who is disabled; pat, who has no password; una, whose address is not proved."""
+    for name, more in {
+        "dora": {"email": "dora@example.com", "email_verified": True},
+        "dan": {"status": "disabled"},
+        "una": {"email": "una@example.com"},
+    }.items():
+        credentials.put_password(users.add(name, **more).id, passwords.hash(PASSWORD))
+    users.add("pat")
+
+
+def turned_away(kind, address="192.0.2.1"):
+    with pytest.raises(SignInFailed) as refused:
+        authenticate.with_password(*KINDS[kind], address, "Browser")
+    return refused.value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ue01_one_answer_for_every_failure(in_acme, cheap, kind):
+    people()
+    answer, other = turned_away(kind), turned_away("unknown")
+    assert (answer.code, answer.status, answer.public(), answer.headers, answer.retry_after) == (
+        other.code, other.status, other.public(), other.headers, other.retry_after,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ue01_every_failure_is_recorded_without_the_name_or_password(in_acme, cheap, database, kind):
+    people()
+    turned_away(kind)
+    [(actor, facts)] = database("SELECT actor, facts FROM audit_log WHERE event = 'sign_in.failed'")
+    name, password = KINDS[kind]
+    assert set(actor) <= {"kind", "id", "address"}
+    told = f"{actor} {facts}"
+    assert name[:20] not in told and (not password or password[:20] not in told)
+
+
+def test_ue02_one_duration_for_every_failure(in_acme):
+    people()
+    taken = {kind: [] for kind in KINDS}
+    for turn in range(6):
+        for number, kind in enumerate(KINDS):
+            began = time.perf_counter()
+            turned_away(kind, f"192.0.{turn}.{number}")
+            taken[kind].append(time.perf_counter() - began)
+    fastest = {kind: min(seconds) for kind, seconds in taken.items()}
+    middle = statistics.median(fastest.values())
+    assert all(0.7 * middle < seconds < 1.5 * middle for seconds in fastest.values()), fastest
+
+
+@pytest.mark.parametrize("kind", ["unknown", "known, wrong", "disabled", "passwordless", "a name that is none"])
+def test_ue05_a_limit_stops_all_names_alike(in_acme, cheap, kind):
+    people()
+    outcomes = []
+    for _ in range(12):
+        try:
+            turned_away(kind)
+            outcomes.append("failed")
+        except TooMany as refused:
+            outcomes.append((refused.code, refused.status, refused.public(), refused.retry_after))
+    assert outcomes[:10] == ["failed"] * 10
+    assert outcomes[10] == ("too_many_requests", 429, TooMany().public(), outcomes[10][3])
+    assert 290 <= outcomes[10][3] <= 300
+
+
+@pytest.mark.parametrize("right", [PASSWORD, "wrong"])
+def test_ue05_a_blocked_attempt_is_not_judged(in_acme, cheap, monkeypatch, right):
+    people()
+    for _ in range(10):
+        turned_away("known, wrong")
+    monkeypatch.setattr(passwords, "matches", lambda *_: pytest.fail("a blocked attempt was judged"))
+    with pytest.raises(TooMany):
+        authenticate.with_password("dora", right, "192.0.2.1", "Browser")
+
+
+def test_ue08_an_address_is_unique_in_its_tenant_only(twins, cheap):
+    acme, globex = twins
+    made = {}
+    for tenant, password in ((acme, "of acme"), (globex, "of globex")):
+        with entered(tenant):
+            made[tenant] = users.add("dora", email="dora@example.com", email_verified=True)
+            credentials.put_password(made[tenant].id, passwords.hash(password))
+    with entered(globex):
+        assert authenticate.with_password("dora@example.com", "of globex", "192.0.2.1") == made[globex]
+        with pytest.raises(SignInFailed):
+            authenticate.with_password("dora", "of acme", "192.0.2.1")
+
+
+def test_ue08_failures_in_one_tenant_stop_nobody_in_the_other(twins, cheap):
+    acme, globex = twins
+    for tenant in twins:
+        with entered(tenant):
+            people()
+    with entered(acme):
+        for _ in range(10):
+            turned_away("known, wrong")
+        with pytest.raises(TooMany):
+            authenticate.with_password("dora", PASSWORD, "192.0.2.1")
+    with entered(globex):
+        assert authenticate.with_password("dora", PASSWORD, "192.0.2.1").username == "dora"
+
+
+def test_an_outdated_hash_is_renewed_at_a_sign_in(in_acme, cheap):
+    people()
+    user = users.by_username("dora")
+    credentials.put_password(user.id, PasswordHasher(time_cost=2, memory_cost=64, parallelism=1).hash(PASSWORD))
+    old = credentials.password_of(user.id)
+    turned_away("known, wrong")
+    assert credentials.password_of(user.id) == old
+    assert authenticate.with_password("dora", PASSWORD, "192.0.2.1") == user
+    assert credentials.password_of(user.id) != old
+    assert authenticate.with_password("dora", PASSWORD, "192.0.2.1") == user
+
+
+def test_verify_answers_for_nobody_as_for_somebody(in_acme, cheap):
+    people()
+    dora = users.by_username("dora")
+    assert passwords.verify(dora, PASSWORD)
+    assert not passwords.verify(dora, "wrong")
+    assert not passwords.verify(None, PASSWORD)
+    assert users.by_id(UUID(int=0)) is None
