@@ -14,8 +14,10 @@ from flask import Response
 from idp import clock
 from idp.control import running
 from idp.control.running import Fact
+from idp.logs import log
 from idp.web.gates import Door, Gate
 
+_log = log(__name__)
 AGAIN = 0.25
 """Seconds between two looks while not ready, however many ask."""
 
@@ -53,10 +55,17 @@ class Readiness:
         """The facts as they were seen last, at most a quarter of a second ago."""
         with self._lock:
             if clock.monotonic() - self._at > AGAIN:
-                self._known = self._look()
+                self._known = self._safely()
                 self._at = clock.monotonic()
                 self._reached = self._reached or all(fact.ok for fact in self._known)
             return self._known
+
+    def _safely(self) -> list[Fact]:
+        try:
+            return self._look()
+        except Exception as error:  # a probe is answered, whatever is broken behind it
+            _log.warning("readiness.unknown", exc_info=error)
+            return [Fact("unknown", False, f"Looking failed with {type(error).__name__}.")]
 
     def lost(self) -> list[Fact]:
         """What turns a process red that was ready."""
