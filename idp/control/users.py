@@ -122,6 +122,8 @@ def update(
     secret = _secret(fields)
     with transaction():
         user = show(username)
+        if own.get("email") not in (None, user.email):
+            own.setdefault("email_verified", False)  # a proof is of one address
         changed = differences(user, own, claims)
         if not changed and secret is None:
             return user
