@@ -15,4 +15,4 @@ COPY --from=build /opt/idp /opt/idp
 USER nobody
 WORKDIR /
 EXPOSE 8000 9000
-CMD ["idp", "serve"]
+CMD ["idp", "serve", "--bind", "0.0.0.0:8000"]

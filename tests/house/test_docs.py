@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import itertools
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def settings_rows() -> list[str]:
     tree = ast.parse(Path(config.__file__).read_text())
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings").body
     rows = []
-    for field, sentence in zip(body, body[1:], strict=False):
+    for field, sentence in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(sentence, ast.Expr):
             name, _, words = ast.literal_eval(sentence.value).partition(": ")
             rows.append(f"| {name} | {words[0].upper()}{' '.join(words[1:].split())} |")

@@ -1,6 +1,7 @@
 """What is shipped: the lists of setup.cfg, the locks, the wheel, and the commands by which the image is made."""
 
 import configparser
+import json
 import os
 import re
 import shutil
@@ -200,12 +201,17 @@ def test_the_image_installs_by_its_own_commands_in_an_empty_folder(sources, tmp_
             ["sh", "-ec", command], cwd=home, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    (start,) = re.findall(r'^CMD \["([a-z]+)", "([a-z]+)"\]$', (TOP / "Dockerfile").read_text(), re.MULTILINE)
+    start = json.loads(re.findall(r"^CMD (\[.*\])$", (TOP / "Dockerfile").read_text(), re.MULTILINE)[0])
+    environment = {
+        "PATH": os.environ["PATH"],
+        "IDP_ENV": "production",
+        "IDP_BASE_URL": "https://id.example.com",
+    }
     done = subprocess.run(
-        [prefix / "bin" / start[0], start[1]], cwd=tmp_path, env={"PATH": os.environ["PATH"]},
+        [prefix / "bin" / start[0], *start[1:]], cwd=tmp_path, env=environment,
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    # Nothing is configured: one sentence that names the setting, and no traceback.
+    # No database is configured: one sentence that names the setting, and no traceback.
     assert done.returncode == 2, done.stderr
     assert "IDP_" in done.stderr
     assert "Traceback" not in done.stderr
