@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from idp import clock, metrics
+from idp import clock, metrics, urls
 from idp.config import Settings
 from idp.config import settings as process_settings
 from idp.errors import Busy
@@ -87,6 +87,7 @@ class _Known:
     tenant: Tenant
     clients: Bounded[str, Client | None] = field(default_factory=lambda: Bounded(MOST_CLIENTS))
     apis: tuple[Api, ...] | None = None
+    origins: frozenset[str] | None = None
 
 
 class _Directory:
@@ -292,6 +293,23 @@ def apis() -> tuple[Api, ...]:
     found = api_store.every()
     if known is not None:
         known.apis = found
+    return found
+
+
+def origins() -> frozenset[str]:
+    """The origins of the entered tenant's clients: of their redirect URIs, and those registered beside."""
+    known = _here()
+    if known is not None and known.origins is not None and fresh():
+        return known.origins
+    found = frozenset(
+        origin
+        for each in client_store.every()
+        if each.active
+        for origin in (*(urls.origin_of(uri) for uri in each.redirect_uris), *each.setting("allowed_origins"))
+        if origin is not None
+    )
+    if known is not None:
+        known.origins = found
     return found
 
 

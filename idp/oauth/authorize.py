@@ -6,12 +6,12 @@ is a page; after that it travels back to the client with `state` and `iss` (RFC 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from idp.errors import Refusal
 from idp.oauth.checks import client, openid, pkce, response, scope
 from idp.oauth.checks.pending import Pending
 from idp.oauth.request import AuthorizationRequest
-from idp.tenants import current
 
 AUTHORIZE = "authorize"
 
@@ -50,12 +50,13 @@ SCORE: tuple[Check, ...] = (
 class Response:
     """What goes back to the client: parameters for a verified redirect_uri, in a response mode.
 
-    `refusal` is set when the answer is an error, for those who explain it.
+    The door adds `state` and `iss` (RFC 6749 §4.1.2, RFC 9207 §2). `refusal` is set when it is an error.
     """
 
     redirect_uri: str
-    mode: str
+    mode: Literal["query", "form_post"]
     params: dict[str, str]
+    state: str | None
     refusal: Refusal | None = None
 
 
@@ -94,19 +95,16 @@ def failed(pending: Pending, refusal: Refusal) -> Response:
 
 def error_response(refusal: Refusal, redirect_uri: str, mode: str, state: str | None) -> Response:
     """`error`, `error_description`, `state`, `iss`, and nothing more."""
-    return Response(redirect_uri, mode, _with_origin(refusal.public(), state), refusal)
+    return Response(redirect_uri, _mode(mode), refusal.public(), state, refusal)
 
 
 def success_response(request: AuthorizationRequest, code: str) -> Response:
     """`code`, `state`, `iss` (RFC 6749 §4.1.2, RFC 9207 §2)."""
-    return Response(request.redirect_uri, request.response_mode, _with_origin({"code": code}, request.state))
+    return Response(request.redirect_uri, _mode(request.response_mode), {"code": code}, request.state)
 
 
-def _with_origin(params: dict[str, str], state: str | None) -> dict[str, str]:
-    if state is not None:
-        params["state"] = state
-    params["iss"] = current().issuer
-    return params
+def _mode(name: str) -> Literal["query", "form_post"]:
+    return "form_post" if name == "form_post" else "query"
 
 
 def _request(pending: Pending) -> AuthorizationRequest:

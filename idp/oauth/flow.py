@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from idp import audit, clock, directory, throttle
+from idp import audit, clock, throttle
 from idp.accounts import consent, sessions
 from idp.audit import Actor, Event
 from idp.errors import ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
 from idp.ids import digest, same, secret
-from idp.oauth import authorize, scopes
+from idp.oauth import authorize
 from idp.oauth.authorize import Response, Returned
-from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step
+from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.signing import jwt
 from idp.store.database import transaction
@@ -38,10 +38,11 @@ class TransactionGone(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A page is due: which step, of which transaction."""
+    """A page is due: which step, of which transaction. `begun`: the request, when it has just begun."""
 
     step: Step
     transaction: str
+    begun: tuple[dict[str, str], tuple[str, ...]] | None = None
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
     started = Transaction(secret(), params, resources, _bound(browser), clock.epoch())
     _count(started, browser)
     _keep(started)
-    return Ask(step, started.identifier)
+    return Ask(step, started.identifier, (params, resources))
 
 
 def _silently(situation: Situation, browser: Browser) -> Response:
@@ -200,6 +201,12 @@ def due(identifier: str, browser: Browser) -> Due:
 def signed_in(going: Transaction, session: Session, browser: Browser) -> Response | Ask:
     """The person has signed in on the page: go on with the new session."""
     going.session_id = session.id
+    request, pending = authorize.play(going.params, going.resources)
+    if not right_person(_situation(request, pending.known_client, session, going)):
+        # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
+        _finish(going)
+        refusal = LoginRequired("Another person signed in than the request names.", rule="login.right_person")
+        return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
     _keep(going)
     return _go_on(going, session, browser)
 
@@ -323,11 +330,3 @@ def _meaning(
         "amr": list(session.amr),
         "expires": now + current().policy.code_lifetime,
     }
-
-
-def apis_of(request: AuthorizationRequest, client: Client) -> scopes.Target:
-    """Whom the access token will be for: what the consent page names."""
-    del client
-    owner = directory.client(request.client_id)
-    assert owner is not None
-    return scopes.target(owner, request.scopes, request.resources)

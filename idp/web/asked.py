@@ -83,6 +83,18 @@ def parameters() -> dict[str, str]:
     return parse.merged(_raw_query(), body())
 
 
+def authorization_parameters() -> tuple[dict[str, str], tuple[str, ...]]:
+    """The parameters of an authorization request, and `resource`, the one that may come more than once.
+
+    RFC 8707 §2 allows that; every other name comes once. Raises what `parameters` raises.
+    """
+    if request.method == "POST":
+        parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    found = [*parse.pairs(_raw_query()), *(parse.pairs(body()) if request.method == "POST" else [])]
+    resources = tuple(value for name, value in found if name == "resource" and value)
+    return parse.single(pair for pair in found if pair[0] != "resource"), resources
+
+
 def json_object() -> dict[str, Any]:
     """A JSON object in the body; raises UnsupportedMediaType and what `parse.json_object` raises."""
     parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.JSON)

@@ -1,7 +1,7 @@
 """Who asks, and where the answer goes: until both hold, an error is a page and never a redirect."""
 
 from idp import directory, urls
-from idp.errors import InvalidRequest, InvalidRedirectUri, UnauthorizedClient
+from idp.errors import InvalidRedirectUri, InvalidRequest, UnauthorizedClient
 from idp.oauth.checks.pending import Pending
 
 

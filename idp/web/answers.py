@@ -1,0 +1,116 @@
+"""How the doors of the browser answer: a page, a 303, an authorization response, and the cookies beside them."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response
+
+from idp.accounts import people
+from idp.ids import secret
+from idp.oauth import interaction
+from idp.oauth.authorize import Response as AuthorizationResponse
+from idp.oauth.flow import Ask
+from idp.oauth.request import Browser
+from idp.tenants import current
+from idp.web import asked, cookies, errors, pages, resume
+from idp.web.errors import VerifiedRedirect
+
+if TYPE_CHECKING:
+    from idp.store.durable.clients import Client
+    from idp.store.durable.sessions import Session
+
+
+def browser() -> tuple[Browser, str]:
+    """The browser that asks, and the value of its binding cookie, new where it had none."""
+    binding = cookies.read(cookies.BINDING)
+    if binding is None or not 22 <= len(binding) <= 64:
+        binding = secret(128)
+    return Browser(binding, cookies.read(cookies.SESSION), asked.address(), asked.agent()), binding
+
+
+def _bind(response: Response, binding: str | None) -> None:
+    if binding is not None and cookies.read(cookies.BINDING) != binding:
+        cookies.write(response, cookies.BINDING, binding)
+
+
+def page(html: str, csp: str, *, status: int = 200, binding: str | None = None) -> Response:
+    """A page with its policy, never stored."""
+    response = Response(html, status, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = csp
+    response.headers["Cache-Control"] = "no-store"
+    _bind(response, binding)
+    return response
+
+
+def see_other(location: str) -> Response:
+    """303, byte for byte to a verified address: a POST is never sent again with its credentials (RFC 9700 §4.12)."""
+    response = Response(status=303, mimetype="text/plain")
+    response.autocorrect_location_header = False
+    response.headers["Location"] = location
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def go(outcome: AuthorizationResponse | Ask, binding: str) -> Response:
+    """Carry out what a room decided: the page that is due, or the answer to the client."""
+    if isinstance(outcome, Ask):
+        response = see_other(step_address(outcome.step, outcome.transaction))
+        if outcome.begun is not None:
+            kept = resume.make(outcome.transaction, *outcome.begun)
+            if kept is not None:
+                cookies.write(response, cookies.RESUME, kept)
+        _bind(response, binding)
+        return response
+    if outcome.refusal is not None:
+        errors.note(outcome.refusal)
+    redirect = VerifiedRedirect(outcome.redirect_uri, current().issuer, outcome.state, outcome.mode)
+    response = errors.authorization_answer(redirect, outcome.params)
+    response.headers["Cache-Control"] = "no-store"
+    cookies.clear(response, cookies.RESUME)
+    return response
+
+
+def step_address(step: interaction.Step, transaction: str) -> str:
+    """The address of a step's page; relative to the issuer, whatever host the request named."""
+    return f"{current().issuer}/interaction/{step.value}?{urlencode({'tx': transaction})}"
+
+
+def stale(transaction: str) -> Response:
+    """A transaction that is no more: begun again by itself when it was lost, else a page with the way on."""
+    kept = resume.read(cookies.read(cookies.RESUME), transaction)
+    if kept is not None:
+        again = f"{current().issuer}/authorize?{urlencode(kept[0])}"
+        if kept[1]:
+            response = see_other(again)
+            cookies.clear(response, cookies.RESUME)
+            return response
+        html, csp = pages.render("stale", kind="old", tenant=pages.face(current()), continue_url=again)
+        return page(html, csp, status=400)
+    html, csp = pages.render(
+        "stale",
+        kind="done",
+        tenant=pages.face(current()),
+        continue_url=f"{current().issuer}/",
+        continue_label="Go to the start page",
+        request_id=asked.request_id(),
+    )
+    return page(html, csp, status=400)
+
+
+def client_face(client: "Client", redirect_uri: str = "") -> pages.ClientFace:
+    """How an application shows itself."""
+    uri = redirect_uri or (client.redirect_uris[0] if client.redirect_uris else "")
+    parts = urlsplit(uri)
+    return pages.ClientFace(
+        name=client.name,
+        host=parts.netloc or parts.scheme,
+        logo_uri=client.metadata.get("logo_uri"),
+        policy_uri=client.metadata.get("policy_uri"),
+        tos_uri=client.metadata.get("tos_uri"),
+        assured=interaction.assured(client),
+    )
+
+
+def person(session: "Session | None") -> str:
+    """The sign-in name of whose session it is, as pages show it."""
+    return people.shown_name(session.user_id) if session is not None else ""

@@ -1,0 +1,57 @@
+"""Cookies: which there are, how they are named, and with which attributes they are set.
+
+On https they are `__Host-…; Secure`; on http, which is loopback only, neither can be. The name carries the
+tenant's slug, so that tenants under one origin never share one; the value is checked against the tenant
+again wherever it is read.
+"""
+
+from flask import Response, request
+
+from idp import config
+from idp.tenants import current
+from idp.web import asked
+
+SESSION = "session"
+BINDING = "browser"
+RESUME = "resume"
+DEVICE = "device"
+
+_MONTHS = 180 * 86_400
+
+
+def name(purpose: str) -> str:
+    """The cookie's name for the entered tenant."""
+    prefix = "__Host-" if config.settings().secure else ""
+    return f"{prefix}idp_{current().slug}_{purpose}"
+
+
+def read(purpose: str) -> str | None:
+    """The value, or None when it is absent or came more than once."""
+    return asked.cookie(name(purpose))
+
+
+def write(response: Response, purpose: str, value: str) -> None:
+    """Set a cookie; that of the device outlives the browser, the others do not."""
+    response.set_cookie(
+        name(purpose),
+        value,
+        max_age=_MONTHS if purpose == DEVICE else None,
+        path="/",
+        secure=config.settings().secure,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def clear(response: Response, purpose: str) -> None:
+    """Take a cookie away when the browser has it."""
+    if name(purpose) in request.cookies:
+        response.set_cookie(
+            name(purpose),
+            "",
+            max_age=0,
+            path="/",
+            secure=config.settings().secure,
+            httponly=True,
+            samesite="Lax",
+        )

@@ -1,0 +1,89 @@
+"""The consent page: which application, at which APIs, each scope in words, and for how long."""
+
+from flask import Response
+
+from idp import directory
+from idp.errors import AccessDenied, Forbidden
+from idp.oauth import flow, scopes
+from idp.oauth.authorize import Returned
+from idp.oauth.flow import Due, TransactionGone
+from idp.oauth.interaction import Step
+from idp.tenants import current
+from idp.web import answers, asked, csrf, pages
+from idp.web.gates import Door, Gate
+
+door = Door("consent", __name__, gate=Gate.TENANT, page="error")
+
+
+@door.route("/interaction/consent", credentials=("cookie",))
+def show() -> Response:
+    """The page, when consent is what is due; else on to what is."""
+    browser, binding = answers.browser()
+    identifier = asked.query().get("tx", "")
+    try:
+        due = flow.due(identifier, browser)
+        if due.step is not Step.CONSENT:
+            return answers.go(flow.go_on(due, browser), binding)
+    except TransactionGone:
+        return answers.stale(identifier)
+    except Returned as returned:
+        return answers.go(returned.response, binding)
+    return _page(due, binding)
+
+
+@door.route("/interaction/consent", methods=("POST",), credentials=("cookie", "csrf"), endpoint="submit")
+def submit() -> Response:
+    """Allow or deny."""
+    form = asked.page_form()
+    browser, binding = answers.browser()
+    identifier = asked.query().get("tx", "")
+    if asked.foreign():
+        raise Forbidden("This form was sent from another site.", rule="csrf.origin")
+    try:
+        due = flow.due(identifier, browser)
+        if not csrf.good(form.get("csrf"), binding, _step(due)):
+            raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
+        if form.get("action") != "allow":
+            return answers.go(flow.denied(due, AccessDenied("The person denied the request."), browser), binding)
+        return answers.go(flow.consented(due, browser), binding)
+    except TransactionGone:
+        return answers.stale(identifier)
+    except Returned as returned:
+        return answers.go(returned.response, binding)
+
+
+def _step(due: Due) -> str:
+    """Bound to what the page shows: another scope set makes another token."""
+    return f"consent|{due.going.identifier}|{' '.join(due.request.scopes)}"
+
+
+def _faces(due: Due) -> tuple[pages.ApiFace, ...]:
+    """Each API with its scopes in words; the tenant's own scopes stand under the tenant's name."""
+    shown, left = [], list(due.request.scopes)
+    for api in directory.apis():
+        mine = [scope for scope in left if scope in api.scopes]
+        if mine:
+            lines = tuple(pages.Scope(scope, api.scopes[scope]) for scope in mine)
+            shown.append(pages.ApiFace(api.name, lines, api.identifier))
+            left = [scope for scope in left if scope not in mine]
+    own = tuple(pages.Scope(scope) for scope in left if scope != "offline_access")
+    return (pages.ApiFace(current().name, own), *shown) if own else tuple(shown)
+
+
+def _page(due: Due, binding: str) -> Response:
+    policy = current().policy
+    target = scopes.target(due.client, due.request.scopes, due.request.resources)
+    offline = "offline_access" in due.request.scopes and "refresh_token" in due.client.grant_types
+    html, csp = pages.render(
+        "consent",
+        tenant=pages.face(current()),
+        client=answers.client_face(due.client, due.request.redirect_uri),
+        csrf=csrf.token(binding, _step(due)),
+        apis=_faces(due),
+        access_seconds=target.lifetime or policy.access_token_lifetime,
+        offline_seconds=policy.refresh_absolute if offline else None,
+        user=answers.person(due.session),
+        request_id=asked.request_id(),
+        form_action=(pages.form_target(due.request.redirect_uri),),
+    )
+    return answers.page(html, csp, binding=binding)

@@ -1,0 +1,103 @@
+"""The sign-in page. Its field names and ids are a public contract; its answer is the same for every failure."""
+
+from typing import Literal
+
+from flask import Response
+
+from idp.accounts import authenticate, sessions
+from idp.accounts.authenticate import SignInFailed
+from idp.errors import AccessDenied, Busy, Forbidden
+from idp.oauth import flow
+from idp.oauth.authorize import Returned
+from idp.oauth.flow import Due, TransactionGone
+from idp.oauth.interaction import Step
+from idp.oauth.request import Browser
+from idp.tenants import current
+from idp.web import answers, asked, cookies, csrf, pages
+from idp.web.gates import Door, Gate
+
+door = Door("login", __name__, gate=Gate.TENANT, page="error")
+
+Trouble = Literal["", "failed", "no_username", "no_password", "nothing", "stale", "busy"]
+
+
+@door.route("/interaction/login", credentials=("cookie",))
+def show() -> Response:
+    """The page, when signing in is what is due; else on to what is."""
+    browser, binding = answers.browser()
+    identifier = asked.query().get("tx", "")
+    try:
+        due = flow.due(identifier, browser)
+        if due.step is not Step.LOGIN:
+            return answers.go(flow.go_on(due, browser), binding)
+    except TransactionGone:
+        return answers.stale(identifier)
+    except Returned as returned:
+        return answers.go(returned.response, binding)
+    return _page(due, binding, username=due.request.login_hint or "")
+
+
+@door.route("/interaction/login", methods=("POST",), credentials=("cookie", "csrf", "password"), endpoint="submit")
+def submit() -> Response:
+    """Sign in, or cancel."""
+    form = asked.page_form()
+    browser, binding = answers.browser()
+    identifier = asked.query().get("tx", "")
+    if asked.foreign():
+        raise Forbidden("This form was sent from another site.", rule="csrf.origin")
+    try:
+        due = flow.due(identifier, browser)
+        if not csrf.good(form.get("csrf"), binding, _step(due)):
+            return _page(due, binding, username=form.get("username", ""), trouble="stale", status=403)
+        if form.get("action") == "cancel":
+            return answers.go(flow.denied(due, AccessDenied("The person cancelled the sign-in."), browser), binding)
+        if due.step is not Step.LOGIN:
+            return answers.go(flow.go_on(due, browser), binding)
+        return _sign_in(due, form, browser, binding)
+    except TransactionGone:
+        return answers.stale(identifier)
+    except Returned as returned:
+        return answers.go(returned.response, binding)
+
+
+def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Response:
+    username, password = form.get("username", ""), form.get("password", "")
+    if not username or not password:
+        trouble: Trouble = "nothing" if not username and not password else "no_password"
+        return _page(due, binding, username=username, trouble=trouble if username or not password else "no_username")
+    try:
+        user = authenticate.with_password(
+            username, password, browser.address, browser.user_agent, device=cookies.read(cookies.DEVICE)
+        )
+    except SignInFailed:
+        return _page(due, binding, username=username, trouble="failed")
+    except Busy as busy:
+        response = _page(due, binding, username=username, trouble="busy", status=503)
+        response.headers["Retry-After"] = busy.headers.get("Retry-After", "1")
+        return response
+    session, token = sessions.start(
+        user, (sessions.AMR_PASSWORD,), browser.address, browser.user_agent, replaces=due.session
+    )
+    response = answers.go(flow.signed_in(due.going, session, browser), binding)
+    cookies.write(response, cookies.SESSION, token)
+    cookies.write(response, cookies.DEVICE, authenticate.device_token(user))
+    return response
+
+
+def _step(due: Due) -> str:
+    return f"login|{due.going.identifier}"
+
+
+def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", status: int = 200) -> Response:
+    html, csp = pages.render(
+        "login",
+        tenant=pages.face(current()),
+        client=answers.client_face(due.client, due.request.redirect_uri),
+        csrf=csrf.token(binding, _step(due)),
+        username=username[:512],
+        error=trouble,
+        again=due.session is not None,
+        request_id=asked.request_id(),
+        form_action=(pages.form_target(due.request.redirect_uri),),
+    )
+    return answers.page(html, csp, status=status, binding=binding)

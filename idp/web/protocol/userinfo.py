@@ -1,0 +1,33 @@
+"""userinfo (OpenID Connect Core 1.0 §5.3): GET, or POST with the token in the header or in the form."""
+
+import json
+
+from flask import Response, request
+
+from idp.errors import InvalidRequest
+from idp.oauth.endpoints import userinfo as room
+from idp.web import asked
+from idp.web.cors import Cors
+from idp.web.gates import Door, Gate
+
+door = Door("userinfo", __name__, gate=Gate.TENANT)
+
+
+def _token() -> str | None:
+    """The one access token of the request (RFC 6750 §2); never from the query."""
+    header = asked.bearer()
+    form = request.environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    if request.method != "POST" or not form or not asked.body():
+        return header
+    in_body = asked.form().get("access_token")
+    if header is not None and in_body is not None:
+        raise InvalidRequest("The access token is sent in two ways.", rule="userinfo.single")
+    return header if in_body is None else in_body
+
+
+@door.route("/userinfo", methods=("GET", "POST"), credentials=("access_token",), cors=Cors.CLIENTS)
+def userinfo() -> Response:
+    """The claims of the person whose token it is."""
+    response = Response(json.dumps(room.answer(_token()), separators=(",", ":")), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
