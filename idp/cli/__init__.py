@@ -6,6 +6,7 @@ that the table names. JSON goes to standard output, words to standard error. Exi
 """
 
 import importlib
+import re
 import sys
 from typing import Any
 
@@ -13,9 +14,11 @@ import click
 
 from idp import __version__
 from idp.cli import session
-from idp.config import ConfigError
+from idp.config import ConfigError, environment
 from idp.embedded import NotPossible
 from idp.errors import Refusal
+
+_LOGIN = re.compile(r"://[^\s/]+@")
 
 COMMANDS = {
     "up": ("up", "Run everything here: servers, web, worker, demo."),
@@ -84,6 +87,12 @@ def status(arguments: list[str] | None = None) -> int:
         return _fail(error.description)
     except (ConfigError, NotPossible) as error:
         return _fail(str(error))
+    except Exception as error:
+        if environment().get("IDP_LOG_LEVEL") == "DEBUG":
+            raise
+        first = (str(error).strip().splitlines() or ["no reason given"])[0]
+        words = _LOGIN.sub("://…@", first)
+        return _fail(f"{type(error).__name__}: {words} (IDP_LOG_LEVEL=DEBUG shows where).")
     return result if isinstance(result, int) else 0
 
 

@@ -87,8 +87,8 @@ def _bring_up(
     deployment.start(services)
     supervisor.adopt(services)
     settings = deployment.settings()
-    fresh = _schema(deployment, settings)
-    with_demo = with_demo and _demo_belongs(deployment, settings, fresh=fresh, demo=demo)
+    _schema(deployment, settings, with_demo)
+    with_demo = with_demo and _demo_belongs(deployment, settings, demo)
     _blueprints(deployment, settings, blueprints, with_demo)
     folder.remember(serving=os.getpid())
     _start_programs(deployment, supervisor, settings, with_demo)
@@ -101,7 +101,7 @@ def _remember_addresses(deployment: Deployment, port: int | None) -> None:
     """Which base URL and which management port this run has."""
     folder, given = deployment.folder, deployment.given
     names = ("IDP_DATABASE_URL", "IDP_REDIS_URL", *_ADMIN_NAMES)
-    folder.keep_addresses({name: given[name] for name in names if name in given})
+    folder.keep_addresses({**folder.addresses(), **{name: given[name] for name in names if name in given}})
     state = folder.state()
     port = port or state.get("port") or DEFAULT_PORT
     management = int(str(state.get("management_bind", ":0")).rpartition(":")[2])
@@ -132,35 +132,32 @@ def _wants_demo(deployment: Deployment, demo: bool | None) -> bool:
     return deployment.embedded and deployment.folder.state().get("demo") in (None, "wanted", "applied")
 
 
-def _schema(deployment: Deployment, settings: Settings) -> bool:
-    """Roles, schema and key ring; whether this command has made the database."""
+def _schema(deployment: Deployment, settings: Settings, with_demo: bool) -> None:
+    """Roles, schema and key ring. What is due in a new database is noted first, so that a crash loses none of it."""
     from idp.control import installation
 
     folder = deployment.folder
     passwords = folder.passwords() if deployment.embeds_postgres else installation.passwords_of(settings)
-    made = installation.make_roles(settings, passwords)
-    if made:
-        folder.remember(schema="new")  # a crash before the ring is written must not leave it without one
+    if installation.make_roles(settings, passwords):
+        folder.remember(schema="new", demo="wanted" if with_demo and deployment.embedded else "none")
     if settings.migrator_database_url:
-        installation.upgrade(settings, fresh=made or folder.state().get("schema") == "new")
+        installation.upgrade(settings, fresh=folder.state().get("schema") == "new")
     folder.remember(schema="made")
-    return made
 
 
-def _demo_belongs(deployment: Deployment, settings: Settings, *, fresh: bool, demo: bool | None) -> bool:
+def _demo_belongs(deployment: Deployment, settings: Settings, demo: bool | None) -> bool:
     """Whether the demonstration is in this database, or goes in now: into new ones, elsewhere on demand only."""
     folder, state = deployment.folder, deployment.folder.state()
     if demo and not settings.base_url.startswith(("http://localhost", "http://127.0.0.1", "http://[::1]")):
         raise NotPossible("The demonstration needs a base URL on this machine's loopback: leave out --demo.")
-    if demo or (fresh and deployment.embedded):
+    if demo:
         folder.remember(demo="wanted")
-        return True
-    if state.get("demo") == "applied" and state.get("demo_port") != _listening_port(deployment):
+    elif state.get("demo") == "applied" and state.get("demo_port") != _listening_port(deployment):
         click.echo(
             f"The demonstration here was made for port {state.get('demo_port')}; --demo moves it to this one.", err=True
         )
         return False
-    return state.get("demo") in ("wanted", "applied")
+    return demo or state.get("demo") in ("wanted", "applied")
 
 
 def _blueprints(deployment: Deployment, settings: Settings, files: tuple[Path, ...], with_demo: bool) -> None:

@@ -220,6 +220,23 @@ def test_a_command_finds_a_stopped_deployment_and_stops_it_again(home, tmp_path)
     assert not within(0.2, lambda: (home / "postgres" / "postmaster.pid").exists())
 
 
+def test_servers_that_others_run_are_used_and_found_again(services, tmp_path):
+    theirs = services.settings
+    given = {
+        "IDP_ENV": "development", "IDP_KEYS": str(theirs.keys), "IDP_DATABASE_URL": theirs.database_url,
+        "IDP_MIGRATOR_DATABASE_URL": theirs.migrator_database_url, "IDP_REDIS_URL": theirs.redis_url,
+    }
+    with up(tmp_path / "home", **given) as running:
+        running.wait_ready()
+        assert not {"postgres", "valkey-server"} & {each.name() for each in running.family()}
+        where = {"IDP_HOME": str(running.home), "IDP_KEYS": given["IDP_KEYS"]}
+        found = json.loads(idp("env", "--json", "--show-secrets", cwd=tmp_path, **where).stdout)
+        assert found["database_url"] == theirs.database_url
+        assert found["redis_admin_url"] is None
+        assert running.end() == 0
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
 def test_env_hides_passwords_unless_asked_and_works_while_stopped(home, tmp_path):
     shown = json.loads(idp("env", "--json", cwd=tmp_path, IDP_HOME=str(home)).stdout)
     secret = json.loads(idp("env", "--json", "--show-secrets", cwd=tmp_path, IDP_HOME=str(home)).stdout)
