@@ -16,8 +16,9 @@ install: $(STAMP) ## make .venv and install the locked dependencies
 $(STAMP): requirements/dev.txt requirements/core.in requirements/embedded.in setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("idp needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + " (set PYTHON=/path/to/python3.11)") if sys.version_info < (3, 11) else 0'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@echo "installing the locked dependencies into $(VENV) …"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 up: install ## run everything here: Postgres, Redis, migrations, demo, web, worker, relying party
