@@ -15,7 +15,7 @@ from idp import audit, config, directory
 from idp.audit import Actor, Event
 from idp.control import blueprint_file, blueprint_tenant, telling, tenants
 from idp.control.blueprint_file import File
-from idp.control.blueprint_tenant import Change, Work
+from idp.control.blueprint_work import Change, Work
 from idp.signing import rotation
 from idp.store.database import transaction
 from idp.store.durable import control_plane
