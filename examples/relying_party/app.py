@@ -6,6 +6,7 @@ import secrets
 import requests
 from authlib.integrations.flask_client import OAuth, OAuthError
 from flask import Flask, abort, redirect, render_template, request, session
+from joserfc.jws import extract_compact
 
 ISSUER = os.environ["IDP_ISSUER"].rstrip("/")
 PORT = int(os.environ.get("PORT", "8001"))
@@ -58,7 +59,8 @@ def call():
 def refresh():
     token = people.get(session.get("id")) or abort(redirect("/"))
     token.update(idp.fetch_access_token(grant_type="refresh_token", refresh_token=token["refresh_token"]))
-    return home("There is a new access token and a new refresh token.")
+    key = extract_compact(token["access_token"].encode()).headers()["kid"]
+    return home(f"There is a new access token, signed by key {key}, and a new refresh token.")
 
 
 @app.post("/sign-out")
