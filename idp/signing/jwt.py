@@ -43,6 +43,23 @@ _encode = json.JSONEncoder(
 _heads: cache.Recent[bytes] = cache.Recent(20_000)
 
 
+_WITHOUT_SIGN = (1 << 255) - 1
+_SMALL_ORDER = {
+    int.from_bytes(bytes.fromhex(point), "little")
+    for point in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    )
+}
+"""Points of Ed25519 whose order divides 8, without the sign bit: under such a key one signature fits any text,
+and OpenSSL does not refuse them (RFC 8032 §8.4 leaves it to the caller)."""
+
+
 class NoKey(RuntimeError):
     """The tenant has no active key for the algorithm."""
 
@@ -91,9 +108,11 @@ def verify(
     """
     tenant = current()
     header, payload, signed, signature = _parts(token)
-    if set(header) != {"alg", "kid", "typ"} or header["typ"] not in typ:
-        raise _no("token.typ", expected=sorted(typ), got=header.get("typ"))
-    row = cache.load(tenant).by_kid.get(header["kid"]) if isinstance(header["kid"], str) else None
+    if set(header) != {"alg", "kid", "typ"} or not all(isinstance(value, str) for value in header.values()):
+        raise _no("token.header", expected="alg, kid and typ", got=sorted(header))
+    if header["typ"] not in typ:
+        raise _no("token.typ", expected=sorted(typ), got=header["typ"])
+    row = cache.load(tenant).by_kid.get(header["kid"])
     if row is None or keys.state(row, clock.now()) not in keys.PUBLISHED:
         raise _no("token.kid", got=header["kid"])
     if header["alg"] != row.alg:
@@ -135,7 +154,7 @@ def verify_with(
     header, payload, signed, signature = _parts(token)
     kind = header.get("typ")
     admitted = {name.lower() if name else name for name in typ}
-    if (kind.lower() if isinstance(kind, str) else kind) not in admitted:
+    if not isinstance(kind, str | None) or (kind and kind.lower()) not in admitted:
         raise _no("assertion.typ", expected=sorted(str(name) for name in admitted), got=kind)
     alg = header.get("alg")
     if not isinstance(alg, str) or keys.canonical(alg) not in {keys.canonical(name) for name in algs}:
@@ -237,8 +256,13 @@ def _pick(jwks: Mapping[str, Any], header: Mapping[str, Any], alg: str) -> JoseK
         raise _no("assertion.kid", expected="exactly one fitting key", got=len(fitting))
     public = {name: fitting[0][name] for name in MEMBERS if name in fitting[0]}
     try:
+        if (
+            alg == "EdDSA"
+            and int.from_bytes(ids.unb64(public["x"]), "little") & _WITHOUT_SIGN in _SMALL_ORDER
+        ):
+            raise ValueError("a point of small order")
         return cache.JOSE_KEYS[_KEY_TYPES[alg]].import_key(cast(Any, public))
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         raise _no("assertion.key", expected=f"a public key for {alg}") from None
 
 

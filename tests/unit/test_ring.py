@@ -46,9 +46,16 @@ def test_a_ring_that_others_may_read_or_replace_is_refused(settings: Settings, m
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"keys": []}', '{"keys": [{"id": "a", "created_at": "2026-01-01T00:00:00+00:00", "key": "AAAA"}]}',
-     '{"keys": [{"id": "a"}]}', '{"keys": "x"}'],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        "{}",
+        '{"keys": []}',
+        '{"keys": [{"id": "a", "created_at": "2026-01-01T00:00:00+00:00", "key": "AAAA"}]}',
+        '{"keys": [{"id": "a"}]}',
+        '{"keys": "x"}',
+    ],
+)
 def test_a_ring_that_cannot_be_read_names_its_setting_and_none_of_its_content(content: str) -> None:
     with pytest.raises(ConfigError) as refused:
         ring.load(Settings(key_ring=content or " "))
