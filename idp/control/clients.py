@@ -213,3 +213,28 @@ def _retire(client: Client, keep_old: timedelta) -> None:
             clients.drop_secret(secret.id)
         elif secret.expires_at is None or secret.expires_at > now + keep_old:
             clients.end_secret(secret.id, now + keep_old)
+
+
+def described(client: Client, made: Made | None = None) -> dict[str, Any]:
+    """A client as an answer shows it: RFC 7591 names, and the secret where it was made just now."""
+    now = clock.now()
+    answer = {
+        "client_id": client.client_id,
+        "status": client.status,
+        **client.metadata,
+        "settings": client.settings,
+        "secrets": [
+            {
+                "created_at": secret.created_at.isoformat(),
+                "expires_at": secret.expires_at.isoformat() if secret.expires_at else None,
+            }
+            for secret in client.secrets
+            if secret.good(now)
+        ],
+        "created_at": client.created_at.isoformat(),
+        "updated_at": client.updated_at.isoformat(),
+    }
+    if made is not None and made.client_secret is not None:
+        answer["client_secret"] = made.client_secret
+        answer["client_secret_expires_at"] = made.client_secret_expires_at
+    return answer

@@ -210,3 +210,18 @@ def enter(slug: str) -> Iterator[Tenant]:
     row = show(slug)
     with entered(as_tenant(row)) as tenant:
         yield tenant
+
+
+def described(row: Row) -> dict[str, Any]:
+    """A tenant as an answer shows it."""
+    return {
+        "slug": row.slug,
+        "id": str(row.id),
+        "name": row.name,
+        "status": row.status,
+        "issuer": directory.issuer_of(row.slug, row.primary_host),
+        "hosts": [{"host": host.host, "status": host.status} for host in row.hosts],
+        "policy": row.policy,
+        "branding": row.branding,
+        "created_at": row.created_at.isoformat(),
+    }

@@ -4,7 +4,7 @@ Fields are `username`, `email`, `email_verified`, `status`, `password` or `passw
 their OpenID Connect names, and `attributes`. Passwords that operators set are checked for length alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from idp.audit import Actor, Event
 from idp.control import attributes
 from idp.errors import Conflict, Invalid, NotFound
 from idp.store.database import transaction
-from idp.store.durable import credentials, grants, users
+from idp.store.durable import credentials, grants, groups, users
 from idp.store.durable.users import ACTIVE, DISABLED, User
 
 OWN = ("username", "email", "email_verified", "status")
@@ -179,3 +179,29 @@ def delete(username: str, actor: Actor | None = None) -> User:
         users.remove(user.id)
         audit.record(Event.USER_DELETED, actor, user_id=user.id)
     return user
+
+
+def shown(people: Sequence[User], actor: Actor | None = None) -> list[dict[str, Any]]:
+    """People as an answer shows them; that they were shown is recorded, with the actor's reason."""
+    answer = []
+    with transaction():
+        for user in people:
+            answer.append(described(user))
+        audit.record(Event.USER_SHOWN, actor, user_ids=[user.id for user in people])
+    return answer
+
+
+def described(user: User) -> dict[str, Any]:
+    """A person as an answer shows them, never a credential."""
+    return {
+        "username": user.username,
+        "sub": str(user.id),
+        "status": user.status,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "claims": dict(user.claims),
+        "groups": [group.name for group in groups.direct(user.id)],
+        "roles": [role.name for role in groups.direct_roles(user=user.id)],
+        "created_at": user.created_at.isoformat(),
+        "updated_at": user.updated_at.isoformat(),
+    }

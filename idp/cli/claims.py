@@ -1,0 +1,33 @@
+"""`idp claims`: what a client is told about a person."""
+
+from dataclasses import asdict
+
+import click
+
+from idp.cli import given, session
+
+
+@click.group("claims")
+def command() -> None:
+    """Preview what a client is told about a person."""
+
+
+@command.command("preview")
+@given.tenant_option
+@click.option("--user", "username", required=True, help="The person's username or sub.")
+@click.option("--client", "client_id", required=True, help="The application's client_id.")
+@click.option("--scope", help="The scopes granted (else all that the client may have).")
+@session.options
+def preview(slug: str, username: str, client_id: str, scope: str | None) -> None:
+    """Show ID token, userinfo and access token, and the rule that made each member; recorded, with --reason."""
+    from idp.control import preview as previews
+
+    with given.inside(slug):
+        documents = previews.preview(username, client_id, scope=scope, actor=session.actor())
+    shown = {where: [asdict(member) for member in members] for where, members in documents.items()}
+    session.answer(
+        shown,
+        lambda: "\n\n".join(
+            f"{where}\n{given.table(rows, ('name', 'value', 'rule'))()}" for where, rows in shown.items()
+        ),
+    )

@@ -1,0 +1,109 @@
+"""`idp tenant`: the customers of this provider."""
+
+import click
+
+from idp.cli import given, session
+
+
+@click.group("tenant")
+def command() -> None:
+    """Create, list, show, update, suspend, resume, delete tenants."""
+
+
+@command.command("create")
+@click.argument("slug")
+@click.option("--name", help="What people read (else the slug).")
+@given.set_option
+@session.options
+def create(slug: str, name: str | None, settings: tuple[str, ...]) -> None:
+    """Make a tenant with its signing keys; `--set policy.NAME=VALUE`, `--set branding.NAME=VALUE`."""
+    from idp.control import tenants
+
+    fields = given.nested(settings)
+    fields |= {"name": name} if name else {}
+    with session.deployment():
+        tenants.checked({"slug": slug} | fields)
+        row = tenants.described(
+            tenants.create(
+                slug, fields.get("name"), policy=fields.get("policy"), branding=fields.get("branding"),
+                actor=session.actor(),
+            )
+        )  # fmt: skip
+    session.answer(row, given.lines(row))
+
+
+@command.command("list")
+@given.limit_option
+@click.option("--after", metavar="SLUG", help="Those behind this one.")
+@session.options
+def list_(limit: int, after: str | None) -> None:
+    """List tenants by slug."""
+    from idp.control import tenants
+
+    with session.deployment():
+        rows = [tenants.described(row) for row in tenants.list_(limit, after)]
+    session.answer(rows, given.table(rows, ("slug", "name", "status", "issuer")))
+
+
+@command.command("show")
+@click.argument("slug")
+@session.options
+def show(slug: str) -> None:
+    """Show one tenant."""
+    from idp.control import tenants
+
+    with session.deployment():
+        row = tenants.described(tenants.show(slug))
+    session.answer(row, given.lines(row))
+
+
+@command.command("update")
+@click.argument("slug")
+@click.option("--name", help="What people read.")
+@given.set_option
+@session.options
+def update(slug: str, name: str | None, settings: tuple[str, ...]) -> None:
+    """Change a tenant; `--set policy.NAME=VALUE`, `--set branding.NAME=VALUE`."""
+    from idp.control import tenants
+
+    fields = given.nested(settings) | ({"name": name} if name else {})
+    with session.deployment():
+        row = tenants.described(tenants.update(slug, fields, session.actor()))
+    session.answer(row, given.lines(row))
+
+
+@command.command("suspend")
+@click.argument("slug")
+@session.options
+def suspend(slug: str) -> None:
+    """Refuse everything that a tenant is asked, and keep its data."""
+    from idp.control import tenants
+
+    with session.deployment():
+        row = tenants.described(tenants.suspend(slug, session.actor()))
+    session.answer(row, given.lines(row))
+
+
+@command.command("resume")
+@click.argument("slug")
+@session.options
+def resume(slug: str) -> None:
+    """Make a suspended, deleted or unfinished tenant active."""
+    from idp.control import tenants
+
+    with session.deployment():
+        row = tenants.described(tenants.resume(slug, session.actor()))
+    session.answer(row, given.lines(row))
+
+
+@command.command("delete")
+@click.argument("slug")
+@click.option("--purge", is_flag=True, help="Delete every row of it, for good.")
+@session.options
+def delete(slug: str, purge: bool) -> None:
+    """Make a tenant unreachable; `idp tenant resume` brings it back, unless it was purged."""
+    from idp.control import tenants
+
+    with session.deployment():
+        tenants.delete(slug, session.actor(), purge=purge)
+    session.answer({"slug": slug, "deleted": True, "purged": purge}, f"{slug} is {'purged' if purge else 'deleted'}")

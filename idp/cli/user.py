@@ -1,0 +1,133 @@
+"""`idp user`: the people of a tenant."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from idp.cli import given, session
+
+
+@click.group("user")
+def command() -> None:
+    """Create, list, show, update, suspend, resume, delete the people of a tenant."""
+
+
+_file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+_secret_options = (
+    click.option("--password", help="The password; others on this machine may see it, so prefer a file."),
+    click.option("--password-file", type=_file, help="A file that holds the password; - for standard input."),
+    click.option("--password-hash", help="An Argon2id hash in PHC format instead."),
+    click.option("--email", help="The e-mail address."),
+    click.option("--email-verified/--email-unverified", default=None, help="Whether it is proved."),
+    given.set_option,
+)
+
+
+def _with_secret(function: Any) -> Any:
+    for option in reversed(_secret_options):
+        function = option(function)
+    return function
+
+
+def _fields(settings: tuple[str, ...], password_file: Path | None, **named: Any) -> dict[str, Any]:
+    found = given.nested(settings)
+    found |= {name: value for name, value in named.items() if value is not None}
+    secret = given.from_file(password_file)
+    return found | ({"password": secret} if secret is not None else {})
+
+
+@command.command("create")
+@click.argument("username")
+@given.tenant_option
+@_with_secret
+@session.options
+def create(username: str, slug: str, settings: tuple[str, ...], password_file: Path | None, **named: Any) -> None:
+    """Make a person; `--set given_name=Alice`, `--set attributes.department=Sales`."""
+    from idp.control import users
+
+    fields = _fields(settings, password_file, **named)
+    with given.inside(slug):
+        row = users.described(users.create({"username": username} | fields, session.actor()))
+    session.answer(row, given.lines(row))
+
+
+@command.command("list")
+@given.tenant_option
+@given.limit_option
+@click.option("--after", default="", metavar="USERNAME", help="Those behind this one.")
+@session.options
+def list_(slug: str, limit: int, after: str) -> None:
+    """List people by username; recorded, with --reason."""
+    from idp.control import users
+
+    with given.inside(slug):
+        rows = users.shown(users.list_(limit, after), session.actor())
+    session.answer(rows, given.table(rows, ("username", "email", "status", "sub")))
+
+
+@command.command("show")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def show(username: str, slug: str) -> None:
+    """Show one person; recorded, with --reason."""
+    from idp.control import users
+
+    with given.inside(slug):
+        (row,) = users.shown([users.show(username)], session.actor())
+    session.answer(row, given.lines(row))
+
+
+@command.command("update")
+@click.argument("username")
+@given.tenant_option
+@_with_secret
+@session.options
+def update(username: str, slug: str, settings: tuple[str, ...], password_file: Path | None, **named: Any) -> None:
+    """Change a person; a new password ends sessions and grants."""
+    from idp.control import users
+
+    fields = _fields(settings, password_file, **named)
+    with given.inside(slug):
+        row = users.described(users.update(username, fields, session.actor()))
+    session.answer(row, given.lines(row))
+
+
+@command.command("suspend")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def suspend(username: str, slug: str) -> None:
+    """Disable a person: sessions and grants end at once."""
+    from idp.control import users
+
+    with given.inside(slug):
+        row = users.described(users.suspend(username, session.actor()))
+    session.answer(row, given.lines(row))
+
+
+@command.command("resume")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def resume(username: str, slug: str) -> None:
+    """Let a disabled person sign in again."""
+    from idp.control import users
+
+    with given.inside(slug):
+        row = users.described(users.resume(username, session.actor()))
+    session.answer(row, given.lines(row))
+
+
+@command.command("delete")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def delete(username: str, slug: str) -> None:
+    """Delete a person; the sub is never used again."""
+    from idp.control import users
+
+    with given.inside(slug):
+        user = users.delete(username, session.actor())
+    session.answer({"username": user.username, "sub": str(user.id), "deleted": True}, f"{username} is deleted")
