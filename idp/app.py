@@ -4,7 +4,6 @@ Nothing imports this but servers and tests.
 """
 
 import importlib
-import importlib.util
 from typing import Any
 
 from flask import Flask, Request, Response
@@ -15,7 +14,7 @@ from werkzeug.routing import BaseConverter, MapAdapter, RequestRedirect
 from idp import config, logs
 from idp.config import Settings
 from idp.errors import Refusal
-from idp.web import errors, gates, shares
+from idp.web import bodies, errors, gates, shares
 from idp.web.environ import Doorstep
 from idp.web.fast import Fast
 from idp.web.gates import Door
@@ -93,8 +92,7 @@ def create_app(settings: Settings, doors: tuple[Door, ...] | None = None) -> App
 
 def every_door() -> tuple[Door, ...]:
     """The doors of all packages that have any."""
-    present = [name for name in DOORS if importlib.util.find_spec(name) is not None]
-    return tuple(door for name in present for door in importlib.import_module(name).DOORS)
+    return tuple(door for name in DOORS for door in importlib.import_module(name).DOORS)
 
 
 def _wire(app: Application) -> None:
@@ -123,4 +121,5 @@ def wsgi(settings: Settings, threads: int = THREADS) -> Application:
 
     running.start(settings)
     shares.threads(threads)
+    bodies.threads(threads)
     return create_app(settings)

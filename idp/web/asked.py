@@ -11,7 +11,7 @@ from flask import request
 from idp import config
 from idp.errors import InvalidRequest
 from idp.tenants import maybe_current
-from idp.web import parse
+from idp.web import bodies, parse
 
 
 def request_id() -> str:
@@ -42,7 +42,7 @@ def body() -> bytes:
     kept: bytes | None = environ.get("idp.body")
     if kept is None:
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        kept = environ["wsgi.input"].read(length) if length else b""
+        kept = bodies.read(address(), environ["wsgi.input"].read, length) if length else b""
         if len(kept) != length:
             raise InvalidRequest("The body ended early.", rule="parse.body", expected=length, got=len(kept))
         environ["idp.body"] = kept

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from flask import Response, request
 
-from idp import directory
+from idp.oauth import origins
 
 
 class Cors(StrEnum):
@@ -28,7 +28,7 @@ def _origin() -> str | None:
     origin: str | None = request.environ.get("HTTP_ORIGIN")
     if origin is None or origin == "null":
         return None
-    return origin if origin in directory.origins() else None
+    return origin if origin in origins.allowed() else None
 
 
 def allow(response: Response, rule: Cors) -> Response:

@@ -120,6 +120,9 @@ class Doorstep:
         if problem is not None:
             return _plain(problem, clean, respond)
         path = clean["PATH_INFO"]
+        if path.startswith("//"):
+            # The router would drop what precedes the last of them, and one route would have many spellings.
+            return nowhere.respond(clean, respond)
         host = host_of(forwarded_host or clean.get("HTTP_HOST", ""), self._default_port)
         clean["HTTP_HOST"] = self._base
         if host == self._base or path in ANY_HOST:
