@@ -50,13 +50,10 @@ def start(
     token = secret()
     ended: list[bytes] = []
     with transaction():
-        holder = users.held(user.id)
-        if holder is None or not holder.active:
-            raise AccessDenied(rule="sessions.user_active", got=str(user.id))
         session = _renewed(user, amr, address, agent, token, replaces, ended) or _new(
             user, amr, address, agent, token, ended
         )
-        _told(ended)
+    _told(ended)
     live_sessions.put(session, _ttl())
     return session, token
 
@@ -71,8 +68,10 @@ def _new(
         expires_at=at + timedelta(seconds=current().policy.session_absolute),
         address=_short(address, _ADDRESS_LONGEST), user_agent=_short(agent, _AGENT_LONGEST),
     )  # fmt: skip
-    sessions.add(session)
-    ended += sessions.end_beyond(user.id, current().policy.sessions_per_user, "limit")
+    beyond = sessions.begin(session, current().policy.sessions_per_user)
+    if beyond is None:
+        raise AccessDenied(rule="sessions.user_active", got=str(user.id))
+    ended += beyond
     audit.record(Event.SESSION_STARTED, _person(user.id, address), session_id=session.id, amr=list(amr))
     return session
 
@@ -100,6 +99,9 @@ def _renewed(
         expires_at=at + timedelta(seconds=current().policy.session_absolute),
         address=_short(address, _ADDRESS_LONGEST), user_agent=_short(agent, _AGENT_LONGEST),
     )  # fmt: skip
+    holder = users.held(user.id)
+    if holder is None or not holder.active:
+        raise AccessDenied(rule="sessions.user_active", got=str(user.id))
     if not sessions.renew(old, new):
         return None
     ended.append(old.digest)
@@ -115,7 +117,7 @@ def rotate(session: Session) -> tuple[Session, str] | None:
         if not sessions.renew(session, new):
             return None
         audit.record(Event.SESSION_ROTATED, _person(session.user_id), session_id=session.id)
-        _told([session.digest])
+    _told([session.digest])
     live_sessions.put(new, _ttl())
     return new, token
 

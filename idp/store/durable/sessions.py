@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, or_, select, update
+from sqlalchemy import text as text_clause
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from idp import clock
@@ -24,7 +25,7 @@ from idp.store.durable.columns import (
     unique,
     uuid,
 )
-from idp.store.durable.users import users
+from idp.store.durable.users import ACTIVE, users
 
 sessions = tenant_table(
     "sessions",
@@ -84,6 +85,23 @@ _COLUMNS = (sessions.c.id, sessions.c.digest, sessions.c.sid, sessions.c.user_id
             sessions.c.ended_at, sessions.c.end_reason, sessions.c.address, sessions.c.user_agent)  # fmt: skip
 
 
+_END = ("ended_at", "end_reason")
+
+# Built once: building a statement costs more than running it, and these stand in the path of every request.
+_LIVE = (
+    select(*_COLUMNS)
+    .join_from(sessions, users, and_(users.c.tenant_id == sessions.c.tenant_id, users.c.id == sessions.c.user_id))
+    .where(
+        sessions.c.tenant_id == bindparam("tenant"),
+        sessions.c.ended_at.is_(None),
+        users.c.status == ACTIVE,
+        or_(users.c.not_before.is_(None), users.c.not_before <= sessions.c.auth_time),
+    )
+)
+_LIVE_BY_DIGEST = _LIVE.where(sessions.c.digest == bindparam("wanted"))
+_LIVE_BY_ID = _LIVE.where(sessions.c.id == bindparam("wanted"))
+
+
 def _session(row: Row[Any] | None) -> Session | None:
     if row is None:
         return None
@@ -91,11 +109,44 @@ def _session(row: Row[Any] | None) -> Session | None:
     return Session(**{**given, "digest": bytes(given["digest"]), "amr": tuple(given["amr"])})
 
 
-def add(session: Session) -> None:
-    """Record a session that begins."""
-    values = {name: getattr(session, name) for name in Session.__slots__}
+# One statement and one way to Postgres: the person's row is held, the oldest sessions beyond the limit end,
+# the new one is kept. Two at once for one person may leave one too many until the next.
+_BEGIN = text_clause(
+    """
+    WITH person AS (
+        SELECT id FROM users WHERE tenant_id = :tenant AND id = :user_id AND status = 'active' FOR NO KEY UPDATE
+    ), made AS (
+        INSERT INTO sessions (tenant_id, id, digest, sid, user_id, auth_time, amr, acr, created_at, last_seen_at,
+                              expires_at, address, user_agent)
+        SELECT :tenant, :id, :digest, :sid, :user_id, :auth_time, :amr, :acr, :created_at, :last_seen_at,
+               :expires_at, :address, :user_agent FROM person
+        RETURNING id
+    ), ended AS (
+        UPDATE sessions SET ended_at = :created_at, end_reason = 'limit'
+        WHERE tenant_id = :tenant AND id IN (
+            SELECT id FROM sessions
+            WHERE tenant_id = :tenant AND user_id = :user_id AND ended_at IS NULL AND expires_at > :created_at
+            ORDER BY created_at DESC, id DESC OFFSET :others)
+        RETURNING digest
+    )
+    SELECT (SELECT count(*) FROM made), (SELECT array_agg(digest) FROM ended)
+    """
+).bindparams(
+    bindparam("tenant", type_=sessions.c.tenant_id.type),
+    *(bindparam(column.name, type_=column.type) for column in _COLUMNS if column.name not in _END),
+)
+
+
+def begin(session: Session, most: int) -> tuple[bytes, ...] | None:
+    """Record a session that begins, so that its user has at most `most`: the digests of the oldest, now ended.
+
+    None when there is no such user or the user is disabled; the user's row is held until the transaction ends.
+    """
+    values = {name: getattr(session, name) for name in Session.__slots__ if name not in _END}
+    values |= {"amr": list(session.amr), "tenant": home(), "others": most - 1}
     with transaction() as tx:
-        tx.execute(insert(sessions).values({**values, "amr": list(session.amr), "tenant_id": home()}))
+        made, ended = tx.execute(_BEGIN, values).one()
+    return tuple(bytes(digest) for digest in ended or ()) if made else None
 
 
 def live_by_digest(digest: bytes) -> Session | None:
@@ -104,24 +155,17 @@ def live_by_digest(digest: bytes) -> Session | None:
     A person who is disabled, or whose `not_before` is after the sign-in, has no live session. Idle and
     absolute expiry are the caller's to judge.
     """
-    return _live(sessions.c.digest == digest)
+    return _live(_LIVE_BY_DIGEST, digest)
 
 
 def live_by_id(session_id: UUID) -> Session | None:
     """As `live_by_digest`, by the session's id."""
-    return _live(sessions.c.id == session_id)
+    return _live(_LIVE_BY_ID, session_id)
 
 
-def _live(clause: Any) -> Session | None:
-    person = and_(users.c.tenant_id == sessions.c.tenant_id, users.c.id == sessions.c.user_id)
-    allowed = or_(users.c.not_before.is_(None), users.c.not_before <= sessions.c.auth_time)
-    statement = (
-        select(*_COLUMNS)
-        .join_from(sessions, users, person)
-        .where(here(sessions), clause, sessions.c.ended_at.is_(None), users.c.status == "active", allowed)
-    )
+def _live(statement: Any, wanted: bytes | UUID) -> Session | None:
     with transaction(readonly=True) as tx:
-        return _session(tx.execute(statement).one_or_none())
+        return _session(tx.execute(statement, {"tenant": home(), "wanted": wanted}).one_or_none())
 
 
 def by_id(session_id: UUID) -> Session | None:
@@ -177,22 +221,6 @@ def end_of_user(user_id: UUID, reason: str, keep: UUID | None = None) -> tuple[b
     """End all sessions of a user but `keep`; their digests."""
     clause = sessions.c.user_id == user_id
     return _end(clause if keep is None else and_(clause, sessions.c.id != keep), reason)
-
-
-def end_beyond(user_id: UUID, most: int, reason: str) -> tuple[bytes, ...]:
-    """End the oldest sessions of a user beyond `most`; their digests."""
-    excess = (
-        select(sessions.c.id)
-        .where(
-            here(sessions),
-            sessions.c.user_id == user_id,
-            sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > clock.now(),
-        )
-        .order_by(sessions.c.created_at.desc(), sessions.c.id.desc())
-        .offset(most)
-    )
-    return _end(sessions.c.id.in_(excess.scalar_subquery()), reason)
 
 
 def _end(clause: Any, reason: str) -> tuple[bytes, ...]:

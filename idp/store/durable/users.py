@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Column, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Boolean, Column, Row, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from idp import clock, identifiers
@@ -59,6 +59,32 @@ class User:
 
 _COLUMNS = (users.c.id, users.c.username, users.c.email, users.c.email_verified, users.c.claims, users.c.status,
             users.c.not_before, users.c.created_at, users.c.updated_at)  # fmt: skip
+
+
+# Built once: building a statement costs more than running it, and these two stand in the path of sign-ins.
+_BY_ID = select(*_COLUMNS).where(users.c.tenant_id == bindparam("tenant"), users.c.id == bindparam("user"))
+_FOR_SIGN_IN = (
+    select(*_COLUMNS, credentials.c.secret)
+    .select_from(
+        users.outerjoin(
+            credentials,
+            and_(
+                credentials.c.tenant_id == users.c.tenant_id,
+                credentials.c.user_id == users.c.id,
+                credentials.c.kind == PASSWORD,
+            ),
+        )
+    )
+    .where(
+        users.c.tenant_id == bindparam("tenant"),
+        or_(
+            users.c.username_norm == bindparam("username"),
+            and_(users.c.email_norm == bindparam("email"), users.c.email_verified),
+        ),
+    )
+    .order_by((users.c.username_norm == bindparam("username")).desc())
+    .limit(1)
+)
 
 
 def _user(row: Row[Any] | None) -> User | None:
@@ -139,7 +165,7 @@ def remove(user_id: UUID) -> bool:
 def by_id(user_id: UUID) -> User | None:
     """The user of this `sub`, or None."""
     with transaction(readonly=True) as tx:
-        return _user(tx.execute(select(*_COLUMNS).where(here(users), users.c.id == user_id)).one_or_none())
+        return _user(tx.execute(_BY_ID, {"tenant": home(), "user": user_id}).one_or_none())
 
 
 def held(user_id: UUID) -> User | None:
@@ -164,19 +190,9 @@ def for_sign_in(username_norm: str, email_norm: str) -> tuple[User, str | None] 
 
     Both are "" when the text can be nobody's. A username wins over another's address. None for nobody.
     """
-    password = and_(credentials.c.tenant_id == users.c.tenant_id, credentials.c.user_id == users.c.id,
-                    credentials.c.kind == PASSWORD)  # fmt: skip
-    matches = or_(users.c.username_norm == username_norm,
-                  and_(users.c.email_norm == email_norm, users.c.email_verified))  # fmt: skip
-    statement = (
-        select(*_COLUMNS, credentials.c.secret)
-        .select_from(users.outerjoin(credentials, password))
-        .where(here(users), matches)
-        .order_by((users.c.username_norm == username_norm).desc())
-        .limit(1)
-    )
+    names = {"tenant": home(), "username": username_norm, "email": email_norm}
     with transaction(readonly=True) as tx:
-        row = tx.execute(statement).one_or_none()
+        row = tx.execute(_FOR_SIGN_IN, names).one_or_none()
     return None if row is None else (User(*row[:-1]), row[-1])
 
 
