@@ -18,7 +18,7 @@ from idp import audit, clock, identifiers, metrics, throttle
 from idp.accounts import passwords
 from idp.audit import Event
 from idp.errors import Invalid, Refusal, TooMany
-from idp.ids import b64, digest, same, secret
+from idp.ids import b64, same, secret
 from idp.logs import log
 from idp.signing.ring import ring
 from idp.store.durable import credentials, sessions, users
@@ -57,7 +57,7 @@ def with_password(
     found = users.for_sign_in(name_norm, email_norm)
     user, stored = found or (None, None)
     account = str(user.id) if user else f"?{name_norm or email_norm or name}"
-    known = user is not None and _proved(device, user.id, stored)
+    known = user is not None and _proved(device, user)
     attempt = _reserved(account, user.id if user else None, address or "", known)
     try:
         right = passwords.matches(stored, password)
@@ -120,23 +120,25 @@ def _renew(user: User, stored: str, password: str) -> None:
 def device_token(user: User) -> str:
     """A value for the browser's device cookie after a sign-in: it proves the device to this account, no more.
 
-    It is bound to tenant, user and present password, holds for 180 days and is no session.
+    It is bound to tenant and user, holds for 180 days or until the password is changed (which moves the
+    user's `not_before`), and is no session.
     """
     body = f"{b64(user.id.bytes)}.{clock.epoch()}.{secret(128)}"
-    return f"{body}.{b64(_mac(ring().derive(_PURPOSE), body, credentials.password_of(user.id)))}"
+    return f"{body}.{b64(_mac(ring().derive(_PURPOSE), body, user))}"
 
 
-def _proved(device: str | None, user_id: UUID, stored: str | None) -> bool:
+def _proved(device: str | None, user: User) -> bool:
     """Whether a device cookie is one that this account was given."""
     body, _, mac = (device or "").rpartition(".")
     parts = body.split(".")
     if len(parts) != 3 or len(body) > 128 or not body.isascii() or not mac.isascii():
         return False
     fresh = parts[1].isdigit() and 0 <= clock.epoch() - int(parts[1]) < DEVICE_FOR
-    if parts[0] != b64(user_id.bytes) or not fresh:
+    if parts[0] != b64(user.id.bytes) or not fresh:
         return False
-    return any(same(mac, b64(_mac(key, body, stored))) for _, key in ring().derive_all(_PURPOSE))
+    return any(same(mac, b64(_mac(key, body, user))) for _, key in ring().derive_all(_PURPOSE))
 
 
-def _mac(key: bytes, body: str, stored: str | None) -> bytes:
-    return hmac.digest(key, b"|".join([current().id.bytes, body.encode(), digest(stored or "")]), "sha256")
+def _mac(key: bytes, body: str, user: User) -> bytes:
+    since = user.not_before.isoformat() if user.not_before else ""
+    return hmac.digest(key, current().id.bytes + f"|{body}|{since}".encode(), "sha256")
