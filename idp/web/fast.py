@@ -43,13 +43,13 @@ class Kept:
     def of(cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: UUID) -> "Kept":
         """The document `body`; `cache` is its Cache-Control."""
         short = [
-            ("etag", etag),
-            ("cache-control", cache),
-            ("access-control-allow-origin", "*"),
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
+            ("ETag", etag),
+            ("Cache-Control", cache),
+            ("Access-Control-Allow-Origin", "*"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
         ]
-        full = [("content-type", mimetype), ("content-length", str(len(body))), *short]
+        full = [("Content-Type", mimetype), ("Content-Length", str(len(body))), *short]
         return cls(full, short, [body], etag, clock.monotonic() + KEEP, tenant)
 
 
@@ -83,9 +83,9 @@ class Fast:
             metrics.count("requests_total", _COUNT_EVERY, endpoint="wellknown.kept", status="200")
         wanted = environ.get("HTTP_IF_NONE_MATCH")
         if wanted is not None and (kept.etag in wanted or wanted == "*"):
-            start_response(_UNCHANGED, [*kept.short, ("x-request-id", request_id())])
+            start_response(_UNCHANGED, [*kept.short, ("X-Request-Id", request_id())])
             return []
-        start_response(_OK, [*kept.headers, ("x-request-id", request_id())])
+        start_response(_OK, [*kept.headers, ("X-Request-Id", request_id())])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else kept.body
 
     def _miss(self, environ: Environ, start_response: Callable[..., Any], old: Kept | None) -> Iterable[bytes]:

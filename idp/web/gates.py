@@ -170,7 +170,7 @@ def _by_its_issuer(tenant: Tenant, environ: dict[str, Any]) -> bool:
     host = environ.get("idp.host")
     if host is None:
         return tenant.issuer == f"{config.settings().base_url}/t/{tenant.slug}"
-    return tenant.issuer.partition("://")[2] == host
+    return tenant.issuer.partition("://")[2] == str(host)
 
 
 def _elsewhere(tenant: Tenant, declared: Declared) -> Response:

@@ -19,7 +19,7 @@ def exposition(folder: Path) -> bytes:
     """Everything counted by the processes that write into `folder`."""
     for pid in {int(found[1]) for found in map(_LIVE.fullmatch, os.listdir(folder)) if found}:
         if not _alive(pid):
-            mark_process_dead(pid, str(folder))
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     return generate_latest(registry)

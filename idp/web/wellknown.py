@@ -33,7 +33,8 @@ def _document(content: dict[str, Any], mimetype: str = "application/json") -> Re
     box = request.environ.get("wsgi.idp_box")
     if box is not None:
         box["kept"] = kept
-    return response.make_conditional(request.environ)
+    response.make_conditional(request.environ)
+    return response
 
 
 @door.route("/jwks.json", credentials=(), cors=Cors.PUBLIC)

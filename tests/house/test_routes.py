@@ -49,7 +49,7 @@ def test_a_route_must_say_which_credentials_it_takes() -> None:
 
 
 def test_only_tokens_and_forms_change_anything(app: Any) -> None:
-    """No route of the tenant gate takes a cookie in a POST without a CSRF token, but /authorize and /logout ask only."""
+    """A route that only takes posts, and takes the cookie, takes a CSRF token beside it."""
     for one in gates.declarations(app).values():
         if one.methods == ("POST",) and "cookie" in one.credentials:
             assert "csrf" in one.credentials, one.endpoint
