@@ -17,10 +17,15 @@ def tenants() -> tuple[DemoTenant, ...]:
     if not path.is_file():
         return ()
     described: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["tenants"]
-    return tuple(_shown(each) for each in described if directory.resolve(each["slug"]) is not None)
+    # The demo application is a relying party of the first tenant.
+    return tuple(
+        _shown(each, application=number == 0)
+        for number, each in enumerate(described)
+        if directory.resolve(each["slug"]) is not None
+    )
 
 
-def _shown(described: dict[str, Any]) -> DemoTenant:
+def _shown(described: dict[str, Any], application: bool) -> DemoTenant:
     tenant = directory.resolve(described["slug"])
     issuer = tenant.issuer if tenant is not None else ""
     users = tuple(
@@ -29,16 +34,7 @@ def _shown(described: dict[str, Any]) -> DemoTenant:
         if isinstance(each.get("password"), str)
     )
     links = [("Discovery", f"{issuer}/.well-known/openid-configuration"), ("Keys", f"{issuer}/jwks.json")]
-    application = _application(described)
     if application:
-        links.insert(0, ("Open the demo application", application))
+        links.insert(0, ("Open the demo application", f"http://localhost:{config.settings().port + 1}/"))
     return DemoTenant(described["name"], described["slug"], issuer, users, tuple(links))
 
-
-def _application(described: dict[str, Any]) -> str | None:
-    """Where the demo application runs: one port above the provider's, for the tenant that it belongs to."""
-    port = config.settings().port + 1
-    for client in described.get("clients", ()):
-        if any(uri.startswith("http://localhost:8001/") for uri in client.get("redirect_uris", ())):
-            return f"http://localhost:{port}/"
-    return None
