@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
-from idp import directory
+from idp import directory, journal
 from idp.config import Settings, use
 from idp.control import schema
 from idp.signing import ring
@@ -26,6 +26,7 @@ def opened(settings: Settings) -> Iterator[Ring]:
         directory.start(settings)
         yield keys
     finally:
+        journal.stop()
         directory.stop()
         redis.stop()
         database.stop()

@@ -29,7 +29,7 @@ TENANTS = 10_000
 """Tenants whose public sets and sealed keys are kept: about 6 kB each."""
 OPENED = 4_096
 """Private keys that are kept open."""
-PUBLIC = 20_000
+PUBLIC = 4_096
 """Public keys that are kept ready for verifying."""
 GRACE = 3.0
 """Seconds for which former keys serve when Postgres cannot be asked for the present ones."""

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from sys import intern
 from typing import Any
 from uuid import UUID
 
@@ -52,7 +53,10 @@ _COLUMNS = [signing_keys.c[name] for name in SigningKey.__dataclass_fields__]
 
 
 def _key(row: Any) -> SigningKey:
-    return SigningKey(**{**row._mapping, "sealed": bytes(row.sealed)})
+    # Ten thousand tenants' keys lie in memory: the few words that all share are kept once.
+    public = {intern(name): value if len(value) > 16 else intern(value) for name, value in row.public.items()}
+    shared = {"alg": intern(row.alg), "kek_id": intern(row.kek_id), "public": public, "sealed": bytes(row.sealed)}
+    return SigningKey(**{**row._mapping, **shared})
 
 
 def all_keys() -> tuple[SigningKey, ...]:
