@@ -1,5 +1,6 @@
 """Whether an account exists cannot be learned from an answer, its duration, or a limit (UE01-UE08)."""
 
+import re
 import statistics
 import time
 from uuid import UUID
@@ -13,6 +14,7 @@ from idp.accounts.authenticate import SignInFailed
 from idp.errors import TooMany
 from idp.store.durable import credentials, users
 from idp.tenants import entered
+from tests.playing import relying_party
 
 PASSWORD = "correct horse battery staple"
 KINDS = {
@@ -168,3 +170,79 @@ def test_verify_answers_for_nobody_as_for_somebody(in_acme, cheap):
     assert not passwords.verify(dora, "wrong")
     assert not passwords.verify(None, PASSWORD)
     assert users.by_id(UUID(int=0)) is None
+
+
+OVER_HTTP = {
+    "unknown": ("nobody", "wrong"),
+    "known, wrong": ("alice", "wrong"),
+    "known by address": ("alice@example.com", "wrong"),
+    "disabled, right": ("dan", PASSWORD),
+    "passwordless": ("pat", "wrong"),
+    "longer than a kilobyte": ("alice", "x" * 2000),
+}
+
+
+def seen(visit, name):
+    """What a browser sees, but for what differs between any two answers: request id, form token, the name typed."""
+    hidden = re.compile(r'name="csrf" value="[^"]*"|value="[^"]*" name="csrf"')
+    answer = visit.answer
+    own = answer.headers.get("X-Request-Id", "-")
+    body = hidden.sub("", visit.html).replace(own, "ID").replace(f'value="{name}"', 'value="NAME"')
+    body = re.sub(r'nonce="[^"]*"|nonce-[\w-]+', "", body)
+    headers = sorted(
+        (key, re.sub(r"nonce-[\w-]+", "", value))
+        for key, value in answer.headers
+        if key not in ("X-Request-Id", "Content-Length", "Set-Cookie")
+    )
+    cookies = sorted(value.split("=")[0] for value in answer.headers.getlist("Set-Cookie"))
+    return answer.status_code, headers, cookies, body
+
+
+def trying(app, acme, kind, **where):
+    name, password = OVER_HTTP[kind]
+    rp = relying_party(app, acme)
+    browser = rp.browser()
+    browser.environ_base.update(where)
+    return seen(rp.authorize(browser).login(name, password), name)
+
+
+@pytest.fixture
+def crowd(in_acme, cheap):
+    """People of acme of every kind."""
+    people()
+    alice = users.by_username("alice")
+    credentials.put_password(alice.id, passwords.hash(PASSWORD))
+
+
+@pytest.mark.parametrize("kind", OVER_HTTP)
+def test_ue01_over_http_every_failure_is_the_same_page(app, acme, crowd, kind):
+    tried = trying(app, acme, kind)
+    assert tried == trying(app, acme, "unknown")
+    assert tried[0] == 200 and "alert" in tried[3]
+
+
+def test_ue05_over_http_a_limit_is_the_same_page_for_all(app, acme, crowd):
+    blocked = []
+    for kind in ("unknown", "known, wrong", "disabled, right"):
+        answers = [trying(app, acme, kind) for _ in range(11)]
+        assert [answer[0] for answer in answers] == [200] * 10 + [429]
+        status, headers, cookies, body = answers[10]
+        assert dict(headers)["Retry-After"].isdigit()
+        body = re.sub(r"<time.*?</time>, at [\d:]+", "WHEN", body)
+        blocked.append((status, [header for header in headers if header[0] != "Retry-After"], cookies, body))
+    assert blocked[0] == blocked[1] == blocked[2]
+    assert trying(app, acme, "known, wrong", REMOTE_ADDR="192.0.2.200")[0] == 200
+
+
+def test_br03_over_http_a_planted_session_is_dead_after_the_sign_in(app, acme, crowd):
+    rp = relying_party(app, acme)
+    attacker = rp.browser()
+    rp.authorize(attacker).login("alice", PASSWORD)
+    planted = {cookie.key: cookie.value for cookie in attacker._cookies.values()}
+    victim = rp.browser()
+    for name, value in planted.items():
+        victim.set_cookie(name, value)
+    visit = rp.authorize(victim, prompt="login").login("bob")
+    assert visit.code
+    again = rp.authorize(attacker, prompt="none")
+    assert again.params["error"] == "login_required"
