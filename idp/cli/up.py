@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -19,7 +20,18 @@ from idp.embedded.supervise import Interrupted, Supervisor
 
 DEFAULT_PORT = 8000
 READY_SECONDS = 60.0
+_ASK = 12  # connections fall on web processes by chance, and each becomes ready by itself
 _ADMIN_NAMES = ("IDP_OPS_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_ADMIN_DATABASE_URL", "IDP_REDIS_ADMIN_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asked for; None where it left the choice to us."""
+
+    port: int | None
+    blueprints: tuple[Path, ...]
+    demo: bool | None
+    workers: int | None
 
 
 @click.command("up")
@@ -29,8 +41,9 @@ _ADMIN_NAMES = ("IDP_OPS_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_ADMIN_
     help="A blueprint to apply before serving; may be given several times.",
 )
 @click.option("--demo/--no-demo", default=None, help="With or without the demonstration's tenants and applications.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Web processes (else as many as idp serve takes).")
 @session.options
-def command(port: int | None, blueprints: tuple[Path, ...], demo: bool | None) -> None:
+def command(port: int | None, blueprints: tuple[Path, ...], demo: bool | None, workers: int | None) -> None:
     """Run everything here: servers, web, worker, demo."""
     logs.setup("WARNING")
     deployment = session.found()
@@ -40,7 +53,7 @@ def command(port: int | None, blueprints: tuple[Path, ...], demo: bool | None) -
         services = deployment.services()
         with supervisor.signals():
             try:
-                _bring_up(deployment, supervisor, services, port=port, blueprints=blueprints, demo=demo)
+                _bring_up(deployment, supervisor, services, Wanted(port, blueprints, demo, workers))
                 supervisor.run()
             except Interrupted:
                 pass
@@ -73,25 +86,24 @@ def _alone(deployment: Deployment) -> Iterator[None]:
         folder.unlock()
 
 
-def _bring_up(
-    deployment: Deployment, supervisor: Supervisor, services: Services, *,
-    port: int | None, blueprints: tuple[Path, ...], demo: bool | None,
-) -> None:
+def _bring_up(deployment: Deployment, supervisor: Supervisor, services: Services, wanted: Wanted) -> None:
     """Services, schema, blueprints, processes, readiness, words; each needs the one before."""
     folder = deployment.folder
     deployment.clean_up()
-    _remember_addresses(deployment, port)
+    _remember_addresses(deployment, wanted.port)
     base_port = _listening_port(deployment)
-    with_demo = _wants_demo(deployment, demo)
+    with_demo = _wants_demo(deployment, wanted.demo)
     _need_ports([base_port, *(demonstration.ports(base_port) if with_demo else ())])
     deployment.start(services)
     supervisor.adopt(services)
     settings = deployment.settings()
     _schema(deployment, settings, with_demo)
-    with_demo = with_demo and _demo_belongs(deployment, settings, demo)
-    _blueprints(deployment, settings, blueprints, with_demo)
+    with_demo = with_demo and _demo_belongs(deployment, settings, wanted.demo)
+    _blueprints(deployment, settings, wanted.blueprints, with_demo)
     folder.remember(serving=os.getpid())
-    _start_programs(deployment, supervisor, settings, with_demo)
+    _start_programs(deployment, supervisor, settings, wanted.workers)
+    if with_demo:
+        _start_demo(deployment, supervisor, settings)
     _wait_until_ready(supervisor, settings, base_port)
     supervisor.starting = False
     welcome.show(settings, folder.home, base_port if with_demo else None)
@@ -174,16 +186,23 @@ def _blueprints(deployment: Deployment, settings: Settings, files: tuple[Path, .
         folder.remember(demo="applied", demo_port=port)
 
 
-def _start_programs(deployment: Deployment, supervisor: Supervisor, settings: Settings, with_demo: bool) -> None:
-    """Web and worker with the runtime's addresses alone, then the demonstration with none of them."""
+def _start_programs(
+    deployment: Deployment, supervisor: Supervisor, settings: Settings, workers: int | None
+) -> None:
+    """Web and worker, with the runtime's addresses alone."""
     env = _environment(deployment, settings)
     idp = [sys.executable, "-P", "-m", "idp.cli"]
-    supervisor.start("serve", [*idp, "serve", "--bind", f"{ports.LOOPBACK}:{_listening_port(deployment)}"], env)
+    bind = ["--bind", f"{ports.LOOPBACK}:{_listening_port(deployment)}"]
+    some = ["--workers", str(workers)] if workers else []
+    supervisor.start("serve", [*idp, "serve", *bind, *some], env)
     supervisor.start("worker", [*idp, "worker"], {**env, "IDP_MANAGEMENT_BIND": f"{ports.LOOPBACK}:0"})
-    if with_demo:
-        plain = {name: value for name, value in config.environment().items() if not name.startswith("IDP_")}
-        for name, program, own in demonstration.programs(settings.base_url, _listening_port(deployment)):
-            supervisor.start(name, [sys.executable, program], {**plain, **own})
+
+
+def _start_demo(deployment: Deployment, supervisor: Supervisor, settings: Settings) -> None:
+    """The demonstration's programs, with none of our addresses: they are anybody's."""
+    plain = {name: value for name, value in config.environment().items() if not name.startswith("IDP_")}
+    for name, program, own in demonstration.programs(settings.base_url, _listening_port(deployment)):
+        supervisor.start(name, [sys.executable, program], {**plain, **own})
 
 
 def _environment(deployment: Deployment, settings: Settings) -> dict[str, str]:
@@ -202,7 +221,7 @@ def _environment(deployment: Deployment, settings: Settings) -> dict[str, str]:
 
 def _wait_until_ready(supervisor: Supervisor, settings: Settings, port: int) -> None:
     began = clock.monotonic()
-    if not supervisor.until(lambda: _answers_ready(port), READY_SECONDS):
+    if not supervisor.until(lambda: all(_answers_ready(port) for _ in range(_ASK)), READY_SECONDS):
         waited = clock.monotonic() - began
         raise NotPossible(f"The web server was not ready within {waited:.0f} s: {supervisor.last_words('serve')}")
 
