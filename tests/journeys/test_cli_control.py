@@ -1,0 +1,195 @@
+"""Operators' commands as processes: JSON on standard output, words on standard error, 0 done, 1 no, 2 not possible."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from click.testing import CliRunner
+
+from idp import audit, cli, clock, directory
+from idp.cli import session
+from idp.control import clients, users
+from idp.tenants import entered
+
+NAMES = ("database_url", "ops_database_url", "redis_url", "keys", "env", "base_url")
+
+
+@pytest.fixture
+def process(services, twins, tmp_path):
+    """`process(*arguments)` runs a command as a process on this worker's deployment; status, output, words."""
+    given = {f"IDP_{name.upper()}": str(getattr(services.settings, name)) for name in NAMES}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
+    environment = {**kept, **given, "IDP_HOME": str(tmp_path)}
+
+    def run(*arguments, stdin=None):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "idp.cli", *arguments],
+            env=environment, cwd=tmp_path, input=stdin, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def idp(settings, twins, monkeypatch):
+    """The same in this process, which has the deployment open already."""
+
+    @contextmanager
+    def deployment():
+        with audit.acting(session.actor()):
+            yield settings
+
+    monkeypatch.setattr(session, "deployment", deployment)
+
+    def run(*arguments, stdin=None):
+        with CliRunner().isolation(input=stdin) as (out, err, _):
+            try:
+                status = cli.status(list(arguments))
+            except SystemExit as end:
+                status = end.code
+            return status, out.getvalue().decode(), err.getvalue().decode()
+
+    return run
+
+
+def answer(result):
+    status, out, err = result
+    assert status == 0, err
+    return json.loads(out)
+
+
+def test_a_tenants_life(process, database):
+    idp = process
+    made = answer(idp("tenant", "create", "umbrella", "--name", "Umbrella", "--set", "policy.code_lifetime=30",
+                      "--json", "--as", "carol", "--reason", "ticket 7"))  # fmt: skip
+    assert (made["slug"], made["status"], made["policy"]) == ("umbrella", "active", {"code_lifetime": 30})
+    assert made["issuer"] == "http://localhost/t/umbrella"
+    assert [row["slug"] for row in answer(idp("tenant", "list", "--json"))] == ["acme", "globex", "umbrella"]
+    changed = answer(idp("tenant", "update", "umbrella", "--set", "branding.radius=4", "--json"))
+    assert changed["branding"] == {"radius": 4}
+    assert answer(idp("tenant", "suspend", "umbrella", "--json"))["status"] == "suspended"
+    assert answer(idp("tenant", "resume", "umbrella", "--json"))["status"] == "active"
+    events = database("SELECT event, actor->>'id', actor->>'reason' FROM audit_log WHERE tenant_id = %s "
+                      "AND event NOT LIKE 'key.%%' ORDER BY at", made["id"])  # fmt: skip
+    assert events[0] == ("tenant.created", "carol", "ticket 7")
+    assert [event for event, *_ in events[1:]] == ["branding.changed", "tenant.suspended", "tenant.resumed"]
+    assert answer(idp("tenant", "delete", "umbrella", "--purge", "--json"))["purged"]
+    status, out, err = idp("tenant", "show", "umbrella", "--json")
+    assert (status, out) == (2, "")
+    assert "There is no tenant umbrella." in err
+    assert database("SELECT count(*) FROM signing_keys WHERE tenant_id = %s", made["id"]) == [(0,)]
+
+
+def test_a_persons_life(idp, acme, globex, database):
+    args = ("--tenant", "acme", "--json")
+    made = answer(idp("user", "create", "carol", *args, "--password-file", "-", "--email", "carol@example.com",
+                      "--set", "name=Carol Clark", "--set", "attributes.floor=3",
+                      stdin="a password from a pipe\n"))  # fmt: skip
+    assert made["claims"] == {"name": "Carol Clark", "floor": 3}
+    assert "password" not in str(made)
+    shown = answer(idp("user", "show", "carol", *args, "--reason", "ticket 8"))
+    assert shown["sub"] == made["sub"]
+    assert database("SELECT actor->>'reason' FROM audit_log WHERE event = 'user.shown'") == [("ticket 8",)]
+    assert [row["username"] for row in answer(idp("user", "list", *args))] == ["alice", "bob", "carol"]
+    assert answer(idp("user", "suspend", "carol", *args))["status"] == "disabled"
+    assert answer(idp("user", "update", "carol", *args, "--set", "name=null"))["claims"] == {"floor": 3}
+    assert idp("user", "show", "carol", "--tenant", "globex", "--json")[0] == 2
+    assert answer(idp("user", "delete", "carol", *args))["deleted"]
+    with entered(globex):
+        assert users.show("alice").active
+
+
+def test_an_applications_life(idp, acme):
+    args = ("--tenant", "acme", "--json")
+    made = answer(idp("client", "create", "shop", *args, "--redirect-uri", "https://shop.test/cb",
+                      "--scope", "openid profile", "--set", "require_consent=false"))  # fmt: skip
+    assert len(made["client_secret"]) == 43
+    assert made["client_secret_expires_at"] == 0
+    assert "client_secret" not in answer(idp("client", "show", "shop", *args))
+    rotated = answer(idp("client", "rotate-secret", "shop", *args))
+    assert rotated["client_secret"] != made["client_secret"]
+    with entered(acme):
+        shop = clients.show("shop")
+        assert shop.secret_matches(made["client_secret"], clock.now())
+        assert shop.secret_matches(rotated["client_secret"], clock.now())
+    status, _, err = idp("client", "update", "shop", *args, "--redirect-uri", "javascript:alert(1)")
+    assert status == 2
+    assert "redirect_uris[0] must be https" in err
+    assert answer(idp("client", "suspend", "shop", *args))["status"] == "suspended"
+    assert "shop" in [row["client_id"] for row in answer(idp("client", "list", *args))]
+    assert answer(idp("client", "delete", "shop", *args))["deleted"]
+    assert idp("client", "show", "web", "--tenant", "globex", "--json")[0] == 0
+
+
+def test_apply_and_diff(idp, tmp_path):
+    path = tmp_path / "b.yaml"
+    path.write_text("tenants: [{slug: acme, users: [{username: carol, name: Carol Clark}]}]")
+    status, out, _ = idp("diff", str(path), "--json")
+    assert status == 1
+    expected = [{"tenant": "acme", "kind": "user", "name": "carol", "action": "create", "fields": []}]
+    assert json.loads(out)["changes"] == expected
+    assert answer(idp("apply", str(path), "--dry-run", "--json"))["changes"] == expected
+    assert answer(idp("apply", str(path), "--json"))["changes"] == expected
+    assert idp("diff", str(path), "--json")[0] == 0
+    path.write_text("tenants: [{slug: acme, users: [{username: carol, emial: x}]}]")
+    status, out, err = idp("apply", str(path), "--json")
+    assert (status, out) == (2, "")
+    assert f"{path}:1: tenants[0].users[0].emial: emial is not known here." in err
+
+
+def test_policy_show(idp):
+    idp("tenant", "update", "acme", "--set", "policy.code_lifetime=30")
+    idp("client", "update", "web", "--tenant", "acme", "--set", "access_token_lifetime=60")
+    rows = {
+        row["name"]: row
+        for row in answer(idp("policy", "show", "--tenant", "acme", "--client", "web", "--json"))
+    }
+    assert (rows["code_lifetime"]["value"], rows["code_lifetime"]["source"]) == (30, "tenant")
+    assert (rows["access_token_lifetime"]["value"], rows["access_token_lifetime"]["source"]) == (60, "client")
+    assert (rows["id_token_lifetime"]["value"], rows["id_token_lifetime"]["source"]) == (600, "default")
+    assert (rows["require_consent"]["value"], rows["require_consent"]["source"]) == (False, "client")
+
+
+def test_claims_preview(idp):
+    idp("client", "update", "web", "--tenant", "acme", "--set",
+        'claims=[{"claim": "tier", "constant": "gold", "where": ["id_token", "access_token"]}]')  # fmt: skip
+    documents = answer(
+        idp(
+            "claims",
+            "preview",
+            "--tenant",
+            "acme",
+            "--user",
+            "alice",
+            "--client",
+            "web",
+            "--json",
+            "--reason",
+            "t",
+        )
+    )
+    made = {where: {row["name"]: row for row in rows} for where, rows in documents.items()}
+    assert set(made) == {"id_token", "userinfo", "access_token"}
+    assert made["userinfo"]["name"]["value"] == "Alice Adams"
+    assert made["userinfo"]["name"]["rule"] == "scope profile"
+    assert made["id_token"]["tier"]["value"] == "gold"
+    assert "claim rule 1" in made["access_token"]["tier"]["rule"]
+    assert "tier" not in made["userinfo"]
+    assert made["access_token"]["tenant"]["value"] == "acme"
+
+
+@pytest.mark.parametrize("arguments", [("tenant", "create", "Bad Slug"), ("tenant", "create", "acme"),
+                                       ("user", "create", "al ice", "--tenant", "acme"),
+                                       ("user", "show", "alice", "--tenant", "nowhere"),
+                                       ("client", "create", "x", "--tenant", "acme", "--set", "nothing"),
+                                       ("tenant", "update", "acme", "--set", "policy.code_lifetime=1e9")])  # fmt: skip
+def test_what_cannot_be_done_is_one_sentence_and_status_2(idp, arguments):
+    status, out, err = idp(*arguments, "--json")
+    assert (status, out) == (2, "")
+    assert err.strip()
+    assert directory.resolve("acme").active
