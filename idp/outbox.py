@@ -57,8 +57,8 @@ def deliver(limit: int = BATCH) -> int:
 
 def delay(attempts: int) -> float:
     """Seconds until the next try: doubled each time, bounded, and spread so that tries do not march in step."""
-    longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts, 20))
-    return longest * _random.uniform(0.5, 1.0)
+    longest = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(attempts, 20))
+    return float(longest * _random.uniform(0.5, 1.0))
 
 
 def _carried_out(message: Message) -> bool:

@@ -7,6 +7,10 @@ slipped in later breaks the digest of its seal, and a seal cannot be replaced wi
 Rows are sealed by transaction and not by time or id, because a slow transaction commits rows that are older
 than those which others have committed meanwhile. Whoever owns the database and this code can still write a
 new chain from the start; the digest that `idp audit verify` prints, kept elsewhere, is what finds that out.
+
+A logical restore brings rows into a cluster that counts transactions from below; sealing then stops and says
+so, because what is recorded from there on would sort below what is sealed. `pg_resetwal --next-transaction-id`
+sets the new cluster's counter above the highest sealed one, before the provider is started on it.
 """
 
 import hashlib
@@ -15,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from idp import clock, ids
+from idp.logs import log
 from idp.store.database import transaction
 from idp.store.durable import audit_log
 from idp.store.durable.audit_log import Entry, Seal
@@ -68,6 +73,9 @@ def seal() -> int:
         if not audit_log.lock():
             return 0
         former = audit_log.last_seal()
+        if former and audit_log.counter_stepped_back(former.last_xid):
+            log(__name__).error("audit.transaction_counter_stepped_back", seal=former.number)
+            return 0
         rows = audit_log.settled(former.last_xid if former else 0, MOST_ROWS)
         if not rows:
             return 0
@@ -99,6 +107,10 @@ def verify() -> Verdict:
             broken += _faults(one, number, previous, after)
             number, previous, after = one.number, one.digest, one.last_xid
             total += one.count
+    if number and audit_log.counter_stepped_back(after):
+        broken.append(
+            f"the database counts transactions below those of seal {number}: it was restored elsewhere"
+        )
     return Verdict(number, total, audit_log.unsealed(after), previous.hex(), tuple(broken))
 
 

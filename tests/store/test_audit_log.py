@@ -231,3 +231,17 @@ def test_the_directory_hears_of_what_is_not_sealed(acme: Tenant, clean: Any) -> 
         assert set(upkeep.due()) == {acme.id}
         seals.seal()
     assert acme.id not in set(upkeep.due())
+
+
+def test_f30_rows_restored_into_a_cluster_that_counts_from_below_are_told_and_not_sealed(
+    acme: Tenant, clean: Any
+) -> None:
+    with entered(acme):
+        recorded(n=1)
+        seals.seal()
+        ahead = "(SELECT (pg_current_xact_id()::text::bigint + 1000000)::text::xid8)"
+        clean(f"UPDATE audit_log SET xid = {ahead}")
+        clean("UPDATE audit_seals SET last_xid = (SELECT xid FROM audit_log LIMIT 1)")
+        recorded(n=2)
+        assert seals.seal() == 0
+        assert any("restored elsewhere" in fault for fault in seals.verify().broken)

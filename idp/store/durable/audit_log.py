@@ -186,6 +186,13 @@ def unsealed(after: int) -> int:
         return int(tx.execute(query).scalar_one())
 
 
+def counter_stepped_back(last: int) -> bool:
+    """Whether Postgres counts transactions below one that is sealed: its rows came from another cluster."""
+    query = select(_xid(last) >= func.pg_snapshot_xmin(func.pg_current_snapshot()))
+    with transaction() as tx:
+        return bool(tx.execute(query).scalar_one())
+
+
 def _numbered(rows: Iterable[Any]) -> list[tuple[int, Entry]]:
     names = Entry.__dataclass_fields__
     return [(int(row.xid), Entry(**{name: row._mapping[name] for name in names})) for row in rows]
