@@ -37,8 +37,6 @@ COMMANDS = {
     "routes": ("routes", "List every route, its gate and credentials."),
     "explain": ("explain", "Say why a request was refused."),
     "audit": ("audit", "Show and verify what was recorded."),
-    "ready": ("ready", "Say whether this deployment may take traffic."),
-    "prove": ("prove", "Prove the isolation of tenants on the live system."),
 }
 
 
