@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import Text
 
@@ -41,10 +41,18 @@ def _of(user_id: UUID, client_id: UUID) -> tuple[Any, ...]:
     return here(consents), consents.c.user_id == user_id, consents.c.client_id == client_id
 
 
+_SCOPES = select(consents.c.scopes).where(
+    consents.c.tenant_id == bindparam("tenant"),
+    consents.c.user_id == bindparam("user"),
+    consents.c.client_id == bindparam("client"),
+)
+
+
 def scopes_of(user_id: UUID, client_id: UUID) -> frozenset[str]:
     """What the user has allowed the client so far; empty when nothing."""
+    whose = {"tenant": home(), "user": user_id, "client": client_id}
     with transaction(readonly=True) as tx:
-        return frozenset(tx.scalar(select(consents.c.scopes).where(*_of(user_id, client_id))) or ())
+        return frozenset(tx.scalar(_SCOPES, whose) or ())
 
 
 def add(user_id: UUID, client_id: UUID, scopes: frozenset[str]) -> None:

@@ -194,11 +194,22 @@ def of_user(user_id: UUID) -> tuple[Session, ...]:
         return tuple(found for row in rows if (found := _session(row)))
 
 
+_SEEN = (
+    update(sessions)
+    .where(
+        sessions.c.tenant_id == bindparam("tenant"),
+        sessions.c.id == bindparam("session"),
+        sessions.c.ended_at.is_(None),
+    )
+    .values(last_seen_at=bindparam("at"))
+    .returning(sessions.c.id)
+)
+
+
 def seen(session_id: UUID, at: datetime) -> bool:
     """Move `last_seen_at` forward; False when the session has ended."""
-    statement = update(sessions).where(here(sessions), sessions.c.id == session_id, sessions.c.ended_at.is_(None))
     with transaction() as tx:
-        return tx.execute(statement.values(last_seen_at=at).returning(sessions.c.id)).first() is not None
+        return tx.execute(_SEEN, {"tenant": home(), "session": session_id, "at": at}).first() is not None
 
 
 def renew(old: Session, new: Session) -> bool:
@@ -242,12 +253,15 @@ def known_address(user_id: UUID, address: str, since: datetime) -> bool:
         return tx.execute(statement.limit(1)).first() is not None
 
 
+_USE = upsert(session_clients).on_conflict_do_nothing()
+
+
 def use(session_id: UUID, client_id: UUID) -> None:
     """Note that a client (its row's id) got tokens in this session; the first time counts."""
     row = {"tenant_id": home(), "id": uuid7(), "session_id": session_id, "client_id": client_id,
            "first_at": clock.now()}  # fmt: skip
     with transaction() as tx:
-        tx.execute(upsert(session_clients).values(row).on_conflict_do_nothing())
+        tx.execute(_USE, row)
 
 
 def clients_of(session_id: UUID) -> tuple[UUID, ...]:
