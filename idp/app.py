@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, MapAdapter, RequestRedirect
 
 from idp import config, logs
+from idp.accounts import passwords
 from idp.config import Settings
 from idp.errors import Refusal
 from idp.web import bodies, errors, gates, shares
@@ -122,4 +123,5 @@ def wsgi(settings: Settings, threads: int = THREADS) -> Application:
     running.start(settings)
     shares.threads(threads)
     bodies.threads(threads)
+    passwords.share_of(threads)
     return create_app(settings)

@@ -43,6 +43,7 @@ class Queue:
 
     def __init__(self, workers: int, waiting: int) -> None:
         self.workers = workers
+        self.waiting = waiting
         self._slots = threading.Semaphore(workers)
         self._places = threading.Semaphore(workers + waiting)
 
@@ -51,7 +52,7 @@ class Queue:
         """Wait for one's turn, hold it for the block. Raises Busy (503, Retry-After 1) when the line is full."""
         if not self._places.acquire(blocking=False):
             metrics.count("throttled_total", kind="hash_queue")
-            raise Busy(retry_after=1, rule="passwords.queue", expected=f"at most {QUEUE} waiting", got="full")
+            raise Busy(retry_after=1, rule="passwords.queue", expected=f"at most {self.waiting} waiting", got="full")
         try:
             with self._slots:
                 yield
@@ -61,6 +62,14 @@ class Queue:
 
 _queue = Queue(workers=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
                waiting=QUEUE)  # fmt: skip
+
+
+def share_of(threads: int) -> None:
+    """Fit the line to a server of `threads` threads: a quarter of them never hash, so others are answered."""
+    global _queue
+    places = max(1, threads - max(1, threads // 4))
+    workers = min(_queue.workers, places)
+    _queue = Queue(workers=workers, waiting=places - workers)
 
 
 def _prepared(password: str) -> bytes | None:

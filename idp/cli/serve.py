@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from functools import partial
@@ -59,6 +60,7 @@ def _run(deployment: Deployment, settings: Settings, host: str, port: int, worke
 
     logs.setup(settings.log_level)
     _refuse_embedded(deployment, settings)
+    _refuse_taken(host, port)
     running.start(settings)
     running.refuse_start(settings)
     logger = logs.log(__name__)
@@ -87,6 +89,16 @@ def _refuse_embedded(deployment: Deployment, settings: Settings) -> None:
         raise ConfigError("IDP_ENV", "is production, and the embedded servers are for development alone")
 
 
+def _refuse_taken(host: str, port: int) -> None:
+    """The workers share the port between them, and would share it with a stranger too."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError("--bind", f"cannot be listened on: {host}:{port} ({error.strerror})") from None
+
+
 def _serve(settings: Settings, host: str, port: int, workers: int, threads: int, draining: Any) -> None:
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -106,7 +118,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, threads: int,
         websockets=False,
         backlog=2048,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=BUFFER),
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_dictconfig=_QUIET,
         respawn_failed_workers=True,
         workers_kill_timeout=KILL,

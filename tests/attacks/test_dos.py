@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -144,3 +145,25 @@ def test_do05_the_parser_takes_linear_time() -> None:
         except parse.InvalidRequest:
             pass
         assert time.process_time() - began < 0.2
+
+
+def test_do01_hashing_never_takes_the_last_threads() -> None:
+    from idp.accounts import passwords
+
+    before = passwords._queue
+    try:
+        passwords.share_of(16)
+        places = passwords._queue.workers + passwords._queue.waiting
+        assert places == 12
+        with ExitStack() as held:
+            for _ in range(passwords._queue.workers):
+                held.enter_context(passwords._queue.turn())
+            taken = [passwords._queue._places.acquire(blocking=False) for _ in range(passwords._queue.waiting)]
+            assert all(taken)
+            began = time.monotonic()
+            with pytest.raises(Busy) as caught:
+                passwords.matches(None, "anything")
+            assert time.monotonic() - began < 0.1
+            assert caught.value.status == 503 and caught.value.headers["Retry-After"]
+    finally:
+        passwords._queue = before
