@@ -239,9 +239,11 @@ def rewrap() -> int:
 
 def listing() -> tuple[SigningKey, ...]:
     """The entered tenant's keys, by algorithm and age."""
-    return tuple(
-        sorted(signing_keys.all_keys(), key=lambda row: (keys.ALGORITHMS.index(row.alg), row.created_at))
-    )
+    return tuple(sorted(signing_keys.all_keys(), key=_by_age))
+
+
+def _by_age(row: SigningKey) -> tuple[int, dt.datetime, UUID]:
+    return keys.ALGORITHMS.index(row.alg), row.activate_at or row.publish_at, row.id
 
 
 def _waiting(rows: Rows, alg: str, now: dt.datetime) -> list[SigningKey]:
