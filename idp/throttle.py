@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import IPv6Address, IPv6Network
 
 from idp import clock, metrics
 from idp.errors import TooMany
@@ -127,7 +128,17 @@ def unlimited(each: Counter) -> Counter:
 
 def _key(*parts: str) -> str:
     """One digest for several parts; their lengths keep `a, bc` apart from `ab, c`."""
+    parts = tuple(_network(part) if ":" in part else part for part in parts)
     return digest("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")).hex()
+
+
+def _network(part: str) -> str:
+    """An IPv6 address as its /64, which one subscriber has whole (RFC 6177); any other text as it is."""
+    try:
+        address = IPv6Address(part)
+    except ValueError:
+        return part
+    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
 @dataclass(frozen=True, slots=True)

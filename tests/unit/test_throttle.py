@@ -92,6 +92,14 @@ def test_parts_do_not_run_together():
         assert throttle.counter("account", "\ud800", "x").key
 
 
+def test_bf01_an_ipv6_subscriber_is_one_address():
+    with entered(ACME):
+        one, same, other = (throttle.counter("address", f"2001:db8:{net}") for net in ("1::1", "1::ffff", "1:1::1"))
+        assert one == same != other
+        assert throttle.counter("address", "::ffff:192.0.2.1") == throttle.counter("address", "192.0.2.1")
+        assert throttle.counter("client", "urn:a", "x") != throttle.counter("client", "urn:b", "x")
+
+
 def test_the_numbers_are_the_tenants():
     with small(account_failures=3, account_failures_window=7, hash_seconds_per_minute=2):
         assert (throttle.counter("account", "a").most, throttle.counter("account", "a").window) == (3, 7)
@@ -165,10 +173,10 @@ def test_a_good_client_never_asks_redis(monkeypatch):
 
 def test_client_failures_block_after_the_limit(without_redis, frozen):
     with frozen("2030-01-01") as time, small(client_failures=4, client_failures_window=60):
-        assert [throttle.failed("client", "web", "::1") for _ in range(2)] == [None, None]
-        assert throttle.blocked("client", "web", "::1") == 60
-        assert throttle.blocked("client", "web", "::2") is None
+        assert [throttle.failed("client", "web", "192.0.2.1") for _ in range(2)] == [None, None]
+        assert throttle.blocked("client", "web", "192.0.2.1") == 60
+        assert throttle.blocked("client", "web", "192.0.2.2") is None
         time.tick(20)
-        assert throttle.failed("client", "web", "::1") == 40
+        assert throttle.failed("client", "web", "192.0.2.1") == 40
         time.tick(40)
-        assert throttle.blocked("client", "web", "::1") is None
+        assert throttle.blocked("client", "web", "192.0.2.1") is None
