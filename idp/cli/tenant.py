@@ -1,5 +1,7 @@
 """`idp tenant`: the customers of this provider."""
 
+from dataclasses import asdict
+
 import click
 
 from idp.cli import given, session
@@ -107,3 +109,59 @@ def delete(slug: str, purge: bool) -> None:
     with session.deployment():
         tenants.delete(slug, session.actor(), purge=purge)
     session.answer({"slug": slug, "deleted": True, "purged": purge}, f"{slug} is {'purged' if purge else 'deleted'}")
+
+
+@command.group("host")
+def host() -> None:
+    """Hosts of a tenant's own; each counts once its DNS proves it."""
+
+
+@host.command("add")
+@click.argument("slug")
+@click.argument("name")
+@session.options
+def host_add(slug: str, name: str) -> None:
+    """Note a host, and show the TXT record that proves it; the issuer stays what it is."""
+    from idp.control import hosts
+
+    with session.deployment():
+        proof = asdict(hosts.add(slug, name, session.actor()))
+    session.answer(proof, given.lines(proof))
+
+
+@host.command("list")
+@click.argument("slug")
+@session.options
+def host_list(slug: str) -> None:
+    """List a tenant's hosts and what proves each."""
+    from idp.control import hosts
+
+    with session.deployment():
+        rows = [asdict(proof) for proof in hosts.list_(slug)]
+    session.answer(rows, given.table(rows, ("host", "status", "record", "value")))
+
+
+@host.command("prove")
+@click.argument("slug")
+@click.argument("name")
+@session.options
+def host_prove(slug: str, name: str) -> None:
+    """Look for the record in the DNS; the host counts where it is there."""
+    from idp.control import hosts
+
+    with session.deployment():
+        proof = asdict(hosts.prove(slug, name, session.actor()))
+    session.answer(proof, given.lines(proof))
+
+
+@host.command("remove")
+@click.argument("slug")
+@click.argument("name")
+@session.options
+def host_remove(slug: str, name: str) -> None:
+    """Forget a host."""
+    from idp.control import hosts
+
+    with session.deployment():
+        hosts.remove(slug, name, session.actor())
+    session.answer({"host": name, "removed": True}, f"{name} is removed")

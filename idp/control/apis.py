@@ -24,7 +24,7 @@ FIELDS = ("name", "scopes", *SETTINGS)
 
 def create(identifier: str, fields: Mapping[str, Any], actor: Actor | None = None) -> Api:
     """A new API. Raises Invalid naming the field, Conflict when the identifier is taken."""
-    _checked_identifier(identifier)
+    checked_identifier(identifier)
     given = checked(fields)
     name = given.pop("name", None) or identifier[:64]
     scopes = given.pop("scopes", {})
@@ -37,7 +37,8 @@ def create(identifier: str, fields: Mapping[str, Any], actor: Actor | None = Non
     return api
 
 
-def _checked_identifier(identifier: object) -> None:
+def checked_identifier(identifier: object) -> None:
+    """Raises Invalid for what is no absolute URI, Conflict for the default API's."""
     try:
         urls.resource(identifier)
     except ValueError as problem:

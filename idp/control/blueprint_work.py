@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from idp.audit import Actor
 from idp.control.blueprint_file import File
@@ -27,6 +27,12 @@ class Change:
     def __str__(self) -> str:
         members = f" ({', '.join(self.fields)})" if self.fields else ""
         return f"{self.tenant}: {self.action} {self.kind} {self.name}{members}"
+
+
+class HasFile(Protocol):
+    """Whatever knows the file that is being read."""
+
+    file: File
 
 
 @dataclass(slots=True)
@@ -55,7 +61,9 @@ def listed(file: File, entry: Mapping[str, Any], where: str, name: str) -> list[
     return members
 
 
-def named(work: Work, entry: object, where: str, key: str, allowed: tuple[str, ...] = ()) -> dict[str, Any]:
+def named(
+    work: "HasFile", entry: object, where: str, key: str, allowed: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The members of an object that has a name under `key`, and only `allowed` ones where those are given."""
     if not isinstance(entry, dict):
         raise work.file.mistake(where, f"must be a mapping with the key {key}.")

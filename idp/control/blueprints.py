@@ -13,14 +13,22 @@ from typing import Any
 
 from idp import audit, config, directory
 from idp.audit import Actor, Event
-from idp.control import blueprint_file, blueprint_tenant, telling, tenants
+from idp.control import (
+    blueprint_check,
+    blueprint_file,
+    blueprint_tenant,
+    blueprint_work,
+    hosts,
+    telling,
+    tenants,
+)
 from idp.control.blueprint_file import File
 from idp.control.blueprint_work import Change, Work
 from idp.signing import rotation
 from idp.store.database import transaction
 from idp.store.durable import control_plane
 from idp.store.durable.control_plane import Row
-from idp.tenants import Branding, Policy, Tenant, entered
+from idp.tenants import Tenant, entered
 
 OBJECTS = tuple(name for name, _ in blueprint_tenant.STEPS)
 OWN = ("name", "policy", "branding")
@@ -105,7 +113,15 @@ def _part(file: File, entry: dict[str, Any], where: str) -> _Part:
             given = tenants.checked({"name": entry["slug"], "policy": {}, "branding": {}} | given)
         else:
             tenants.merged(row, given)
+        _check_hosts(file, entry, where, row)
     return _Part(entry, where, given, row)
+
+
+def _check_hosts(file: File, entry: Mapping[str, Any], where: str, row: Row | None) -> None:
+    for index, host in enumerate(blueprint_work.listed(file, entry, where, "hosts")):
+        with file.at(f"{where}.hosts[{index}]"):
+            hosts.checked(host)
+            hosts.check_free(host, row.id if row else None)
 
 
 def _preview(file: File, parts: list[_Part], actor: Actor | None, report: Report) -> None:
@@ -113,7 +129,8 @@ def _preview(file: File, parts: list[_Part], actor: Actor | None, report: Report
         if part.absent:
             _note_absent(part, report)
         elif part.row is None:
-            _note_new(file, part, report)
+            plain = config.settings().development
+            report.changes += blueprint_check.check(file, part.entry, part.where, part.given, plain=plain)
         else:
             _note_own(part, report)
             _reconcile(file, part, actor, report, commit=False, hashing=False)
@@ -138,8 +155,10 @@ def _apply(file: File, parts: list[_Part], actor: Actor | None, report: Report) 
     for part in present:
         _note_own(part, report)
         _reconcile(file, part, actor, report, commit=True, hashing=True)
+    changed = {change.tenant for change in report.changes}
     for part in present:
-        _settle(part, actor)
+        if part.new or part.entry["slug"] in changed:
+            _settle(part, actor)
     for part in parts:
         if part.absent:
             _note_absent(part, report)
@@ -190,7 +209,9 @@ def _settle(part: _Part, actor: Actor | None) -> None:
     elif row.status in ("suspended", "deleted"):
         tenants.resume(row.slug, actor)
     for host in _hosts(part):
-        control_plane.add_host(row.id, host)
+        hosts.add(row.slug, host, actor)
+    # the rows of a long transaction are dated before it committed: tell every directory once more
+    control_plane.change({row.id: {}})
     directory.forget(row.id)
     if not part.new:
         rotation.ensure(tenants.as_tenant(tenants.show(row.slug)))
@@ -228,27 +249,3 @@ def _note_own(part: _Part, report: Report) -> None:
 def _note_absent(part: _Part, report: Report) -> None:
     if part.row is not None and part.row.status != "deleted":
         report.changes.append(Change(part.row.slug, "tenant", part.row.slug, "delete"))
-
-
-_NAMES = {
-    "groups": "name",
-    "clients": "client_id",
-    "apis": "identifier",
-    "roles": "name",
-    "users": "username",
-}
-
-
-def _note_new(file: File, part: _Part, report: Report) -> None:
-    """A tenant that is not there yet: all that stands in the file would be made."""
-    slug = str(part.given["slug"])
-    Policy.parse(part.given["policy"]), Branding.parse(part.given["branding"])
-    report.changes.append(Change(slug, "tenant", slug, "create"))
-    for name in OBJECTS:
-        members = part.entry.get(name) or []
-        if not isinstance(members, list):
-            raise file.mistake(f"{part.where}.{name}", "must be a list.")
-        for member in members:
-            key = member if isinstance(member, str) else (member or {}).get(_NAMES[name])
-            if isinstance(member, str) or member.get("state") != "absent":
-                report.changes.append(Change(slug, name.removesuffix("s"), str(key), "create"))

@@ -128,6 +128,12 @@ def add_host(tenant: UUID, host: str) -> Host | None:
     return Host(made.host, made.status, made.challenge, made.proved_at)
 
 
+def owner_of(host: str) -> UUID | None:
+    """The tenant for which a host is noted, proved or not."""
+    with operations() as tx:
+        return tx.scalar(sa.select(hosts.c.tenant_id).where(hosts.c.host == host))
+
+
 def set_host(tenant: UUID, host: str, status: str, at: dt.datetime | None) -> bool:
     """Write the outcome of a proof; False when the tenant has no such host."""
     wanted = sa.update(hosts).where(hosts.c.tenant_id == tenant, hosts.c.host == host)

@@ -1,0 +1,121 @@
+"""Operators' verbs for hosts of a tenant's own.
+
+A host counts once its owner has put a token of ours into its DNS, belongs to one tenant, and changes nothing by
+itself: the issuer stays what it is until it is moved.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from idp import audit, clock, config, directory, identifiers
+from idp.audit import Actor, Event
+from idp.control import dns_text, tenants
+from idp.errors import Conflict, Invalid, NotFound
+from idp.store.database import transaction
+from idp.store.durable import control_plane
+from idp.store.durable.control_plane import Host, Row
+from idp.tenants import entered
+
+RECORD = "_idp-challenge"
+VALUE = "idp-verify="
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the owner of a host must put into the DNS: a TXT record of this name and value."""
+
+    host: str
+    status: str
+    record: str
+    value: str
+
+
+def checked(host: object) -> str:
+    """A host that a tenant may have. Raises Invalid."""
+    if not isinstance(host, str):
+        raise Invalid("host must be a string.", rule="host")
+    try:
+        identifiers.host_name(host)
+    except ValueError as problem:
+        raise Invalid(f"host {problem}.", rule="host") from None
+    settings = config.settings()
+    ours = {settings.host.partition(":")[0], settings.domain or ""}
+    if host.count(".") < 1 or host.rpartition(".")[2].isdigit():
+        raise Invalid("host must be a full name in the DNS.", rule="host")
+    if host in ours or (settings.domain and host.endswith(f".{settings.domain}")):
+        raise Invalid("host is one of this provider itself.", rule="host")
+    return host
+
+
+def check_free(host: str, tenant: UUID | None) -> None:
+    """Raises Conflict where the host is noted for another tenant; hosts are public knowledge."""
+    if control_plane.owner_of(host) not in (None, tenant):
+        raise Conflict("This host belongs to another tenant.", rule="host")
+
+
+def add(slug: str, host: str, actor: Actor | None = None) -> Proof:
+    """Note a host for a tenant; again is no mistake. Raises NotFound, Invalid, Conflict."""
+    row = tenants.show(slug)
+    checked(host)
+    present = _find(row, host)
+    if present is None:
+        check_free(host, row.id)
+        with entered(tenants.as_tenant(row)), transaction():
+            audit.record(Event.HOST_ADDED, actor, host=host)
+            present = control_plane.add_host(row.id, host)
+        if present is None:
+            raise Conflict("This host belongs to another tenant.", rule="host")
+    return _proof(present)
+
+
+def list_(slug: str) -> list[Proof]:
+    """The hosts of a tenant, and what proves each. Raises NotFound."""
+    return [_proof(host) for host in tenants.show(slug).hosts]
+
+
+def prove(
+    slug: str,
+    host: str,
+    actor: Actor | None = None,
+    *,
+    lookup: Callable[[str], Iterable[str]] = dns_text.lookup,
+) -> Proof:
+    """Look for the record in the DNS; the host counts from now on where it is there.
+
+    Raises NotFound, Conflict where the record is not there, Busy where the DNS does not answer.
+    """
+    row = tenants.show(slug)
+    present = _find(row, host)
+    if present is None:
+        raise NotFound("The tenant has no such host.", rule="host")
+    proof = _proof(present)
+    if proof.value not in lookup(proof.record):
+        raise Conflict(f"The TXT record {proof.record} does not hold {proof.value}.", rule="host.proof")
+    if present.status != "proved":
+        with entered(tenants.as_tenant(row)), transaction():
+            audit.record(Event.HOST_PROVED, actor, host=host)
+            control_plane.set_host(row.id, host, "proved", clock.now())
+        directory.forget(row.id)
+    return Proof(host, "proved", proof.record, proof.value)
+
+
+def remove(slug: str, host: str, actor: Actor | None = None) -> None:
+    """Forget a host. Raises NotFound, Conflict for the one that is the issuer."""
+    row = tenants.show(slug)
+    if _find(row, host) is None:
+        raise NotFound("The tenant has no such host.", rule="host")
+    if row.primary_host == host:
+        raise Conflict("This host is the issuer of the tenant.", rule="host")
+    with entered(tenants.as_tenant(row)), transaction():
+        audit.record(Event.HOST_REMOVED, actor, host=host)
+        control_plane.drop_host(row.id, host)
+    directory.forget(row.id)
+
+
+def _find(row: Row, host: str) -> Host | None:
+    return next((one for one in row.hosts if one.host == host), None)
+
+
+def _proof(host: Host) -> Proof:
+    return Proof(host.host, host.status, f"{RECORD}.{host.host}", f"{VALUE}{host.challenge}")
