@@ -171,6 +171,7 @@ _SETTING: dict[str, Callable[[object], Any]] = {
     "require_consent": _flag,
     "require_pkce": _flag,
     "client_secret_any": _flag,
+    "assertion_for_token_endpoint": _flag,
     "rotate_refresh_tokens": _flag,
     "allowed_origins": _several(urls.origin),
     "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value)],

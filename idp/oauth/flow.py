@@ -5,14 +5,17 @@ score again at every step: a client that was disabled meanwhile is found. The st
 here and never by what a page posts.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, throttle
 from idp.accounts import consent, sessions
+from idp.accounts.claims import SUPPORTED
 from idp.audit import Actor, Event
-from idp.errors import ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
+from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
 from idp.ids import digest, same, secret
 from idp.oauth import authorize
 from idp.oauth.authorize import Response, Returned
@@ -153,10 +156,17 @@ def _count(started: Transaction, browser: Browser) -> None:
     started.counted = browser.address
 
 
+def _left(going: Transaction) -> int:
+    return max(1, going.begun + current().policy.transaction_lifetime - clock.epoch())
+
+
 def _keep(going: Transaction) -> None:
-    lifetime = current().policy.transaction_lifetime
-    left = max(1, going.begun + lifetime - clock.epoch())
-    transactions.put(going.identifier, going.state(), left)
+    transactions.put(going.identifier, going.state(), _left(going))
+
+
+def over(identifier: str) -> bool:
+    """Whether this transaction came to its end; a lost one did not."""
+    return 0 < len(identifier) <= 64 and transactions.over(identifier)
 
 
 def load(identifier: str, browser: Browser) -> Transaction:
@@ -204,7 +214,8 @@ def signed_in(going: Transaction, session: Session, browser: Browser) -> Respons
     request, pending = authorize.play(going.params, going.resources)
     if not right_person(_situation(request, pending.known_client, session, going)):
         # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
-        _finish(going)
+        with _ending(going):
+            pass
         refusal = LoginRequired("Another person signed in than the request names.", rule="login.right_person")
         return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
     _keep(going)
@@ -234,10 +245,9 @@ def go_on(due_now: Due, browser: Browser) -> Response | Ask:
 
 def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response:
     """The person said no: the transaction ends, the client hears `access_denied`."""
-    _finish(due_now.going)
     request = due_now.request
     actor = Actor("user", str(due_now.session.user_id) if due_now.session else None, browser.address)
-    with transaction():
+    with _ending(due_now.going):
         audit.record(Event.AUTHORIZATION_DENIED, actor, client_id=due_now.client.client_id, step=due_now.step.value)
     return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
 
@@ -246,20 +256,26 @@ def _go_on(going: Transaction, session: Session | None, browser: Browser) -> Res
     try:
         request, pending = authorize.play(going.params, going.resources)
     except Returned as returned:
-        _finish(going)
-        return returned.response
+        with _ending(going):
+            return returned.response
     step = next_step(_situation(request, pending.known_client, session, going))
     if step is not Step.DONE or session is None:
         _keep(going)
         return Ask(step, going.identifier)
-    _finish(going)
-    return _granted(request, pending.known_client, session, browser, going)
+    with _ending(going):
+        return _granted(request, pending.known_client, session, browser, going)
 
 
-def _finish(going: Transaction) -> None:
-    """End the transaction atomically, so that two posts of one page make one code."""
-    if transactions.finish(going.identifier) is None:
+@contextmanager
+def _ending(going: Transaction) -> Iterator[None]:
+    """End the transaction atomically, so that two posts of one page make one code; undone when nothing comes of it."""
+    if not transactions.finish(going.identifier, _left(going)):
         raise TransactionGone(rule="transaction.finished")
+    try:
+        yield
+    except Busy:
+        transactions.reopen(going.identifier, going.state(), _left(going))
+        raise
     if going.counted:
         throttle.forgive("unfinished", going.counted)
 
@@ -280,6 +296,7 @@ def _granted(
     if person is None or not person.active:
         refusal = LoginRequired(rule="user.active")
         return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+    sessions.touch(session)
     code = secret()
     lifetime = current().policy.code_lifetime
     codes.put(code, _meaning(request, client, session, _kept_scopes(request, client, session, going)), lifetime)
@@ -311,6 +328,11 @@ def _kept_scopes(
     return tuple(scope for scope in request.scopes if scope != "offline_access")
 
 
+def asked_claims(claims: dict[str, Any]) -> dict[str, Any]:
+    """Which claims were asked for by name, of those there are: nothing else that a stranger wrote is kept."""
+    return {part: {name: None for name in wishes if name in SUPPORTED} for part, wishes in claims.items()}
+
+
 def _meaning(
     request: AuthorizationRequest, client: Client, session: Session, granted: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -322,7 +344,7 @@ def _meaning(
         "session": str(session.id),
         "scopes": list(granted),
         "resources": list(request.resources),
-        "claims": request.claims,
+        "claims": asked_claims(request.claims),
         "nonce": request.nonce,
         "challenge": request.code_challenge,
         "auth_time": session.auth_time.timestamp(),

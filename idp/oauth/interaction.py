@@ -57,29 +57,42 @@ def must_sign_in(situation: Situation) -> bool:
 
 
 def right_person(situation: Situation) -> bool:
-    """Whether the session is that of whom the hint and the claims parameter name."""
-    session = situation.session
-    if session is None:
+    """Whether the session is that of whom the hint and the claims parameter name.
+
+    A hint that cannot be read names nobody: it is enough that somebody signs in for this very request.
+    """
+    session, hinted = situation.session, situation.hinted_sub
+    if session is None or (hinted == "" and not situation.signed_in_here):
         return False
-    wanted = {situation.hinted_sub, wanted_sub(situation.request.claims)} - {None}
-    return not wanted or wanted == {str(session.user_id)}
+    person = str(session.user_id)
+    demanded = wanted_subs(situation.request.claims)
+    return (not hinted or hinted == person) and (demanded is None or person in demanded)
 
 
-def wanted_sub(claims: dict[str, Any]) -> str | None:
-    """The `sub` that the claims parameter demands (§5.5.1), or None."""
-    wish = (claims.get("id_token") or {}).get("sub")
-    value = wish.get("value") if isinstance(wish, dict) else None
-    return value if isinstance(value, str) else None
+def wanted_subs(claims: dict[str, Any]) -> frozenset[str] | None:
+    """Every `sub` with which the claims parameter would be content (§5.5.1), or None when it demands none."""
+    found: frozenset[str] | None = None
+    for part in claims.values():
+        wish = part.get("sub") or {}
+        if "value" in wish or "values" in wish:
+            named = {one for one in (wish.get("value"), *wish.get("values", ())) if isinstance(one, str)}
+            found = frozenset(named if found is None else found & named)
+    return found
 
 
 def must_consent(situation: Situation) -> bool:
-    """Whether the person must be asked: never for a client whose operator has approved it."""
+    """Whether the person must be asked.
+
+    A client that its operator has approved asks only when it says so itself, by prompt=consent (§3.1.2.1).
+    """
     client = situation.client
     if situation.consented_here:
         return False
+    if "consent" in situation.request.prompt:
+        return True
     if not client.setting("require_consent"):
         return False
-    return "consent" in situation.request.prompt or not assured(client) or not situation.remembered
+    return not assured(client) or not situation.remembered
 
 
 def assured(client: Client) -> bool:

@@ -74,16 +74,20 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self,
         form: dict[str, str],
         *,
+        resources: tuple[str, ...] = (),
         basic: tuple[str, str] | None = None,
         address: str = "",
         endpoint: str = "token",
     ) -> None:
-        """`form`: the strictly parsed body; `basic`: id and secret of an Authorization header, decoded."""
+        """`form`: the strictly parsed body; `resources`: the one parameter of it that may come more than once
+        (RFC 8707 §2); `basic`: id and secret of an Authorization header, decoded.
+        """
         self.method = "POST"
         self.uri = f"{current().issuer}/{endpoint}"
         self.headers: dict[str, str] = {}
         self.payload = _Payload(form)
         self._form = form
+        self.resources = resources
         self.basic = basic
         self.address = address
         self.endpoint = endpoint

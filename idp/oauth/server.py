@@ -11,10 +11,11 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer
 
 from idp import directory
-from idp.errors import InvalidRequest, Refusal, UnsupportedGrantType
+from idp.errors import InvalidRequest, InvalidTarget, Refusal, UnsupportedGrantType
 from idp.oauth.checks.openid import PROMPTS
 from idp.oauth.checks.pkce import METHODS as CODE_CHALLENGE_METHODS
 from idp.oauth.checks.response import RESPONSE_MODES, RESPONSE_TYPES
+from idp.oauth.checks.scope import MOST_RESOURCES
 from idp.oauth.client_auth import METHODS as CLIENT_AUTH_METHODS
 from idp.oauth.client_auth.private_key_jwt import ALGORITHMS as ASSERTION_ALGORITHMS
 from idp.oauth.endpoints.introspection import Introspection
@@ -84,13 +85,15 @@ def token(request: ProtocolRequest) -> Answer:
         raise InvalidRequest("grant_type is missing.", rule="grant_type.present", expected=GRANT_TYPES)
     if grant_type not in GRANT_TYPES:
         raise UnsupportedGrantType(rule="grant_type.known", expected=GRANT_TYPES, got=grant_type[:64])
+    if len(request.resources) > MOST_RESOURCES:
+        raise InvalidTarget("There are too many resources.", rule="resource.count", expected=MOST_RESOURCES)
     grant = SERVER.get_token_grant(request)
     try:
         grant.validate_token_request()
         status, body, headers = grant.create_token_response()
     except OAuth2Error as error:
         raise _ours(error) from error
-    return SERVER.handle_response(status, body, headers)  # type: ignore[no-any-return]
+    return SERVER.handle_response(status, body, headers)
 
 
 def introspect(request: ProtocolRequest) -> Answer:

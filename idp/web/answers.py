@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from flask import Response
+from flask import Response, request
 
 from idp.accounts import people
 from idp.ids import secret
-from idp.oauth import interaction
+from idp.oauth import flow, interaction
 from idp.oauth.authorize import Response as AuthorizationResponse
 from idp.oauth.flow import Ask
 from idp.oauth.request import Browser
@@ -51,6 +51,16 @@ def see_other(location: str) -> Response:
     return response
 
 
+def without_cookies() -> bool:
+    """Whether a browser posts here from another site, which keeps SameSite=Lax cookies back."""
+    return request.method == "POST" and asked.foreign() and cookies.read(cookies.SESSION) is None
+
+
+def by_get(endpoint: str, parameters: list[tuple[str, str]]) -> Response:
+    """The same request once more as a top-level GET, which brings the browser's cookies along."""
+    return see_other(f"{current().issuer}/{endpoint}?{urlencode(parameters)}")
+
+
 def go(outcome: AuthorizationResponse | Ask, binding: str) -> Response:
     """Carry out what a room decided: the page that is due, or the answer to the client."""
     if isinstance(outcome, Ask):
@@ -76,8 +86,11 @@ def step_address(step: interaction.Step, transaction: str) -> str:
 
 
 def stale(transaction: str) -> Response:
-    """A transaction that is no more: begun again by itself when it was lost, else a page with the way on."""
-    kept = resume.read(cookies.read(cookies.RESUME), transaction)
+    """A transaction that is no more: begun again by itself when it was lost, else a page with the way on.
+
+    One that came to its end is never begun again: sending its last form twice makes one code.
+    """
+    kept = None if flow.over(transaction) else resume.read(cookies.read(cookies.RESUME), transaction)
     if kept is not None:
         again = f"{current().issuer}/authorize?{urlencode(kept[0])}"
         if kept[1]:

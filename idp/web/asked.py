@@ -61,6 +61,14 @@ def form() -> dict[str, str]:
     return parse.urlencoded(body())
 
 
+def token_form() -> tuple[dict[str, str], tuple[str, ...]]:
+    """As `form`, with `resource` apart: the one parameter that may come more than once (RFC 8707 §2.2)."""
+    if request.environ.get("QUERY_STRING"):
+        raise InvalidRequest("Parameters belong in the body.", rule="parse.query")
+    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    return _with_resources(parse.pairs(body()))
+
+
 def page_form() -> dict[str, str]:
     """The form that a hosted page posts; the address may have a query, which is not read."""
     parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
@@ -91,6 +99,10 @@ def authorization_parameters() -> tuple[dict[str, str], tuple[str, ...]]:
     if request.method == "POST":
         parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
     found = [*parse.pairs(_raw_query()), *(parse.pairs(body()) if request.method == "POST" else [])]
+    return _with_resources(found)
+
+
+def _with_resources(found: list[tuple[str, str]]) -> tuple[dict[str, str], tuple[str, ...]]:
     resources = tuple(value for name, value in found if name == "resource" and value)
     return parse.single(pair for pair in found if pair[0] != "resource"), resources
 

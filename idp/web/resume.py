@@ -25,7 +25,7 @@ def make(transaction: str, params: dict[str, str], resources: tuple[str, ...]) -
 
 
 def read(value: str | None, transaction: str) -> tuple[list[tuple[str, str]], bool] | None:
-    """The request's parameters and whether they are young enough to start over unasked; None when they are not these."""
+    """The parameters, and whether they are young enough to start over unasked; None when they are not this one's."""
     body, _, mac = (value or "").rpartition(".")
     if not body or not any(same(mac, _mac(key, body)) for _, key in ring().derive_all(_INFO)):
         return None

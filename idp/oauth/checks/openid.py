@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from idp.accounts.sessions import ACR_VALUES_SUPPORTED
 from idp.errors import InvalidRequest, Refusal
 from idp.oauth.checks.pending import Pending
 
@@ -23,6 +24,13 @@ class RequestUriNotSupported(Refusal):
 
     code = "request_uri_not_supported"
     description = "The request_uri parameter is not supported."
+
+
+class UnmetAuthenticationRequirements(Refusal):
+    """OpenID Connect Core Error Code unmet_authentication_requirements 1.0 §2."""
+
+    code = "unmet_authentication_requirements"
+    description = "The requested way of signing in is not available."
 
 
 def lengths(pending: Pending) -> None:
@@ -80,6 +88,16 @@ def claims(pending: Pending) -> None:
     if not isinstance(parsed, dict):
         raise InvalidRequest("claims must be a JSON object.", rule="claims.json")
     pending.claims = {part: _requests(part, parsed[part]) for part in ("userinfo", "id_token") if part in parsed}
+    _reachable_acr(pending.claims.get("id_token", {}).get("acr"))
+
+
+def _reachable_acr(wish: Any) -> None:
+    """An essential `acr` that nobody here can reach is a sign-in that failed (§5.5.1.1)."""
+    if not isinstance(wish, dict) or wish.get("essential") is not True or not ("value" in wish or "values" in wish):
+        return
+    wanted = [wish.get("value"), *wish.get("values", ())]
+    if not any(value in ACR_VALUES_SUPPORTED for value in wanted if isinstance(value, str)):
+        raise UnmetAuthenticationRequirements(rule="claims.acr", expected=ACR_VALUES_SUPPORTED)
 
 
 def _requests(part: str, given: Any) -> dict[str, Any]:
@@ -92,7 +110,7 @@ def _requests(part: str, given: Any) -> dict[str, Any]:
             and isinstance(wish.get("values", []), list)
         )
         if not fits:
-            raise InvalidRequest(f"claims.{part} is malformed.", rule="claims.shape", got=name[:64])
+            raise InvalidRequest(f"claims.{part} is malformed.", rule="claims.shape", got=ascii(name[:64]))
     return given
 
 

@@ -1,6 +1,8 @@
 """private_key_jwt (OpenID Connect Core 1.0 §9, RFC 7523 §2.2 and §3): a signed assertion, used once.
 
-Its audience is the issuer or the token endpoint; its `jti` is marked in Postgres, atomically, so that of two
+Its audience is the issuer; the token endpoint's address is one for a client that an operator allowed it
+(`assertion_for_token_endpoint`), because an assertion so addressed can be passed on by another server
+(draft-ietf-oauth-rfc7523bis). Its `jti` is marked in Postgres, atomically, so that of two
 equal assertions one is refused whichever process reads it.
 """
 
@@ -40,7 +42,9 @@ def assertion(request: ProtocolRequest, client: Client | None) -> bool:
     if client is None or not isinstance(jwks, dict) or request.form.get("client_assertion_type") != TYPE:
         return False
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
-    issuer = current().issuer
+    audience = {current().issuer}
+    if client.setting("assertion_for_token_endpoint"):
+        audience.add(f"{current().issuer}/token")
     try:
         _, claims = jwt.verify_with(
             request.form.get("client_assertion", ""),
@@ -48,7 +52,7 @@ def assertion(request: ProtocolRequest, client: Client | None) -> bool:
             algs=(pinned,) if pinned else ALGORITHMS,
             issuer=client.client_id,
             subject=client.client_id,
-            audience={issuer, f"{issuer}/token"},
+            audience=audience,
         )
     except InvalidToken:
         return False

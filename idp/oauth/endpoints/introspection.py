@@ -43,7 +43,7 @@ def presented(request: ProtocolRequest) -> str:
     if token is None:
         raise InvalidRequest("token is missing.", rule="token.present")
     if len(token) > LONGEST:
-        raise TooLarge(rule="token.length", expected=LONGEST)
+        raise TooLarge(code="invalid_request", rule="token.length", expected=LONGEST)
     return token
 
 

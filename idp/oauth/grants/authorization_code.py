@@ -13,7 +13,7 @@ from uuid import UUID
 from authlib.oauth2.rfc6749 import grants as base
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from idp import audit, clock, throttle
+from idp import audit, clock, registration, throttle
 from idp.accounts import sessions
 from idp.audit import Actor, Event
 from idp.errors import Busy, InvalidGrant, InvalidRequest, UnauthorizedClient
@@ -27,7 +27,6 @@ from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant, RefreshToken
 from idp.store.ephemeral import codes
-from idp.tenants import current
 
 _LONGEST = 512
 _VERIFIER = range(43, 129)
@@ -118,6 +117,8 @@ def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dic
             raise Kept(InvalidGrant(rule="mint.session", got="ended"))
         grant = _grant(code, meaning, client, session.expires_at)
         try:
+            if not grants.client_stands(client.id):
+                raise InvalidGrant(rule="mint.client", got="disabled")
             person = issue.check(client, user, grant, signing_in=True)
         except InvalidGrant as refusal:
             audit.record(Event.CODE_BURNED, _actor(client, request), why=refusal.rule, user_id=meaning["user"])
@@ -142,7 +143,7 @@ def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dic
 def _grant(code: str, meaning: dict[str, Any], client: Client, session_ends: Any) -> Grant:
     now = clock.now()
     offline = "offline_access" in meaning["scopes"] and "refresh_token" in client.grant_types
-    lasting = client.settings.get("refresh_absolute") or current().policy.refresh_absolute
+    lasting = registration.effective(client, "refresh_absolute")
     return Grant(
         id=uuid7(),
         code_digest=digest(code),
@@ -176,5 +177,5 @@ def refresh_expiry(client: Client, grant: Grant) -> Any:
     """When a refresh token that is used now ends unless it is used again."""
     if not grant.offline:
         return grant.expires_at
-    idle = client.settings.get("refresh_idle") or current().policy.refresh_idle
-    return min(grant.expires_at, clock.now() + timedelta(seconds=idle))
+    idle = timedelta(seconds=registration.effective(client, "refresh_idle"))
+    return min(grant.expires_at, clock.now() + idle)

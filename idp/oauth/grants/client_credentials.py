@@ -37,16 +37,17 @@ class ClientCredentials(base.ClientCredentialsGrant):  # type: ignore[misc]
 
 
 def _granted(client: Client, request: ProtocolRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    given = request.form.get("resource")
-    resources = scopes.resources(client, (given,)) if given is not None else ()
+    resources = scopes.resources(client, request.resources)
     asked = scopes.split(request.form.get("scope"))
     personal = [scope for scope in asked if scope in scopes.STANDARD]
     if personal:
         raise InvalidScope(
             "A scope that concerns a person cannot be granted to a client alone.", rule="scope.personal", got=personal
         )
-    granted = scopes.grantable(client, asked) if asked else _all(client)
-    return scopes.within(granted, resources), resources
+    granted = scopes.within(scopes.grantable(client, asked) if asked else _all(client), resources)
+    if asked and not granted:
+        raise InvalidScope("None of the requested scopes is known here.", rule="scope.known", got=list(asked))
+    return granted, resources
 
 
 def _all(client: Client) -> tuple[str, ...]:

@@ -8,22 +8,29 @@ from idp.tenants import current
 
 
 def narrowed(
-    request: ProtocolRequest, client: Client, granted: tuple[str, ...], resources: tuple[str, ...]
+    request: ProtocolRequest,
+    client: Client,
+    granted: tuple[str, ...],
+    resources: tuple[str, ...],
+    asked: tuple[str, ...] = (),
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The scopes and resources of this one token. Raises InvalidScope, InvalidTarget.
 
-    A scope that has been withdrawn from the client since falls away.
+    `asked`: the scope parameter of a refresh; a code's redemption has none (RFC 6749 §4.1.3), so that what
+    stands there is ignored. A scope that has been withdrawn from the client since falls away.
     """
-    asked = scopes.split(request.form.get("scope"))
     beyond = [scope for scope in asked if scope not in granted]
     if beyond:
         raise InvalidScope(rule="scope.narrowing", expected=list(granted), got=beyond)
     mine = scopes.allowed(client)
     kept = tuple(scope for scope in granted if (not asked or scope in asked) and scope in mine)
-    resource = request.form.get("resource")
-    if resource is None:
-        return kept, resources
-    reachable = set(resources) or set(scopes.target(client, granted, ()).audience) | {current().issuer}
-    if resource not in reachable:
-        raise InvalidTarget(rule="resource.narrowing", expected=sorted(reachable), got=resource[:256])
-    return scopes.within(kept, (resource,)), (resource,)
+    wanted = tuple(dict.fromkeys(request.resources))
+    if wanted:
+        reachable = set(resources) or set(scopes.target(client, granted, ()).audience) | {current().issuer}
+        beyond = [resource[:256] for resource in wanted if resource not in reachable]
+        if beyond:
+            raise InvalidTarget(rule="resource.narrowing", expected=sorted(reachable), got=beyond)
+        kept, resources = scopes.within(kept, wanted), wanted
+    if not kept:
+        raise InvalidScope(rule="scope.left", expected=list(granted), setting="client.scope")
+    return kept, resources

@@ -1,4 +1,4 @@
-"""refresh_token (RFC 6749 §6, RFC 9700 §4.14): rotation with one successor, a short grace, and replay that ends the family.
+"""refresh_token (RFC 6749 §6, RFC 9700 §4.14): rotation with one successor, a short grace; replay ends the family.
 
 Within the grace of its first use a token answers the very same successor however many ask; later, or once
 the successor was used, it is a replay: the family is revoked and the audit says so.
@@ -17,6 +17,7 @@ from idp.oauth import client_auth, issue
 from idp.oauth.grants.authorization_code import refresh_expiry
 from idp.oauth.grants.narrowing import narrowed
 from idp.oauth.request import ProtocolRequest
+from idp.oauth.scopes import split
 from idp.oauth.tokens import refresh
 from idp.store.database import Kept, transaction
 from idp.store.durable import grants, users
@@ -56,11 +57,12 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
         if found is None or found[1].client_id != client.id:
             raise InvalidGrant(rule="refresh_token.known")
         row, grant = found
-        if clock.now() >= row.expires_at:
+        if row.consumed_at is None and clock.now() >= row.expires_at:
             raise InvalidGrant(rule="refresh_token.lifetime", setting="policy.refresh_idle")
         user = users.held(grant.user_id)
         person = issue.check(client, user, grant)
-        scopes, resources = narrowed(request, client, grant.scopes, grant.resources)
+        asked = split(request.form.get("scope"))
+        scopes, resources = narrowed(request, client, grant.scopes, grant.resources, asked)
         following = _following(client, row, grant, token, actor)
         body = issue.mint(issue.Order("refresh_token", client, scopes, resources, person, grant, None, following))
         audit.record(Event.TOKEN_REFRESHED, actor, grant_id=grant.id, generation=row.generation)
@@ -69,7 +71,7 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
 
 def _following(client: Client, row: RefreshToken, grant: Grant, token: str, actor: Actor) -> str:
     """The refresh token to answer with. Raises Kept when this use is a replay."""
-    if not client.setting("rotate_refresh_tokens"):
+    if not client.setting("rotate_refresh_tokens") and row.consumed_at is None:
         grants.prolong(row.id, refresh_expiry(client, grant))
         return token
     if row.consumed_at is None and grants.consume(row.id, clock.now()):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from idp import clock, directory
+from idp import clock, directory, registration
 from idp.accounts import sessions
 from idp.errors import InvalidToken
 from idp.ids import b64, secret, unb64
@@ -56,7 +56,9 @@ def make(
 ) -> tuple[str, int]:
     """A signed access token and its lifetime in seconds. `extra`: claims that rules made; they never win."""
     tenant, now = current(), clock.epoch()
-    lifetime = target.lifetime or client.settings.get("access_token_lifetime") or tenant.policy.access_token_lifetime
+    lifetime = registration.effective(client, "access_token_lifetime")
+    if target.lifetime is not None:
+        lifetime = min(target.lifetime, lifetime)
     claims: dict[str, Any] = {
         **extra,
         "iss": tenant.issuer,

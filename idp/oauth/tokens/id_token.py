@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from idp import clock
+from idp import clock, registration
 from idp.signing import jwt
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant
@@ -16,7 +16,7 @@ def make(
     """A signed ID token. `aud` is the client_id as a string; `extra` never overwrites what the protocol says."""
     tenant, now = current(), clock.epoch()
     alg = str(client.metadata.get("id_token_signed_response_alg") or tenant.policy.id_token_signing_alg)
-    lifetime = client.settings.get("id_token_lifetime") or tenant.policy.id_token_lifetime
+    lifetime = registration.effective(client, "id_token_lifetime")
     claims: dict[str, Any] = {
         **extra,
         "iss": tenant.issuer,

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from idp import clock
 from idp.ids import digest, uuid7
 from idp.store.database import transaction
+from idp.store.durable.clients import clients
 from idp.store.durable.columns import (
     belongs,
     binary,
@@ -140,10 +141,24 @@ def add(grant: Grant) -> bool:
         return tx.execute(statement.returning(grants.c.id)).first() is not None
 
 
+# Clients are remembered elsewhere for half a second; whoever reads a grant is told at once when its client is off.
+_OF_ACTIVE_CLIENT = sa.and_(
+    clients.c.tenant_id == grants.c.tenant_id, clients.c.id == grants.c.client_id, clients.c.status == "active"
+)
+
+
+def client_stands(client_id: UUID) -> bool:
+    """Whether the client is there and active, its row held so that it cannot be deleted before we commit."""
+    statement = sa.select(clients.c.id).where(here(clients), clients.c.id == client_id, clients.c.status == "active")
+    with transaction() as tx:
+        return tx.execute(statement.with_for_update(read=True, key_share=True)).first() is not None
+
+
 def by_id(grant_id: UUID) -> Grant | None:
-    """The grant, or None."""
+    """The grant, or None; also when its client is not active."""
+    statement = sa.select(*_GRANT).join(clients, _OF_ACTIVE_CLIENT).where(here(grants), grants.c.id == grant_id)
     with transaction(readonly=True) as tx:
-        row = tx.execute(sa.select(*_GRANT).where(here(grants), grants.c.id == grant_id)).one_or_none()
+        row = tx.execute(statement).one_or_none()
     return None if row is None else _grant(row)
 
 
@@ -155,14 +170,19 @@ def by_code(code_digest: bytes) -> Grant | None:
 
 
 def by_refresh(digest: bytes, *, held: bool) -> tuple[RefreshToken, Grant] | None:
-    """A refresh token and its grant, or None; `held` locks both until the transaction ends."""
+    """A refresh token and its grant, or None, also when their client is not active.
+
+    `held` locks both until the transaction ends.
+    """
     statement = (
         sa.select(*_REFRESH, *_GRANT)
         .join_from(refresh_tokens, grants, sa.and_(here(grants), grants.c.id == refresh_tokens.c.grant_id))
+        .join(clients, _OF_ACTIVE_CLIENT)
         .where(here(refresh_tokens), refresh_tokens.c.digest == digest)
     )
     with transaction(readonly=not held) as tx:
-        row = tx.execute(statement.with_for_update() if held else statement).one_or_none()
+        locked = statement.with_for_update(of=[refresh_tokens, grants])
+        row = tx.execute(locked if held else statement).one_or_none()
     return None if row is None else (_refresh(row[: len(_REFRESH)]), _grant(row[len(_REFRESH) :]))
 
 

@@ -6,6 +6,7 @@ from idp.ids import digest
 from idp.store import redis
 
 KIND = "transaction"
+OVER = "transaction_over"
 
 
 def put(identifier: str, value: dict[str, Any], lifetime: int) -> None:
@@ -15,9 +16,27 @@ def put(identifier: str, value: dict[str, Any], lifetime: int) -> None:
 
 def get(identifier: str) -> dict[str, Any] | None:
     """The state of a transaction, or None when it is over or lost. Raises Away."""
-    return redis.get(KIND, digest(identifier).hex())
+    return None if over(identifier) else redis.get(KIND, digest(identifier).hex())
 
 
-def finish(identifier: str) -> dict[str, Any] | None:
-    """The state of a transaction, ended by the same command: only one request can finish it. Raises Away."""
-    return redis.take(KIND, digest(identifier).hex())
+def finish(identifier: str, lifetime: int) -> bool:
+    """End a transaction; True for exactly one of all who try. Raises Away.
+
+    The end is a key of its own that outlives the state, so that a page which read the state before it and
+    writes it back after it revives nothing.
+    """
+    if not redis.put_once(OVER, digest(identifier).hex(), {}, lifetime):
+        return False
+    redis.drop(KIND, digest(identifier).hex())
+    return True
+
+
+def over(identifier: str) -> bool:
+    """Whether a transaction has come to its end, as opposed to being lost or unknown. Raises Away."""
+    return redis.get(OVER, digest(identifier).hex()) is not None
+
+
+def reopen(identifier: str, value: dict[str, Any], lifetime: int) -> None:
+    """Take an end back because nothing came of it. Raises Away."""
+    put(identifier, value, lifetime)
+    redis.drop(OVER, digest(identifier).hex())

@@ -78,7 +78,11 @@ def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> 
     session, token = sessions.start(
         user, (sessions.AMR_PASSWORD,), browser.address, browser.user_agent, replaces=due.session
     )
-    response = answers.go(flow.signed_in(due.going, session, browser), binding)
+    try:
+        response = answers.go(flow.signed_in(due.going, session, browser), binding)
+    except TransactionGone:
+        # The same form, sent twice at once: the browser keeps the session that now counts.
+        response = answers.stale(due.going.identifier)
     cookies.write(response, cookies.SESSION, token)
     cookies.write(response, cookies.DEVICE, authenticate.device_token(user))
     return response

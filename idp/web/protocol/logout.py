@@ -19,7 +19,10 @@ _STEP = "logout"
 def ask() -> Response:
     """Ask whether to sign out; where nobody is signed in there is nothing to ask."""
     browser, binding = answers.browser()
-    question = end_session.ask(asked.parameters(), browser)
+    parameters = asked.parameters()
+    question = end_session.ask(parameters, browser)
+    if answers.without_cookies():
+        return answers.by_get("logout", list(question.params.items()))
     if question.session is None:
         return _go_on(question)
     html, csp = pages.render(

@@ -20,6 +20,12 @@ def _request(endpoint: str) -> ProtocolRequest:
     return ProtocolRequest(asked.form(), basic=asked.basic(), address=asked.address(), endpoint=endpoint)
 
 
+def _token_request() -> ProtocolRequest:
+    """As `_request`, but `resource` may come more than once (RFC 8707 §2.2)."""
+    form, resources = asked.token_form()
+    return ProtocolRequest(form, resources=resources, basic=asked.basic(), address=asked.address())
+
+
 def _write(answer: Answer) -> Response:
     response = Response(_encode(answer.body), answer.status, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
@@ -31,7 +37,9 @@ def _write(answer: Answer) -> Response:
 @door.route("/token", methods=("POST",), credentials=(*_AUTHENTICATION, "code", "refresh_token"), cors=Cors.CLIENTS)
 def token() -> Response:
     """The token endpoint."""
-    return _write(server.token(_request("token")))
+    response = _write(server.token(_token_request()))
+    response.headers["Pragma"] = "no-cache"  # RFC 6749 §5.1 asks for it beside Cache-Control
+    return response
 
 
 @door.route("/introspect", methods=("POST",), credentials=(*_AUTHENTICATION, "access_token", "refresh_token"))
