@@ -56,9 +56,9 @@ class Worker:
         for tenant_id in upkeep.due():
             if self._stopping.is_set():
                 break
-            looked_at += self._look_after(tenant_id)
+            looked_at += self._visit(tenant_id)
         while self._changed and not self._stopping.is_set():
-            looked_at += self._look_after(next(iter(self._changed)))
+            looked_at += self._visit(next(iter(self._changed)))
         return looked_at
 
     def _attempt(self) -> None:
@@ -79,6 +79,16 @@ class Worker:
             upkeep.beat()
         except Busy:
             log(__name__).debug("worker.heartbeat_not_kept")
+
+    def _visit(self, tenant_id: UUID) -> int:
+        try:
+            return self._look_after(tenant_id)
+        except Busy:
+            self._changed.add(tenant_id)
+            raise
+        except Exception:
+            log(__name__).exception("worker.tenant_failed", tenant_id=str(tenant_id))
+            return 0
 
     def _look_after(self, tenant_id: UUID) -> int:
         changed = tenant_id in self._changed
