@@ -7,100 +7,19 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
 
-from idp.embedded import ports
+from tests.running import GRACE, Up, gone, idp, up, within
 
-TOP = Path(__file__).resolve().parents[2]
-PROGRAM = [sys.executable, "-m", "idp.cli"]
-GRACE = 10.0
 NAMES = {
     "base_url", "management_url", "home", "database_url", "owner_database_url", "redis_url", "redis_admin_url",
 }
-
-
-def environment(**more: str) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
-    return {**plain, "PYTHONPATH": os.pathsep.join([str(TOP), plain.get("PYTHONPATH", "")]).rstrip(os.pathsep), **more}
-
-
-def idp(*arguments: str, cwd: Path | None = None, timeout: float = 60, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *arguments], cwd=cwd or TOP, env=environment(**env), text=True, capture_output=True,
-        timeout=timeout, check=False,
-    )
-
-
-def within(seconds: float, condition) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-@dataclass
-class Up:
-    """A running `idp up`."""
-
-    process: subprocess.Popen[str]
-    home: Path
-    port: int
-    lines: list[str] = field(default_factory=list)
-
-    def wait_ready(self) -> None:
-        while line := self.process.stdout.readline():
-            self.lines.append(line.rstrip("\n"))
-            if line.startswith("ready "):
-                return
-        raise AssertionError(f"never ready: {self.process.stderr.read()}")
-
-    def family(self) -> list[psutil.Process]:
-        return [*psutil.Process(self.process.pid).children(recursive=True)]
-
-    def status(self, path: str) -> int:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
-            connection.request("GET", path)
-            return connection.getresponse().status
-
-    def env(self) -> dict[str, str]:
-        return json.loads(idp("env", "--json", "--show-secrets", "--home", str(self.home)).stdout)
-
-    def end(self, name: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(name)
-        return self.process.wait(GRACE)
-
-
-@contextmanager
-def up(home: Path, *arguments: str, port: int | None = None, wrapped: tuple[str, ...] = (), **env: str) -> Iterator[Up]:
-    port = port or ports.free()
-    usual = ["--home", str(home), "--port", str(port), "--workers", "1", "--no-demo"]
-    command = [*wrapped, *PROGRAM, "up", *usual, *arguments]
-    process = subprocess.Popen(
-        command, cwd="/", env=environment(**env), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
-        yield Up(process, home, port)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
-
-
-def gone(family: list[psutil.Process], seconds: float = GRACE) -> bool:
-    return within(seconds, lambda: not any(each.is_running() and each.status() != "zombie" for each in family))
 
 
 def mark(env: dict[str, str]) -> None:
