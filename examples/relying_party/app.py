@@ -43,7 +43,7 @@ def callback():
         raise OAuthError("wrong_issuer", "The answer comes from another issuer.")
     token = idp.authorize_access_token()  # checks state, nonce, signature, issuer and audience
     session["id"] = secrets.token_urlsafe(32)
-    people[session["id"]] = token
+    people[session["id"]] = {**token, "person": idp.userinfo(token=token)}
     return redirect("/")
 
 

@@ -4,6 +4,7 @@ Each step is a name and a command; all run, and the exit status is 1 when one of
 ARGS="types layers"` runs those alone.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ STEPS: dict[str, list[str | Path]] = {
     "types": [BIN / "mypy"],
     "layers": [BIN / "lint-imports", "--no-logo"],
     "migrations": [PYTHON, "-m", "tests.house.migrations_match"],
-    "dependencies": [BIN / "deptry", "."],
+    "dependencies": [BIN / "deptry", "--no-ansi", "."],
     "dead": [BIN / "vulture"],
     "licences": [PYTHON, "-m", "tests.house.licences"],
     "advisories": [PYTHON, "-m", "tests.house.advisories"],
@@ -29,10 +30,12 @@ STEPS: dict[str, list[str | Path]] = {
 def run(name: str) -> bool:
     """Run one step; its output is shown only when it refuses."""
     began = time.monotonic()
-    done = subprocess.run(STEPS[name], cwd=TOP, capture_output=True, text=True, check=False)
+    plain = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(STEPS[name], cwd=TOP, env=plain, capture_output=True, text=True, check=False)
     verdict = "ok" if done.returncode == 0 else "REFUSED"
     words = (done.stdout + done.stderr).strip()
-    last = words.splitlines()[-1] if words and done.returncode == 0 else ""
+    said = (done.stdout.strip() or words).splitlines()
+    last = said[-1] if said and done.returncode == 0 else ""
     print(f"{name:13} {verdict:8} {time.monotonic() - began:5.1f} s  {last[:90]}", flush=True)
     if done.returncode != 0:
         print("\n".join(f"    {line}" for line in words.splitlines()), flush=True)
