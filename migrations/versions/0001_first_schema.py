@@ -18,6 +18,7 @@ CONTEXT = """
 SET ROLE idp_ctx;
 CREATE SCHEMA ctx AUTHORIZATION idp_ctx;
 REVOKE ALL ON SCHEMA ctx FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE idp_ctx REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 GRANT USAGE ON SCHEMA ctx TO idp_app, idp_ops, idp_readonly, idp_owner, idp_directory;
 CREATE TABLE ctx.keys (
     id text PRIMARY KEY,
@@ -573,6 +574,7 @@ GRANT SELECT (tenant_id, number, last_xid) ON audit_seals TO idp_directory;
 SET ROLE idp_directory;
 CREATE SCHEMA directory AUTHORIZATION idp_directory;
 REVOKE ALL ON SCHEMA directory FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE idp_directory REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 GRANT USAGE ON SCHEMA directory TO idp_app;
 CREATE FUNCTION directory.find(given_slug text, given_host text)
 RETURNS TABLE (id uuid, status text, version bigint)

@@ -1,0 +1,116 @@
+"""What the catalogue may hold: every table, function, role and grant, each on a list of its own."""
+
+FULL, NO_UPDATE, APPEND = "SELECT INSERT UPDATE DELETE", "SELECT INSERT DELETE", "SELECT INSERT"
+
+TENANT = {
+    "activity": NO_UPDATE,
+    "api_grants": FULL,
+    "apis": FULL,
+    "audit_log": APPEND,
+    "audit_seals": APPEND,
+    "client_secrets": FULL,
+    "clients": FULL,
+    "consents": FULL,
+    "credentials": FULL,
+    "grants": FULL,
+    "group_members": FULL,
+    "groups": FULL,
+    "marks": NO_UPDATE,
+    "outbox": FULL,
+    "refresh_tokens": FULL,
+    "refusals": NO_UPDATE,
+    "revoked_tokens": FULL,
+    "role_members": FULL,
+    "roles": FULL,
+    "session_clients": FULL,
+    "sessions": FULL,
+    "signing_keys": FULL,
+    "throttles": FULL,
+    "users": FULL,
+}
+"""Tables of tenants' rows, and what the runtime role may do with its own tenant's."""
+
+CONTROL_PLANE = {
+    "tenants": {
+        "idp_app": "SELECT UPDATE(changed_at,version,visited_at)",
+        "idp_ops": "SELECT INSERT DELETE "
+        "UPDATE(branding,changed_at,name,policy,primary_host,status,version,visited_at)",
+        "idp_directory": "SELECT",
+    },
+    "hosts": {
+        "idp_app": "SELECT",
+        "idp_ops": "SELECT INSERT DELETE UPDATE(challenge,host,proved_at,status)",
+        "idp_directory": "SELECT",
+    },
+}
+"""Tables that operators write; a tenant reads its own row."""
+
+GLOBAL_READONLY = {"alembic_version": ("idp_app", "idp_ops", "idp_readonly", "idp_backup")}
+"""Tables that hold nothing of a tenant, and who may read them."""
+
+SEALED = {"ctx.keys": "idp_ctx"}
+"""Tables that nobody but their owner may touch."""
+
+SEEN_BY_DIRECTORY = {
+    "outbox": ("locked_until", "run_after", "tenant_id"),
+    "audit_log": ("tenant_id", "xid"),
+    "audit_seals": ("last_xid", "number", "tenant_id"),
+}
+"""Columns that the owner of the cross-tenant functions reads."""
+
+DEFAULTS = {("audit_log", "xid"): "pg_current_xact_id()"}
+"""The only columns that Postgres fills in."""
+
+WITHOUT_TENANT = {
+    "tenants_pkey": "a tenant's id is the tenant",
+    "tenants_slug_key": "slugs are public, and one per platform",
+    "tenants_changed_at": "the directory asks which tenants changed",
+    "hosts_host_key": "a host belongs to one tenant",
+    "alembic_version_pkc": "holds nothing of a tenant",
+    "ctx.keys_pkey": "holds nothing of a tenant",
+}
+"""Indexes that do not start with the tenant, each with its reason."""
+
+OWN = "(tenant_id = ( SELECT ctx.tenant() AS tenant))"
+"""The canonical text of a tenant's policy, as pg_get_expr prints it."""
+SELF = "(id = ( SELECT ctx.tenant() AS tenant))"
+DIRECTORY = ("directory", True, "r", ("idp_directory",), "true", None)
+OPERATORS = ("operators", True, "*", ("idp_ops",), "true", "true")
+
+FUNCTIONS = {
+    "ctx.tenant()": (True, "idp_ctx", "plpgsql", ("idp_app", "idp_directory", "idp_ops", "idp_owner", "idp_readonly")),
+    "directory.find(text,text)": (True, "idp_directory", "sql", ("idp_app",)),
+    "directory.changed(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
+    "directory.due(uuid,timestamp with time zone,integer)": (True, "idp_directory", "sql", ("idp_app",)),
+    "protect(regclass,text)": (False, "idp_owner", "plpgsql", ()),
+    "touch_tenant()": (False, "idp_owner", "plpgsql", ()),
+}
+"""Every function of ours: runs with its owner's rights?, owner, language, who else may call it."""
+
+TRIGGERS = {("api_grants", "touch"), ("apis", "touch"), ("client_secrets", "touch"), ("clients", "touch"),
+            ("signing_keys", "touch")}  # fmt: skip
+
+LOGINS = ("idp_app", "idp_ops", "idp_migrator", "idp_readonly", "idp_backup")
+OWNERS = ("idp_owner", "idp_ctx", "idp_directory")
+SETTINGS = {
+    "idp_app": {
+        "track_activities=off", "statement_timeout=2s", "lock_timeout=1s", "idle_in_transaction_session_timeout=10s",
+        "log_statement=none", "log_min_duration_statement=-1", "log_min_error_statement=panic",
+    },
+    "idp_ops": {"statement_timeout=30s", "lock_timeout=2s", "idle_in_transaction_session_timeout=30s"},
+    "idp_readonly": {"statement_timeout=30s", "idle_in_transaction_session_timeout=30s"},
+}  # fmt: skip
+SCHEMAS = {
+    "public": {"idp_app", "idp_backup", "idp_directory", "idp_ops", "idp_readonly"},
+    "ctx": {"idp_app", "idp_directory", "idp_ops", "idp_owner", "idp_readonly"},
+    "directory": {"idp_app"},
+}
+"""Schemas, and who may look inside; nobody but the owner makes anything there."""
+TEST_BED = "seed"
+"""Schema that only this suite makes: copies of the twins' rows, readable by nobody."""
+BLIND = (
+    "pg_stat_get_activity(integer)", "pg_stat_get_backend_activity(integer)", "lo_import(text)", "lo_creat(integer)",
+    "lo_create(oid)", "lo_open(oid,integer)", "lo_get(oid)", "lo_put(oid,bigint,bytea)", "lo_from_bytea(oid,bytea)",
+    "pg_read_file(text)", "pg_read_binary_file(text)", "pg_ls_dir(text)", "pg_reload_conf()", "pg_ls_logdir()",
+)  # fmt: skip
+"""Functions of Postgres that the runtime role must not call."""

@@ -1,0 +1,134 @@
+"""The catalogue of the migrated database says that the wall stands, and each way to break it is noticed."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+
+from idp.store import migrate
+from tests.isolation import allowed, catalogue
+
+
+class Superuser:
+    """One connection whose changes are never committed."""
+
+    def __init__(self, connection: Any) -> None:
+        """`connection`: as superuser."""
+        self.connection = connection
+
+    def __call__(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+
+@pytest.fixture
+def ask(services: Any) -> Iterator[Superuser]:
+    """Questions, and changes that are rolled back."""
+    with closing(psycopg2.connect(services.superuser.url)) as connection:
+        yield Superuser(connection)
+        connection.rollback()
+
+
+@pytest.mark.parametrize("rule", catalogue.every_check())
+def test_the_catalogue_keeps_the_rule(ask: Superuser, rule: str) -> None:
+    assert catalogue.every_check()[rule](ask) == []
+
+
+def test_every_table_of_the_models_is_in_exactly_one_class() -> None:
+    known = catalogue.classes()
+    assert {table.name for table in migrate.metadata().sorted_tables} <= known.keys()
+    assert {name for name, kind in known.items() if kind == "tenant"} == {
+        table.name for table in migrate.metadata().sorted_tables if table.name not in allowed.CONTROL_PLANE
+    }
+
+
+TABLE = "CREATE TABLE later (tenant_id uuid NOT NULL, id uuid NOT NULL, PRIMARY KEY (tenant_id, id))"
+
+MUTATIONS = {
+    "a new table that nobody classed": (f"{TABLE}; ALTER TABLE later OWNER TO idp_owner", "relations row_security"),
+    "a table of another owner": ("ALTER TABLE users OWNER TO idp_app", "relations"),
+    "NO FORCE": ("ALTER TABLE sessions NO FORCE ROW LEVEL SECURITY", "row_security"),
+    "row security off": ("ALTER TABLE users DISABLE ROW LEVEL SECURITY", "row_security"),
+    "a dropped policy": ("DROP POLICY tenant ON grants", "policies"),
+    "an open policy beside": ("CREATE POLICY open ON users FOR SELECT TO idp_app USING (true)", "policies"),
+    "a policy loosened": ("ALTER POLICY tenant ON users USING (tenant_id = (SELECT ctx.tenant()) OR true)", "policies"),
+    "a policy that does not check what is written": ("ALTER POLICY tenant ON users WITH CHECK (true)", "policies"),
+    "a policy by plain setting": (
+        "ALTER POLICY tenant ON users USING (tenant_id = current_setting('app.tenant', true)::uuid)", "policies"),
+    "a policy that is called for each row": (
+        "ALTER POLICY tenant ON users USING (tenant_id = ctx.tenant())", "policies"),
+    "TRUNCATE": ("GRANT TRUNCATE ON users TO idp_app", "privileges"),
+    "REFERENCES": ("GRANT REFERENCES ON users TO idp_app", "privileges"),
+    "TRIGGER": ("GRANT TRIGGER ON users TO idp_app", "privileges"),
+    "SELECT for everybody": ("GRANT SELECT ON users TO PUBLIC", "privileges"),
+    "UPDATE of the tenant": ("GRANT UPDATE (tenant_id) ON users TO idp_app", "privileges"),
+    "UPDATE of the whole row": ("GRANT UPDATE ON users TO idp_app", "privileges"),
+    "DELETE of the audit": ("GRANT DELETE ON audit_log TO idp_app", "privileges"),
+    "a grant that can be handed on": ("GRANT SELECT ON users TO idp_app WITH GRANT OPTION", "privileges"),
+    "a readable key": ("GRANT SELECT ON ctx.keys TO idp_app", "privileges"),
+    "unique without the tenant": ("CREATE UNIQUE INDEX leak ON users (email_norm)", "indexes"),
+    "an index without the tenant": ("CREATE INDEX slow ON users (email_norm)", "indexes"),
+    "an index of an expression": ("CREATE INDEX slow ON users (lower(email), tenant_id)", "indexes"),
+    "a reference without the tenant": (
+        "CREATE UNIQUE INDEX ids ON users (id); ALTER TABLE outbox ADD owner uuid REFERENCES users (id)",
+        "constraints"),
+    "a tenant that may be null": (
+        "ALTER TABLE marks DROP CONSTRAINT marks_pkey; ALTER TABLE marks ALTER tenant_id DROP NOT NULL",
+        "columns constraints"),
+    "a tenant by default": (
+        "ALTER TABLE marks ALTER tenant_id SET DEFAULT '00000000-0000-0000-0000-000000000000'", "columns"),
+    "a generated column": ("ALTER TABLE marks ADD twice text GENERATED ALWAYS AS (kind || kind) STORED", "columns"),
+    "a view": ("CREATE VIEW everyone AS SELECT * FROM users", "relations"),
+    "a materialized view": ("CREATE MATERIALIZED VIEW everyone AS SELECT * FROM users", "relations"),
+    "a child table": ("CREATE TABLE more () INHERITS (users)", "relations"),
+    "a partitioned table": ("CREATE TABLE parts (tenant_id uuid) PARTITION BY HASH (tenant_id)", "relations"),
+    "a sequence": ("CREATE SEQUENCE numbers", "relations"),
+    "a definer function": (
+        "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM users'",
+        "functions"),
+    "a search_path left open": ("ALTER FUNCTION directory.find(text, text) RESET search_path", "functions"),
+    "a function handed to a superuser": ("ALTER FUNCTION ctx.tenant() OWNER TO postgres", "functions"),
+    "a leakproof function": ("ALTER FUNCTION touch_tenant() LEAKPROOF", "functions"),
+    "a function for everybody": (
+        "GRANT EXECUTE ON FUNCTION directory.due(uuid, timestamptz, integer) TO PUBLIC", "functions"),
+    "a strange trigger": (
+        "CREATE TRIGGER twice AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION touch_tenant()", "triggers"),
+    "a trigger that sleeps": ("ALTER TABLE clients DISABLE TRIGGER touch", "triggers"),
+    "a rule": ("CREATE RULE also AS ON INSERT TO marks DO ALSO NOTHING", "triggers"),
+    "BYPASSRLS": ("ALTER ROLE idp_app BYPASSRLS", "roles"),
+    "SUPERUSER": ("ALTER ROLE idp_app SUPERUSER", "roles"),
+    "INHERIT": ("ALTER ROLE idp_migrator INHERIT", "roles"),
+    "another role": ("CREATE ROLE somebody LOGIN", "roles"),
+    "membership": ("GRANT idp_owner TO idp_app", "memberships"),
+    "inheritance": ("GRANT idp_owner TO idp_migrator WITH INHERIT TRUE", "memberships"),
+    "statements tracked": ("ALTER ROLE idp_app SET track_activities = on", "role_settings"),
+    "row security switched off by a setting": ("ALTER ROLE idp_app SET row_security = off", "role_settings"),
+    "a setting of the database": ("ALTER ROLE ALL SET app.ctx = 'x'", "role_settings"),
+    "default privileges": ("ALTER DEFAULT PRIVILEGES FOR ROLE idp_owner GRANT SELECT ON TABLES TO idp_app",
+                           "defaults_for_new_things"),
+    "CREATE on the schema": ("GRANT CREATE ON SCHEMA public TO idp_app", "schemas"),
+    "a schema for everybody": ("GRANT USAGE ON SCHEMA ctx TO PUBLIC", "schemas"),
+    "another schema": ("CREATE SCHEMA elsewhere", "schemas"),
+    "temporary tables": ("GRANT TEMPORARY ON DATABASE idp TO idp_app", "database"),
+    "a publication": ("CREATE PUBLICATION everything FOR ALL TABLES", "extras"),
+    "a large object": ("SELECT lo_create(0)", "extras"),
+    "others' statements": ("GRANT EXECUTE ON FUNCTION pg_stat_get_activity(integer) TO idp_app", "blind"),
+    "the view of activity": ("GRANT SELECT ON pg_stat_activity TO PUBLIC", "blind"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_broken_wall_is_noticed(ask: Superuser, mutation: str) -> None:
+    statement, rules = MUTATIONS[mutation]
+    ask(statement)
+    noticed = catalogue.findings(ask)
+    assert set(rules.split()) <= noticed.keys(), noticed
+
+
+def test_every_rule_is_broken_by_some_mutation() -> None:
+    broken = {rule for _, rules in MUTATIONS.values() for rule in rules.split()}
+    assert catalogue.every_check().keys() == broken
