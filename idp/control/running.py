@@ -109,7 +109,10 @@ def refuse_start(settings: Settings) -> None:
             raise ConfigError("IDP_BASE_URL", "must be https in production; http is for development alone")
         _refuse_default_secrets(settings)
     ring.load(settings)
-    version = safety.version()
+    try:
+        version = safety.version()
+    except Busy:
+        raise ConfigError("IDP_DATABASE_URL", "leads to no Postgres that answers; start it, or mend the URL") from None
     if not safety.supported(version):
         raise ConfigError("IDP_DATABASE_URL", f"leads to PostgreSQL {version}; needed is 16.14, 17.10, 18.4 or later")
     schema = _schema()

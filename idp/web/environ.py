@@ -10,6 +10,7 @@ that nothing can be built from what a stranger sent.
 import ipaddress
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -30,6 +31,7 @@ _KEPT = frozenset({
 })  # fmt: skip
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_", "HTTP_X_REAL_IP", "HTTP_X_ORIGINAL_", "HTTP_X_REWRITE_")
 _OVERRIDES = frozenset({"HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_PROXY"})
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
 _MALFORMED = b'{"error":"invalid_request","error_description":"The request is malformed or too large."}'
 _BUSY = b'{"error":"temporarily_unavailable","error_description":"The service is busy. Try again shortly."}'
 _prefix = os.urandom(5).hex()
@@ -47,6 +49,11 @@ def host_of(header: str, default_port: str) -> str:
     if host.endswith(default_port):
         host = host[: -len(default_port)]
     return host
+
+
+def is_host(text: str) -> bool:
+    """Whether `text` can be a host of a tenant at all: a name in lower case, with a port or without."""
+    return len(text) <= 255 and _HOST.fullmatch(text) is not None
 
 
 class Proxies:
@@ -165,8 +172,9 @@ class Doorstep:
     def _tenant(self, host: str) -> Tenant | None:
         domain = self._domain
         if domain and host.endswith(domain):
-            return directory.resolve(host[: -len(domain)])
-        return directory.resolve_host(host) if 0 < len(host) <= 255 else None
+            slug = host[: -len(domain)]
+            return directory.resolve(slug) if is_host(slug) and "." not in slug else None
+        return directory.resolve_host(host) if is_host(host) else None
 
 
 def _beyond_bounds(environ: Environ) -> str | None:

@@ -17,6 +17,7 @@ from idp import directory
 from idp.config import ConfigError, Settings
 from idp.errors import Busy
 from idp.web import metrics_view, strangers
+from idp.web.environ import is_host
 from idp.web.health import Readiness
 
 Answer = tuple[int, str, bytes]
@@ -62,7 +63,7 @@ class Management:
         return 404, _TEXT, b"no\n"
 
     def _proved(self, domain: str) -> bool:
-        if len(domain) > 253 or strangers.patience("certificates") is not None:
+        if not is_host(domain) or strangers.patience("certificates") is not None:
             return False
         try:
             tenant = directory.resolve_host(domain)

@@ -11,6 +11,7 @@ from idp.app import create_app
 from idp.config import Settings
 from idp.tenants import Tenant
 from idp.web import asked, wellknown
+from idp.web.environ import Doorstep
 from idp.web.gates import Door, Gate
 
 EVIL = "http://evil.test"
@@ -194,3 +195,34 @@ def test_both_spellings_of_rfc8414_and_no_cookie_anywhere(http: Any, acme: Tenan
     assert len({answer.data for answer in answers}) == 1
     assert not any("Set-Cookie" in answer.headers for answer in answers)
     assert wellknown.MAX_AGE == 300
+
+
+def test_au03_the_environment_of_the_process_reaches_no_request(vault: Settings) -> None:
+    """The server copies the process environment into each request; only what came with it stays."""
+    seen: dict[str, Any] = {}
+
+    def inner(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.update(environ)
+        start_response("200 OK", [])
+        return []
+
+    given = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/",
+        "HTTP_HOST": "localhost",
+        "HTTP_X_FORWARDED_FOR": "1.2.3.4",
+        "HTTP_PROXY": "http://evil.test",
+        "HTTP_ACCEPT": "*/*",
+        "REMOTE_ADDR": "192.0.2.1",
+        "IDP_DATABASE_URL": "postgresql://canary",
+        "PATH": "/bin",
+        "wsgi.url_scheme": "https",
+    }
+    list(Doorstep(inner, vault)(given, lambda *_: None))
+    assert {"IDP_DATABASE_URL", "PATH", "HTTP_X_FORWARDED_FOR", "HTTP_PROXY"}.isdisjoint(seen)
+    assert seen["HTTP_ACCEPT"] == "*/*" and seen["wsgi.url_scheme"] == "http"
+
+
+def test_an_address_that_is_none_is_no_trusted_proxy(vault: Settings) -> None:
+    with pytest.raises(ValueError, match="does not appear"):
+        Doorstep(lambda _environ, _start: [], vault.with_(trusted_proxies=("everybody",)))
