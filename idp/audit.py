@@ -99,7 +99,6 @@ class Event(StrEnum):
     GRANT_REVOKED = "grant.revoked"
     ASSERTION_REPLAYED = "assertion.replayed"
     KEY_CREATED = "key.created"
-    KEY_ACTIVATED = "key.activated"
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
     KEY_ERASED = "key.erased"

@@ -8,7 +8,6 @@ Data without its ring cannot be opened, so a ring is made only where there is no
 absence stops the start, in one sentence (F20).
 """
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -176,11 +175,6 @@ def _parse(document: dict[str, Any], source: Driver) -> Ring:
             source.setting, f"holds a key of a wrong length or the same id twice ({source.where})"
         )
     return Ring(keys)
-
-
-def text(ring: Ring, source: Driver) -> str:
-    """The ring as JSON on one line: what `IDP_KEY_RING` holds. Secret."""
-    return json.dumps({"keys": _members(ring, source)}, separators=(",", ":"))
 
 
 def _members(ring: Ring, source: Driver) -> list[dict[str, str]]:
