@@ -24,6 +24,7 @@ from idp.embedded.folder import REDIS_USERS, USERS
 from idp.embedded.postgres import DATABASE, Postgres
 from idp.embedded.postgres import url as postgres_url
 from idp.embedded.redis import OPERATOR, Redis
+from idp.signing import cache as signing_cache
 from idp.tenants import Tenant, entered
 
 BASE_URL = "http://localhost"
@@ -120,6 +121,7 @@ def _forget(services: Services) -> None:
     with RedisClient.from_url(services.redis.url(OPERATOR)) as client:
         client.flushall()
     directory.forget_all()
+    signing_cache.forget()
 
 
 @pytest.fixture
