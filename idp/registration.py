@@ -150,7 +150,6 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "id_token_signed_response_alg": _algorithm,
     "initiate_login_uri": _page,
     "jwks": _jwks,
-    "jwks_uri": lambda value: urls.web_url(value).text,
     "logo_uri": _page,
     "policy_uri": _page,
     "post_logout_redirect_uris": _several(_uri),
@@ -272,11 +271,8 @@ def _authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         raise _wrong("rotate_refresh_tokens", "must not be false for a public client")
     if kept.get("client_secret_any") and method not in SECRET_METHODS:
         raise _wrong("client_secret_any", "is only for clients that have a secret")
-    keys = [name for name in ("jwks", "jwks_uri") if name in new]
-    if len(keys) == 2:  # RFC 7591 section 2
-        raise _wrong("jwks_uri", "must not stand beside jwks")
-    if method == "private_key_jwt" and not keys:
-        raise _wrong("jwks", "or jwks_uri must be there where token_endpoint_auth_method is private_key_jwt")
+    if method == "private_key_jwt" and "jwks" not in new:
+        raise _wrong("jwks", "must be there where token_endpoint_auth_method is private_key_jwt")
     if "token_endpoint_auth_signing_alg" in new and method != "private_key_jwt":
         raise _wrong("token_endpoint_auth_signing_alg", "is only for private_key_jwt")
 
@@ -306,14 +302,6 @@ def origins(client: Client) -> frozenset[str]:
     """The browser origins from which a client's pages may call us: its redirect URIs' and `allowed_origins`."""
     found = {urls.origin_of(uri) for uri in client.redirect_uris} | set(client.setting("allowed_origins"))
     return frozenset(origin for origin in found if origin)
-
-
-def requires_pkce(client: Client) -> bool:
-    """Whether an authorization request of this client must carry a code_challenge (RFC 7636, RFC 9700 2.1.1)."""
-    if client.public:
-        return True
-    own = client.setting("require_pkce")
-    return bool(own) if own is not None else current_tenant().policy.require_pkce == "all"
 
 
 def _wrong(field: str, clause: str) -> InvalidClientMetadata:

@@ -343,6 +343,8 @@ def test_mistakes_name_file_line_and_field_and_change_nothing(file, database, te
     path = file("")
     path.write_text(text)
     assert words in mistake(path)
+    if "There is no such" not in words:  # which only applying finds in a tenant that is not there yet
+        assert words in mistake(path, dry_run=True)
     assert database("SELECT 1 FROM tenants") == []
 
 
@@ -406,3 +408,28 @@ def test_status(file):
     assert tenants.show("umbrella").status == "active"
     with tenants.enter("umbrella"):
         assert users.show("alice").active
+
+
+def test_hosts_are_noted_and_belong_to_one_tenant(file):
+    path = file("tenants: [{slug: umbrella, hosts: [id.umbrella.example]}]")
+    apply(path)
+    assert [(host.host, host.status) for host in tenants.show("umbrella").hosts] == [
+        ("id.umbrella.example", "pending")
+    ]
+    assert apply(path).changes == []
+    other = file("tenants:\n  - slug: other\n    hosts: [id.umbrella.example]\n")
+    assert "b.yaml:3: tenants[0].hosts[0]: This host belongs to another tenant." in mistake(other)
+    assert "hosts[0]: host must" in mistake(file("tenants: [{slug: umbrella, hosts: [UPPER.example]}]"))
+
+
+def test_a_large_file_changes_what_it_must(file, monkeypatch):
+    monkeypatch.setattr(
+        passwords, "hash", lambda _: "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA"
+    )
+    people = "".join(
+        f"      - {{username: user{n}, password: p{n}, email: u{n}@big.example}}\n" for n in range(300)
+    )
+    path = file("")
+    path.write_text(f"tenants:\n  - slug: big\n    users:\n{people}")
+    assert len(apply(path).changes) == 301
+    assert apply(path).changes == []

@@ -107,7 +107,7 @@ def test_rfc7591_3_2_2_invalid_redirect_uri(metadata, field):
         ({"client_uri": "data:text/html,x"}, "client_uri"),
         ({"tos_uri": "http://app.test/"}, "tos_uri"),
         ({"policy_uri": "//app.test/"}, "policy_uri"),
-        ({"jwks_uri": "http://localhost/jwks"}, "jwks_uri"),
+        ({"jwks_uri": "https://app.test/jwks"}, "jwks_uri"),
         ({"post_logout_redirect_uris": ["javascript:alert(1)"]}, "post_logout_redirect_uris[0]"),
         ({"initiate_login_uri": "http://app.test/"}, "initiate_login_uri"),
         ({"contacts": ["a@@b.test"]}, "contacts"),
@@ -158,7 +158,7 @@ def test_private_key_jwt():
     assert validate(WEB | {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [RSA, EC]}})
     new, _ = validate(
         WEB
-        | {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.test/jwks"}
+        | {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [EC]}}
         | {"token_endpoint_auth_signing_alg": "Ed25519"}
     )
     assert new["token_endpoint_auth_signing_alg"] == "EdDSA"
@@ -232,17 +232,6 @@ def _in(tenant, call):
             return call()
 
     return Context().run(enter)
-
-
-def test_pkce_is_required_unless_an_operator_says_otherwise():
-    assert registration.requires_pkce(client(WEB))
-    assert not registration.requires_pkce(client(WEB, require_pkce=False))
-    lenient = replace(ACME, policy=Policy.parse({"require_pkce": "public"}))
-    assert not _in(lenient, lambda: registration.requires_pkce(client(WEB)))
-    assert _in(lenient, lambda: registration.requires_pkce(client(WEB, require_pkce=True)))
-    assert _in(
-        lenient, lambda: registration.requires_pkce(client(WEB | {"token_endpoint_auth_method": "none"}))
-    )
 
 
 def test_cr01_origins_are_those_of_the_redirect_uris_and_the_allowed_ones():
