@@ -148,6 +148,7 @@ class Reservation:
     counters: tuple[Counter, ...]
     begins: tuple[int, ...]
     in_redis: bool
+    filled: tuple[str, ...] = ()  # kinds of failures whose limit this attempt has reached: the next one is stopped
 
     def give_back(self) -> None:
         """Take the count back, but for budgets, which are used up by good attempts as well."""
@@ -190,12 +191,14 @@ def _add(counters: Sequence[Counter]) -> Reservation | Full:
         return _add_away(counters, now)
     if isinstance(answer, Full):
         return answer
-    return Reservation(tuple(counters), tuple(begin for _, begin in answer), in_redis=True)
+    filled = tuple(c.kind for c, (count, _) in zip(counters, answer, strict=True) if count >= c.most and not c.local)
+    return Reservation(tuple(counters), tuple(begin for _, begin in answer), in_redis=True, filled=filled)
 
 
 def _add_away(counters: Sequence[Counter], now: int) -> Reservation | Full:
     """Without Redis: half of each limit, here and, for failures, in Postgres for all processes together."""
     done: list[tuple[Counter, int]] = []
+    filled: list[str] = []
     for each in counters:
         half = max(1, each.most // (2 * (_processes if each.local else 1)))
         fits, _, begin = _here.add(_name(each), each.window, each.amount, half, now)
@@ -203,12 +206,13 @@ def _add_away(counters: Sequence[Counter], now: int) -> Reservation | Full:
             done.append((each, begin))
             count, since = throttles.add(each.kind, bytes.fromhex(each.key), each.window, clock.now(), each.amount)
             fits, begin = count <= half, begin if count <= half else int(since.timestamp())
+            filled += [each.kind] if count == half else []
         if not fits:
             _give_back_away([c for c, _ in done], [b for _, b in done])
             return Full(each, max(1, min(each.window, begin + each.window - now)))
         if each.local:
             done.append((each, begin))
-    return Reservation(tuple(c for c, _ in done), tuple(b for _, b in done), in_redis=False)
+    return Reservation(tuple(c for c, _ in done), tuple(b for _, b in done), in_redis=False, filled=tuple(filled))
 
 
 def _give_back_away(counters: Sequence[Counter], begins: Sequence[int]) -> None:

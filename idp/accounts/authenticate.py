@@ -21,6 +21,7 @@ from idp.errors import Invalid, Refusal, TooMany
 from idp.ids import b64, same, secret
 from idp.logs import log
 from idp.signing.ring import ring
+from idp.store.database import transaction
 from idp.store.durable import credentials, sessions, users
 from idp.store.durable.users import User
 from idp.store.ephemeral.throttle_counters import Counter
@@ -65,7 +66,7 @@ def with_password(
         attempt.give_back()
         raise
     if user is None or not right or not user.active:
-        _turned_away(user, address)
+        _turned_away(user, address, attempt)
     attempt.give_back()
     if stored is not None and passwords.outdated(stored):
         _renew(user, stored, password)
@@ -80,9 +81,14 @@ def _prepared(name: str) -> str:
         return ""
 
 
-def _turned_away(user: User | None, address: str | None) -> NoReturn:
+def _turned_away(user: User | None, address: str | None, attempt: Reservation) -> NoReturn:
+    """Record the failure and, once, that a limit is reached: what is stopped from then on leaves no rows."""
     metrics.count("sign_ins_total", outcome="failed")
-    audit.record(Event.SIGN_IN_FAILED, audit.Actor("user", str(user.id) if user else None, address))
+    actor = audit.Actor("user", str(user.id) if user else None, address)
+    with transaction():
+        audit.record(Event.SIGN_IN_FAILED, actor)
+        if attempt.filled:
+            audit.record(Event.SIGN_IN_BLOCKED, actor, limits=attempt.filled)
     raise SignInFailed(rule="authenticate.with_password", got="wrong, unknown or disabled")
 
 

@@ -63,6 +63,14 @@ def test_bf01_ten_failures_from_one_address_stop_it_for_that_account(dora, froze
         assert guess(password=PASSWORD) == dora
 
 
+def test_bf01_a_reached_limit_is_recorded_once(dora, database):
+    for _ in range(30):
+        guess()
+    rows = database("SELECT event, facts FROM audit_log WHERE event LIKE 'sign_in.%%' ORDER BY at, id")
+    assert [event for event, _ in rows] == ["sign_in.failed"] * 10 + ["sign_in.blocked"]
+    assert rows[-1][1] == {"limits": ["account"]}
+
+
 def test_bf01_username_and_address_are_one_counter(dora):
     for name in ("dora", "DORA", "dora@example.com", "Dora@EXAMPLE.com", "ｄｏｒａ") * 2:
         assert guess(name) == "failed"
