@@ -47,19 +47,18 @@ class Postgres:
         attempt.mkdir(mode=0o700)
         who = privilege.choose(programs.postgres, attempt)
         os.chown(attempt, *who.owner)
-        argv = [
+        argv: list[str | Path] = [
             programs.initdb, "-D", attempt, "-U", SUPERUSER, "--auth=scram-sha-256", "--pwfile=/dev/stdin",
             "--encoding=UTF8", "--no-instructions", "--no-sync",
             *(["--locale-provider=builtin", "--locale=C.UTF-8"] if programs.major >= 17 else ["--locale=C"]),
         ]
-        done = subprocess.run(
-            [str(part) for part in argv], input=f"{self._password}\n".encode(),
-            capture_output=True, preexec_fn=who.prepare, cwd="/", check=False,
-        )
-        if done.returncode != 0:
+        status, said = process.finish(argv, given=f"{self._password}\n".encode(), prepare=who.prepare)
+        if status != 0:
             shutil.rmtree(attempt, ignore_errors=True)
-            reason = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-            raise NotPossible(f"Postgres could not make its data folder {self.folder}: {reason[-1]}")
+            lines = [line for line in said.splitlines() if "error" in line.lower() or "FATAL" in line]
+            raise NotPossible(
+                f"Postgres could not make its data folder {self.folder}: {lines[0] if lines else said.strip()}"
+            )
         shutil.rmtree(self.folder, ignore_errors=True)
         attempt.rename(self.folder)
 

@@ -65,6 +65,29 @@ def spawn(
     return child
 
 
+def finish(
+    argv: Sequence[str | Path], *, given: bytes, prepare: Callable[[], None] | None
+) -> tuple[int, str]:
+    """Run `argv` to its end; its status and what it wrote. Nothing of it outlives an interruption."""
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        if prepare is not None:
+            prepare()
+        die_with(parent, signal.SIGKILL)
+
+    child = subprocess.Popen(
+        [str(part) for part in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd="/", start_new_session=True, preexec_fn=before_exec,
+    )
+    try:
+        written, _ = child.communicate(given)
+    finally:
+        sweep(child.pid)
+        child.wait()
+    return child.returncode, written.decode(errors="replace")
+
+
 def until(condition: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:
     """Whether `condition` became true within `seconds` of real time."""
     deadline = clock.monotonic() + seconds

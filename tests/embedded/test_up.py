@@ -163,6 +163,15 @@ def test_env_hides_passwords_unless_asked_and_works_while_stopped(home, tmp_path
     assert ":…@" not in secret["database_url"]
 
 
+@pytest.mark.parametrize("after", [0.7, 2.0])
+def test_told_to_stop_while_it_starts_it_leaves_nothing_running(tmp_path, after):
+    with up(tmp_path / "home") as starting:
+        time.sleep(after)
+        family = starting.family()
+        assert starting.end() == 0
+        assert gone(family, 1.0)
+
+
 @pytest.mark.parametrize("lost", ["deployment.json", "kek.json"])
 def test_data_without_its_keys_does_not_start(home, lost):
     (home / "keys" / lost).unlink()
