@@ -109,7 +109,11 @@ def _details(refusal: Refusal) -> tuple[tuple[str, str], ...]:
 
 
 def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str]) -> Response:
-    """An authorization response with `state` and `iss` (RFC 6749 §4.1.2, RFC 9207 §2), by 303 or as a form."""
+    """An authorization response, success or error, with `state` and `iss`, by 303 or as a form.
+
+    RFC 6749 §4.1.2 and §4.1.2.1, RFC 9207 §2. An error gets here only with an address that was verified;
+    every other one is a page.
+    """
     sent = dict(parameters)
     if redirect.state is not None:
         sent["state"] = redirect.state
@@ -124,12 +128,6 @@ def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str])
     # The registered address byte for byte: taking it apart would re-spell what the client compares exactly.
     response.headers["Location"] = f"{redirect.uri}{'&' if '?' in redirect.uri else '?'}{urlencode(sent)}"
     return response
-
-
-def authorization_error(refusal: Refusal, redirect: VerifiedRedirect) -> Response:
-    """An error that goes back to the client (RFC 6749 §4.1.2.1); only to an address that was verified."""
-    note(refusal)
-    return authorization_answer(redirect, refusal.public())
 
 
 def write(refusal: Refusal, page: str | None) -> Response:

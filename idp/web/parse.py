@@ -102,11 +102,6 @@ def merged(query: bytes, body: bytes) -> dict[str, str]:
     return single([*pairs(query), *pairs(body)])
 
 
-def media_type(header: str) -> str:
-    """The media type of a Content-Type header in lower case, without its parameters (RFC 9110 §8.3.1)."""
-    return header.partition(";")[0].strip().lower()
-
-
 def expect_type(header: str, expected: str) -> None:
     """Raise UnsupportedMediaType unless the Content-Type `header` names `expected`, in UTF-8 if at all."""
     kind, _, rest = header.partition(";")
