@@ -56,6 +56,8 @@ def finish(row: Row, actor: Actor | None = None) -> Row:
     tenant = as_tenant(row)
     rotation.ensure(tenant)
     with entered(tenant), transaction():
+        if control_plane.seen() != (row.id,):
+            raise RuntimeError("a new tenant does not see exactly its own rows; run idp prove")
         audit.record(Event.TENANT_CREATED, actor, slug=row.slug)
         control_plane.change({row.id: {"status": "active"}})
     directory.forget(row.id)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from idp import clock, ids
-from idp.store.database import operations
+from idp.store.database import operations, transaction
 from idp.store.durable.tenants import hosts, tenants
 
 NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -150,3 +150,9 @@ def drop_host(tenant: UUID, host: str) -> bool:
         done = tx.execute(wanted).first()
         _change(tx, tenant, {})
     return done is not None
+
+
+def seen() -> tuple[UUID, ...]:
+    """The tenants that the entered tenant sees, as web and worker see it: itself and nobody else."""
+    with transaction(readonly=True) as tx:
+        return tuple(tx.execute(sa.select(tenants.c.id)).scalars())
