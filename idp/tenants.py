@@ -73,7 +73,7 @@ class Policy:
     """What a tenant decides for itself, each with a default and a platform ceiling."""
 
     require_pkce: str = _choice("all", ("all", "public"), "Whose authorization requests need PKCE (RFC 7636).")
-    code_lifetime: int = _seconds(60, 600, "Lifetime of an authorization code.")
+    code_lifetime: int = _seconds(60, 60, "Lifetime of an authorization code.")
     access_token_lifetime: int = _seconds(600, 3600, "Lifetime of an access token.", 10)
     id_token_lifetime: int = _seconds(600, 3600, "Lifetime of an ID token.", 10)
     refresh_idle: int = _seconds(30 * _DAY, 365 * _DAY, "An offline refresh token unused for this long ends.")

@@ -16,8 +16,13 @@ THREADS = 32
 
 def client(tenant: Tenant, client_id: str = "made", *, secret: str | None = None, **fields: Any) -> Client:
     """A new client of the tenant: metadata by its RFC 7591 names, settings beside."""
-    values = {"redirect_uris": ["https://app.example.com/cb"], "scope": "openid profile offline_access",
-              "grant_types": ["authorization_code", "refresh_token"], "require_consent": False, **fields}  # fmt: skip
+    values = {
+        "redirect_uris": ["https://app.example.com/cb"],
+        "scope": "openid profile offline_access",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "require_consent": False,
+        **fields,
+    }
     with entered(tenant):
         return clients.create(client_id, values, client_secret=secret).client
 
@@ -40,8 +45,15 @@ def policy(tenant: Tenant, **values: Any) -> Tenant:
 def party(app: Any, tenant: Tenant, made: Client, secret: str | None = None) -> RelyingParty:
     """A relying party for a client that a test has made."""
     redirect = made.redirect_uris[0] if made.redirect_uris else ""
-    return RelyingParty(app, tenant, made.client_id, secret, redirect, made.auth_method,
-                        extra={"scope": str(made.metadata.get("scope", "openid"))})  # fmt: skip
+    return RelyingParty(
+        app,
+        tenant,
+        made.client_id,
+        secret,
+        redirect,
+        made.auth_method,
+        extra={"scope": str(made.metadata.get("scope", "openid"))},
+    )
 
 
 def ask(app: Any, tenant: Tenant, *, client_id: str = "web", **changes: str | None) -> Any:
@@ -92,6 +104,7 @@ def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
 
 def events(database: Any, tenant: Tenant, name: str) -> int:
     """How often an event stands in the tenant's record."""
-    found = database("SELECT count(*) FROM audit_log WHERE tenant_id = %s AND event = %s", str(tenant.id), name)
+    found = database(
+        "SELECT count(*) FROM audit_log WHERE tenant_id = %s AND event = %s", str(tenant.id), name
+    )
     return int(found[0][0])
-

@@ -41,7 +41,9 @@ def test_pk02_only_s256_and_it_is_said(app: Any, acme: Tenant, method: str | Non
     assert document["code_challenge_methods_supported"] == ["S256"]
 
 
-@pytest.mark.parametrize("challenge", ["x", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "+", "A" * 42 + "\u00e9", "A" * 4000])
+@pytest.mark.parametrize(
+    "challenge", ["x", "A" * 42, "A" * 44, "A" * 42 + "=", "A" * 42 + "+", "A" * 42 + "\u00e9", "A" * 4000]
+)
 def test_pk02_a_challenge_is_43_characters_of_base64url(app: Any, acme: Tenant, challenge: str) -> None:
     assert error(ask(app, acme, code_challenge=challenge)) == "invalid_request"
 
@@ -56,7 +58,9 @@ def test_pk03_a_verifier_without_a_challenge_is_a_downgrade(app: Any, acme: Tena
     assert rp.redeem(rp.authorize(**bare).login("alice").code, code_verifier=None).status_code == 200
 
 
-@pytest.mark.parametrize("verifier", [None, "", "A" * 42, "A" * 129, "A" * 43, "A" * 42 + "!", "A" * 42 + " ", "A" * 42 + "\u00e9"])
+@pytest.mark.parametrize(
+    "verifier", [None, "", "A" * 42, "A" * 129, "A" * 43, "A" * 42 + "!", "A" * 42 + " ", "A" * 42 + "\u00e9"]
+)
 def test_pk04_a_wrong_verifier_burns_the_code(app: Any, acme: Tenant, verifier: str | None) -> None:
     rp = relying_party(app, acme, "spa")
     code = rp.authorize(scope="openid").login("alice").code
@@ -81,7 +85,9 @@ def test_pk06_the_opt_out_is_one_clients_and_recorded(app: Any, acme: Tenant, da
     assert "/interaction/login" in answer.headers["Location"]
     redirect = relying_party(app, acme, "asks").redirect_uri
     assert error(ask(app, acme, client_id="asks", redirect_uri=redirect, **bare)) == "invalid_request"
-    told = database("SELECT facts::text FROM audit_log WHERE tenant_id = %s AND event = 'client.updated'", str(acme.id))
+    told = database(
+        "SELECT facts::text FROM audit_log WHERE tenant_id = %s AND event = 'client.updated'", str(acme.id)
+    )
     assert any("require_pkce" in facts for (facts,) in told)
 
 
@@ -105,8 +111,10 @@ def test_pk08_one_challenge_for_two_requests_still_makes_two_codes(app: Any, acm
     rp = party(app, acme, client(acme, "one", token_endpoint_auth_method="none", scope="openid"))
     browser = rp.browser()
     verifier, challenge = pkce()
-    codes = [rp.authorize(browser, code_challenge=challenge).login("alice").code,
-             rp.authorize(browser, code_challenge=challenge).code]  # fmt: skip
+    codes = [
+        rp.authorize(browser, code_challenge=challenge).login("alice").code,
+        rp.authorize(browser, code_challenge=challenge).code,
+    ]
     assert codes[0] != codes[1]
     assert [rp.redeem(code, code_verifier=verifier).status_code for code in codes] == [200, 200]
 

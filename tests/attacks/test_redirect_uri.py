@@ -15,8 +15,13 @@ CB = "https://app.example.com/cb"
 @pytest.fixture
 def shop(acme: Tenant) -> Tenant:
     client(acme, "shop", redirect_uris=[CB], token_endpoint_auth_method="none")
-    client(acme, "phone", redirect_uris=["http://127.0.0.1/cb", "com.example.app:/cb"], application_type="native",
-           token_endpoint_auth_method="none")  # fmt: skip
+    client(
+        acme,
+        "phone",
+        redirect_uris=["http://127.0.0.1/cb", "com.example.app:/cb"],
+        application_type="native",
+        token_endpoint_auth_method="none",
+    )
     return acme
 
 
@@ -25,42 +30,93 @@ def test_a_registered_redirect_uri_is_answered(app: Any, shop: Tenant) -> None:
     assert answer.status_code == 303 and answer.headers["Location"].startswith(CB + "?error=login_required")
 
 
-@pytest.mark.parametrize("uri", [CB + "/", CB + "?x=1", CB + "#f", CB[:-1], CB.upper(), "HTTPS://app.example.com/cb",
-                                 "https://APP.example.com/cb", "https://app.example.com:443/cb", "http://app.example.com/cb",
-                                 "https://app.example.com/CB", " " + CB, CB + " ", CB + "%20", "https://app.example.com//cb"])  # fmt: skip
+@pytest.mark.parametrize(
+    "uri",
+    [
+        CB + "/",
+        CB + "?x=1",
+        CB + "#f",
+        CB[:-1],
+        CB.upper(),
+        "HTTPS://app.example.com/cb",
+        "https://APP.example.com/cb",
+        "https://app.example.com:443/cb",
+        "http://app.example.com/cb",
+        "https://app.example.com/CB",
+        " " + CB,
+        CB + " ",
+        CB + "%20",
+        "https://app.example.com//cb",
+    ],
+)
 def test_ru01_one_character_off_is_a_page(app: Any, shop: Tenant, uri: str) -> None:
     paged(ask(app, shop, client_id="shop", redirect_uri=uri), "invalid_redirect_uri")
 
 
-@pytest.mark.parametrize("uri", ["https://app.example.com.evil.test/cb", "https://app.example.com@evil.test/cb",
-                                 "https://evil.test/#@app.example.com/cb", "https://evil.test/?" + CB,
-                                 "https://app.example.com:x@evil.test/cb", "https://evilapp.example.com/cb"])  # fmt: skip
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://app.example.com.evil.test/cb",
+        "https://app.example.com@evil.test/cb",
+        "https://evil.test/#@app.example.com/cb",
+        "https://evil.test/?" + CB,
+        "https://app.example.com:x@evil.test/cb",
+        "https://evilapp.example.com/cb",
+    ],
+)
 def test_ru02_another_host_in_disguise_is_a_page(app: Any, shop: Tenant, uri: str) -> None:
     paged(ask(app, shop, client_id="shop", redirect_uri=uri), "invalid_redirect_uri")
 
 
-@pytest.mark.parametrize("uri", ["https://app.example.com/cb/../evil", "https://app.example.com/cb/..;/x",
-                                 "https://app.example.com/cb%2f..", "//evil.test", "//app.example.com/cb", "/cb",
-                                 "https://app.example.com\\@evil.test", "https://app.exa\tmple.com/cb",
-                                 "https://app.exa\nmple.com/cb", "https://app.example.com/./cb", "https:app.example.com/cb",
-                                 "https:///app.example.com/cb", "https://app.example.com/%63b"])  # fmt: skip
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://app.example.com/cb/../evil",
+        "https://app.example.com/cb/..;/x",
+        "https://app.example.com/cb%2f..",
+        "//evil.test",
+        "//app.example.com/cb",
+        "/cb",
+        "https://app.example.com\\@evil.test",
+        "https://app.exa\tmple.com/cb",
+        "https://app.exa\nmple.com/cb",
+        "https://app.example.com/./cb",
+        "https:app.example.com/cb",
+        "https:///app.example.com/cb",
+        "https://app.example.com/%63b",
+    ],
+)
 def test_ru04_tricks_with_paths_and_parsers_are_a_page(app: Any, shop: Tenant, uri: str) -> None:
     paged(ask(app, shop, client_id="shop", redirect_uri=uri), "invalid_redirect_uri")
 
 
-@pytest.mark.parametrize(("uri", "fits"), [
-    ("http://127.0.0.1/cb", True), ("http://127.0.0.1:51004/cb", True), ("http://127.0.0.1:1/cb", True),
-    ("http://localhost:1234/cb", False), ("http://localhost/cb", False), ("http://[::1]:1234/cb", False),
-    ("http://127.0.0.1:51004/other", False), ("http://127.0.0.1:51004/cb?x", False), ("http://127.0.0.2:51004/cb", False),
-    ("https://127.0.0.1:51004/cb", False), ("http://127.1:51004/cb", False), ("http://2130706433:51004/cb", False),
-    ("http://127.0.0.1:51004@evil.test/cb", False), ("http://127.0.0.1:99999/cb", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("uri", "fits"),
+    [
+        ("http://127.0.0.1/cb", True),
+        ("http://127.0.0.1:51004/cb", True),
+        ("http://127.0.0.1:1/cb", True),
+        ("http://localhost:1234/cb", False),
+        ("http://localhost/cb", False),
+        ("http://[::1]:1234/cb", False),
+        ("http://127.0.0.1:51004/other", False),
+        ("http://127.0.0.1:51004/cb?x", False),
+        ("http://127.0.0.2:51004/cb", False),
+        ("https://127.0.0.1:51004/cb", False),
+        ("http://127.1:51004/cb", False),
+        ("http://2130706433:51004/cb", False),
+        ("http://127.0.0.1:51004@evil.test/cb", False),
+        ("http://127.0.0.1:99999/cb", False),
+    ],
+)
 def test_ru05_the_port_of_a_native_loopback_address_and_nothing_else_is_free(
     app: Any, shop: Tenant, uri: str, fits: bool
 ) -> None:
     answer = ask(app, shop, client_id="phone", redirect_uri=uri, scope="openid", prompt="none")
     if fits:
-        assert answer.status_code == 303 and answer.headers["Location"].startswith(uri + "?error=login_required")
+        assert answer.status_code == 303 and answer.headers["Location"].startswith(
+            uri + "?error=login_required"
+        )
     else:
         paged(answer, "invalid_redirect_uri")
 
@@ -83,10 +139,24 @@ def test_ru08_two_of_them_are_none(app: Any, shop: Tenant) -> None:
         paged(http.post(f"{base}&redirect_uri={CB}", data={"redirect_uri": other}))
 
 
-@pytest.mark.parametrize("changes", [{"response_type": "x"}, {"response_type": None}, {"scope": "\u00e9"}, {"scope": None},
-                                     {"prompt": "none login"}, {"prompt": "x"}, {"response_mode": "fragment"},
-                                     {"max_age": "-1"}, {"claims": "{"}, {"code_challenge": None}, {"request": "x"},
-                                     {"code_challenge_method": "plain"}, {"resource": "https://x.example"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"response_type": "x"},
+        {"response_type": None},
+        {"scope": "\u00e9"},
+        {"scope": None},
+        {"prompt": "none login"},
+        {"prompt": "x"},
+        {"response_mode": "fragment"},
+        {"max_age": "-1"},
+        {"claims": "{"},
+        {"code_challenge": None},
+        {"request": "x"},
+        {"code_challenge_method": "plain"},
+        {"resource": "https://x.example"},
+    ],
+)
 def test_ru09_ru14_no_other_mistake_makes_an_unregistered_uri_reachable(
     app: Any, shop: Tenant, changes: dict[str, str | None]
 ) -> None:
@@ -97,17 +167,41 @@ def test_ru09_ru14_no_other_mistake_makes_an_unregistered_uri_reachable(
     assert good.status_code == 303 and good.headers["Location"].startswith(CB + "?error=")
 
 
-@pytest.mark.parametrize("uri", ["javascript://x/%0aalert(1)", "data://x", "vbscript://x", "file://etc", "JaVaScRiPt:alert(1)",
-                                 "data:text/html,x", "blob:https://x", "about:blank", "https://*.evil.test/", "https://a\tb/",
-                                 "https://.*", "https://app.example.com/*", "https://app.example.com/cb#x", "https://u@x.example/",
-                                 "https://", "app.example.com/cb", "", "ftp://x.example/", "javascript:alert(1)//com.app"])  # fmt: skip
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "javascript://x/%0aalert(1)",
+        "data://x",
+        "vbscript://x",
+        "file://etc",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+        "blob:https://x",
+        "about:blank",
+        "https://*.evil.test/",
+        "https://a\tb/",
+        "https://.*",
+        "https://app.example.com/*",
+        "https://app.example.com/cb#x",
+        "https://u@x.example/",
+        "https://",
+        "app.example.com/cb",
+        "",
+        "ftp://x.example/",
+        "javascript:alert(1)//com.app",
+    ],
+)
 @pytest.mark.parametrize("kind", ["web", "native"])
-def test_ru10_ru13_what_is_no_address_of_an_application_is_not_registered(acme: Tenant, uri: str, kind: str) -> None:
+def test_ru10_ru13_what_is_no_address_of_an_application_is_not_registered(
+    acme: Tenant, uri: str, kind: str
+) -> None:
     with pytest.raises(InvalidRedirectUri):
         client(acme, "bad", redirect_uris=[uri], application_type=kind)
 
 
-@pytest.mark.parametrize("uri", ["http://app.example.com/cb", "http://192.0.2.1/cb", "http://localhost.evil.test/cb"])
+@pytest.mark.parametrize(
+    "uri", ["http://app.example.com/cb", "http://192.0.2.1/cb", "http://localhost.evil.test/cb"]
+)
 def test_ru11_plain_http_is_for_this_machine_alone(acme: Tenant, uri: str) -> None:
     with pytest.raises(InvalidRedirectUri):
         client(acme, "bad", redirect_uris=[uri])
@@ -115,7 +209,13 @@ def test_ru11_plain_http_is_for_this_machine_alone(acme: Tenant, uri: str) -> No
 
 def test_ru15_the_token_request_names_the_same_uri(app: Any, acme: Tenant, database: Any) -> None:
     rp = relying_party(app, acme)
-    for wrong in (None, "", "http://localhost:8001/", "http://localhost:8001/callback/", "https://evil.test/"):
+    for wrong in (
+        None,
+        "",
+        "http://localhost:8001/",
+        "http://localhost:8001/callback/",
+        "https://evil.test/",
+    ):
         code = rp.authorize().login("alice").code
         refused(rp.redeem(code, redirect_uri=wrong), "invalid_grant")
         refused(rp.redeem(code), "invalid_grant")  # and the code is gone
@@ -125,18 +225,24 @@ def test_ru15_the_token_request_names_the_same_uri(app: Any, acme: Tenant, datab
 def test_ru16_a_uri_of_the_other_tenants_twin_is_not_ours(app: Any, acme: Tenant, globex: Tenant) -> None:
     client(globex, "shop", redirect_uris=["https://globex.example.com/cb"])
     client(acme, "shop", redirect_uris=[CB])
-    paged(ask(app, acme, client_id="shop", redirect_uri="https://globex.example.com/cb"), "invalid_redirect_uri")
+    paged(
+        ask(app, acme, client_id="shop", redirect_uri="https://globex.example.com/cb"), "invalid_redirect_uri"
+    )
     paged(ask(app, globex, client_id="shop", redirect_uri=CB), "invalid_redirect_uri")
 
 
-@pytest.mark.parametrize(("uri", "kind"), [("com.example.app:/cb", "web"), ("app:/cb", "native"), ("myapp://cb", "native")])
+@pytest.mark.parametrize(
+    ("uri", "kind"), [("com.example.app:/cb", "web"), ("app:/cb", "native"), ("myapp://cb", "native")]
+)
 def test_ru17_a_private_scheme_is_for_native_clients_and_has_a_dot(acme: Tenant, uri: str, kind: str) -> None:
     with pytest.raises(InvalidRedirectUri):
         client(acme, "bad", redirect_uris=[uri], application_type=kind)
 
 
 def test_ru17_a_private_scheme_of_a_native_client_is_answered(app: Any, shop: Tenant) -> None:
-    answer = ask(app, shop, client_id="phone", redirect_uri="com.example.app:/cb", scope="openid", prompt="none")
+    answer = ask(
+        app, shop, client_id="phone", redirect_uri="com.example.app:/cb", scope="openid", prompt="none"
+    )
     assert answer.headers["Location"].startswith("com.example.app:/cb?error=login_required")
 
 
@@ -160,8 +266,16 @@ def test_ru19_form_post_goes_to_http_alone_and_is_escaped(app: Any, shop: Tenant
     answer = ask(app, shop, client_id="phone", redirect_uri="com.example.app:/cb", response_mode="form_post")
     assert answer.status_code == 303 and query(answer.headers["Location"])["error"] == ["invalid_request"]
     evil = '"><script>alert(1)</script>'
-    page = ask(app, shop, client_id="shop", redirect_uri=CB, scope="openid", prompt="none", response_mode="form_post",
-               state=evil)  # fmt: skip
+    page = ask(
+        app,
+        shop,
+        client_id="shop",
+        redirect_uri=CB,
+        scope="openid",
+        prompt="none",
+        response_mode="form_post",
+        state=evil,
+    )
     text = page.get_data(as_text=True)
     assert page.status_code == 200 and "<script>alert" not in text and "login_required" in text
     assert "&lt;script&gt;alert(1)" in text or "&#34;&gt;&lt;script" in text
@@ -173,4 +287,6 @@ def test_the_query_of_a_registered_uri_is_kept_as_it_is(app: Any, acme: Tenant) 
     rp = party(app, acme, client(acme, "asks2", redirect_uris=[uri], token_endpoint_auth_method="none"))
     visit = rp.authorize().login("alice")
     assert visit.location.startswith(uri + "&code=")
-    paged(ask(app, acme, client_id="asks2", redirect_uri="https://app.example.com/cb"), "invalid_redirect_uri")
+    paged(
+        ask(app, acme, client_id="asks2", redirect_uri="https://app.example.com/cb"), "invalid_redirect_uri"
+    )
