@@ -31,7 +31,13 @@ def command(files: tuple[Path, ...], dry_run: bool) -> None:
 def content(report: "Report") -> dict[str, Any]:
     """A report as JSON; the secrets that were made stand here once."""
     changes = [
-        {"tenant": one.tenant, "kind": one.kind, "name": one.name, "action": one.action, "fields": list(one.fields)}
+        {
+            "tenant": one.tenant,
+            "kind": one.kind,
+            "name": one.name,
+            "action": one.action,
+            "fields": list(one.fields),
+        }
         for one in report.changes
     ]
     return {"changes": changes, "client_secrets": report.client_secrets}

@@ -17,9 +17,13 @@ def command() -> None:
 _file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _metadata_options = (
     click.option("--name", "client_name", help="What people read (else the client_id)."),
-    click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where answers may go; may be repeated."),
+    click.option(
+        "--redirect-uri", "redirect_uris", multiple=True, help="Where answers may go; may be repeated."
+    ),
     click.option("--grant-type", "grant_types", multiple=True, help="A grant it may use; may be repeated."),
-    click.option("--auth-method", "token_endpoint_auth_method", help="How it proves itself at the token endpoint."),
+    click.option(
+        "--auth-method", "token_endpoint_auth_method", help="How it proves itself at the token endpoint."
+    ),
     click.option("--scope", help="The scopes it may have, with blanks between."),
     given.set_option,
 )
@@ -45,7 +49,9 @@ def _fields(settings: tuple[str, ...], named: dict[str, Any]) -> dict[str, Any]:
 @click.option("--secret-file", type=_file, help="A file that holds the secret; - for standard input.")
 @_with_metadata
 @session.options
-def create(client_id: str, slug: str, secret_file: Path | None, settings: tuple[str, ...], **named: Any) -> None:
+def create(
+    client_id: str, slug: str, secret_file: Path | None, settings: tuple[str, ...], **named: Any
+) -> None:
     """Make an application; a secret that is made for it is shown now and never again."""
     from idp.control import clients
 
@@ -103,7 +109,9 @@ def update(client_id: str, slug: str, settings: tuple[str, ...], **named: Any) -
 @click.argument("client_id")
 @given.tenant_option
 @click.option("--secret-file", type=_file, help="A file that holds the new secret; - for standard input.")
-@click.option("--keep-old", type=click.IntRange(0, 30 * 86400), default=86400, help="Seconds that the old one works.")
+@click.option(
+    "--keep-old", type=click.IntRange(0, 30 * 86400), default=86400, help="Seconds that the old one works."
+)
 @click.option("--expires-in", type=click.IntRange(60), help="Seconds after which the new one ends.")
 @session.options
 def rotate_secret(

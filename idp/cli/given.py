@@ -33,7 +33,9 @@ def fields(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         name, mark, text = setting.partition("=")
         if not mark or not name or name in found:
-            raise click.BadParameter(f"{setting!r} is not NAME=VALUE, or names a field twice", param_hint="--set")
+            raise click.BadParameter(
+                f"{setting!r} is not NAME=VALUE, or names a field twice", param_hint="--set"
+            )
         found[name] = value(text)
     return found
 

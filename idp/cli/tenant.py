@@ -108,7 +108,9 @@ def delete(slug: str, purge: bool) -> None:
 
     with session.deployment():
         tenants.delete(slug, session.actor(), purge=purge)
-    session.answer({"slug": slug, "deleted": True, "purged": purge}, f"{slug} is {'purged' if purge else 'deleted'}")
+    session.answer(
+        {"slug": slug, "deleted": True, "purged": purge}, f"{slug} is {'purged' if purge else 'deleted'}"
+    )
 
 
 @command.group("host")

@@ -42,7 +42,9 @@ def _fields(settings: tuple[str, ...], password_file: Path | None, **named: Any)
 @given.tenant_option
 @_with_secret
 @session.options
-def create(username: str, slug: str, settings: tuple[str, ...], password_file: Path | None, **named: Any) -> None:
+def create(
+    username: str, slug: str, settings: tuple[str, ...], password_file: Path | None, **named: Any
+) -> None:
     """Make a person; `--set given_name=Alice`, `--set attributes.department=Sales`."""
     from idp.control import users
 
@@ -84,7 +86,9 @@ def show(username: str, slug: str) -> None:
 @given.tenant_option
 @_with_secret
 @session.options
-def update(username: str, slug: str, settings: tuple[str, ...], password_file: Path | None, **named: Any) -> None:
+def update(
+    username: str, slug: str, settings: tuple[str, ...], password_file: Path | None, **named: Any
+) -> None:
     """Change a person; a new password ends sessions and grants."""
     from idp.control import users
 
@@ -130,4 +134,6 @@ def delete(username: str, slug: str) -> None:
 
     with given.inside(slug):
         user = users.delete(username, session.actor())
-    session.answer({"username": user.username, "sub": str(user.id), "deleted": True}, f"{username} is deleted")
+    session.answer(
+        {"username": user.username, "sub": str(user.id), "deleted": True}, f"{username} is deleted"
+    )

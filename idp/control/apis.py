@@ -80,7 +80,9 @@ def _scopes(value: object) -> dict[str, str]:
 def _lifetime(value: object) -> int:
     most = current().policy.access_token_lifetime
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise ValueError(f"must be a whole number of seconds from 1 to {most}, which is the policy of the tenant")
+        raise ValueError(
+            f"must be a whole number of seconds from 1 to {most}, which is the policy of the tenant"
+        )
     return value
 
 

@@ -53,7 +53,9 @@ def _address(value: object) -> dict[str, str]:
 
 
 STANDARD: dict[str, Callable[[object], Any]] = {
-    **dict.fromkeys(("name", "given_name", "family_name", "middle_name", "nickname", "preferred_username"), _text),
+    **dict.fromkeys(
+        ("name", "given_name", "family_name", "middle_name", "nickname", "preferred_username"), _text
+    ),
     **dict.fromkeys(("profile", "picture", "website"), lambda value: urls.web_url(value).text),
     "gender": lambda value: identifiers.text(value, 64),
     "birthdate": _shaped(_BIRTHDATE, "a date as YYYY-MM-DD or a year from 1850"),

@@ -76,7 +76,9 @@ def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], st
     return rest, settings, status
 
 
-def _validated(fields: Mapping[str, Any], present: Client | None) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+def _validated(
+    fields: Mapping[str, Any], present: Client | None
+) -> tuple[dict[str, Any], dict[str, Any], str | None]:
     metadata, settings, status = split(fields)
     new, kept = registration.validate(metadata, settings=settings, current=present)
     return new, kept, status
@@ -196,7 +198,9 @@ def rotate_secret(
     with transaction():
         client = show(client_id)
         if client.auth_method not in registration.SECRET_METHODS:
-            raise Conflict("This client does not authenticate with a secret.", rule="token_endpoint_auth_method")
+            raise Conflict(
+                "This client does not authenticate with a secret.", rule="token_endpoint_auth_method"
+            )
         secret, made = _secret_for(client.metadata, client_secret)
         _retire(client, keep_old)
         clients.add_secret(client.id, _kept(str(secret), source_digest, expires_at))

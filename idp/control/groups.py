@@ -88,7 +88,8 @@ def remove(group: Group, user: User, actor: Actor | None = None) -> bool:
 def role(name: str, *, client: UUID | None = None, api: UUID | None = None) -> Role | None:
     """The role of that name of the tenant, of one client or of one API, or None."""
     return next(
-        (one for one in groups.every_role() if (one.name, one.client_id, one.api_id) == (name, client, api)), None
+        (one for one in groups.every_role() if (one.name, one.client_id, one.api_id) == (name, client, api)),
+        None,
     )
 
 

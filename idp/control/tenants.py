@@ -174,7 +174,9 @@ def delete(slug: str, actor: Actor | None = None, *, purge: bool = False) -> Row
     return row
 
 
-def _set_status(slug: str, status: str, event: Event, actor: Actor | None, unless: tuple[str, ...] = ()) -> Row:
+def _set_status(
+    slug: str, status: str, event: Event, actor: Actor | None, unless: tuple[str, ...] = ()
+) -> Row:
     row = show(slug)
     if row.status == status:
         return row

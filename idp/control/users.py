@@ -22,7 +22,9 @@ SECRET = ("password", "password_hash")
 FIELDS = (*OWN, *SECRET, *attributes.STANDARD, "attributes")
 
 
-def create(fields: Mapping[str, Any], actor: Actor | None = None, *, source_digest: bytes | None = None) -> User:
+def create(
+    fields: Mapping[str, Any], actor: Actor | None = None, *, source_digest: bytes | None = None
+) -> User:
     """A new person. `source_digest`: keyed digest of the blueprint's own password.
 
     Raises Invalid naming the field, Conflict when username or e-mail address is taken.
@@ -87,7 +89,11 @@ def _nobody_elses(own: Mapping[str, Any], user: User | None) -> None:
         return
     address = own.get("email", user.email if user else None)
     found = users.for_sign_in("", key)
-    if identifiers.email_key(address) != key and found is not None and (user is None or found[0].id != user.id):
+    if (
+        identifiers.email_key(address) != key
+        and found is not None
+        and (user is None or found[0].id != user.id)
+    ):
         raise Conflict("This username is the e-mail address of somebody else.", rule="username")
 
 
@@ -112,7 +118,11 @@ def list_(limit: int = 100, after: str = "") -> tuple[User, ...]:
 
 
 def update(
-    username: str, fields: Mapping[str, Any], actor: Actor | None = None, *, source_digest: bytes | None = None
+    username: str,
+    fields: Mapping[str, Any],
+    actor: Actor | None = None,
+    *,
+    source_digest: bytes | None = None,
 ) -> User:
     """Change what is given; None takes a claim away. A new password, and disabling, end sessions and grants.
 
