@@ -27,6 +27,7 @@ from idp.store.durable import sessions as session_store
 from idp.store.durable import users
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
+from idp.store.durable.users import User
 from idp.store.ephemeral import codes, transactions
 from idp.tenants import current
 
@@ -208,18 +209,19 @@ def due(identifier: str, browser: Browser) -> Due:
     return Due(step, request, pending.known_client, session, going)
 
 
-def signed_in(going: Transaction, session: Session, browser: Browser) -> Response | Ask:
-    """The person has signed in on the page: go on with the new session."""
-    going.session_id = session.id
-    request, pending = authorize.play(going.params, going.resources)
-    if not right_person(_situation(request, pending.known_client, session, going)):
-        # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
-        with _ending(going):
-            pass
-        refusal = LoginRequired("Another person signed in than the request names.", rule="login.right_person")
-        return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
-    _keep(going)
-    return _go_on(going, session, browser)
+def sign_in(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> tuple[Response | Ask | None, str]:
+    """The person has proved who they are on the page: begin their session and go on with it, in one transaction.
+
+    The outcome and the session's cookie token; the outcome is None when the same form had been sent before:
+    the browser then keeps the session that now counts. Raises AccessDenied, Unavailable, Away.
+    """
+    with transaction():
+        session, token = sessions.start(user, amr, browser.address, browser.user_agent, replaces=due_now.session)
+        due_now.going.session_id = session.id
+        try:
+            return _go_on(due_now.going, session, browser, user), token
+        except TransactionGone:
+            return None, token
 
 
 def consented(due_now: Due, browser: Browser) -> Response | Ask:
@@ -252,18 +254,27 @@ def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response:
     return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
 
 
-def _go_on(going: Transaction, session: Session | None, browser: Browser) -> Response | Ask:
+def _go_on(
+    going: Transaction, session: Session | None, browser: Browser, user: User | None = None
+) -> Response | Ask:
+    """What follows; `user`: whose session has just begun, in this transaction."""
     try:
         request, pending = authorize.play(going.params, going.resources)
     except Returned as returned:
         with _ending(going):
             return returned.response
-    step = next_step(_situation(request, pending.known_client, session, going))
+    situation = _situation(request, pending.known_client, session, going)
+    if user is not None and not right_person(situation):
+        # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
+        with _ending(going):
+            refusal = LoginRequired("Another person signed in than the request names.", rule="login.right_person")
+            return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+    step = next_step(situation)
     if step is not Step.DONE or session is None:
         _keep(going)
         return Ask(step, going.identifier)
     with _ending(going):
-        return _granted(request, pending.known_client, session, browser, going)
+        return _granted(request, pending.known_client, session, browser, going, user)
 
 
 @contextmanager
@@ -290,13 +301,15 @@ def _granted(
     session: Session,
     browser: Browser,
     going: Transaction | None = None,
+    user: User | None = None,
 ) -> Response:
     """Mint the code: kept by digest in Redis, audited and noted in Postgres, told in the response."""
-    person = users.by_id(session.user_id)
-    if person is None or not person.active:
-        refusal = LoginRequired(rule="user.active")
-        return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
-    sessions.touch(session)
+    if user is None:
+        user = users.by_id(session.user_id)
+        if user is None or not user.active:
+            refusal = LoginRequired(rule="user.active")
+            return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+        sessions.touch(session)
     code = secret()
     lifetime = current().policy.code_lifetime
     codes.put(code, _meaning(request, client, session, _kept_scopes(request, client, session, going)), lifetime)

@@ -75,14 +75,8 @@ def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> 
         response = _page(due, binding, username=username, trouble="busy", status=503)
         response.headers["Retry-After"] = busy.headers.get("Retry-After", "1")
         return response
-    session, token = sessions.start(
-        user, (sessions.AMR_PASSWORD,), browser.address, browser.user_agent, replaces=due.session
-    )
-    try:
-        response = answers.go(flow.signed_in(due.going, session, browser), binding)
-    except TransactionGone:
-        # The same form, sent twice at once: the browser keeps the session that now counts.
-        response = answers.stale(due.going.identifier)
+    outcome, token = flow.sign_in(due, user, (sessions.AMR_PASSWORD,), browser)
+    response = answers.stale(due.going.identifier) if outcome is None else answers.go(outcome, binding)
     cookies.write(response, cookies.SESSION, token)
     cookies.write(response, cookies.DEVICE, authenticate.device_token(user))
     return response
