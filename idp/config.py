@@ -127,7 +127,9 @@ def shield() -> None:
     _forget(os.environ)
     for name in os.environ:
         if name.startswith("HTTP_"):
-            raise ConfigError(name, "would pass for a header of every request; take it out of the environment")
+            raise ConfigError(
+                name, "would pass for a header of every request; take it out of the environment"
+            )
 
 
 def hand_down(**names: str) -> None:
@@ -153,7 +155,13 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
         raise ConfigError("IDP_ENV", "must be production or development")
     base = settings.base_url.rstrip("/")
     parts = urlsplit(base)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.path
+        or parts.query
+        or parts.fragment
+    ):
         raise ConfigError("IDP_BASE_URL", "must be a scheme and a host, such as https://id.example.com")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ConfigError("IDP_BASE_URL", "must be https unless its host is this machine's loopback")

@@ -7,7 +7,7 @@ printable ASCII without `"` and `\\`. The private half (`rule`, `expected`, `got
 
 import re
 
-_UNSPEAKABLE = re.compile(r'[^\x20\x21\x23-\x5b\x5d-\x7e]')
+_UNSPEAKABLE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 
 
 def speakable(text: str) -> str:

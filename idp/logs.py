@@ -10,7 +10,9 @@ from typing import Any
 
 import structlog
 
-_SECRET_NAMES = re.compile(r"(pass(word|wd)|secret|token|assertion|cookie|authorization|code_verifier|dsn|_url$)", re.I)
+_SECRET_NAMES = re.compile(
+    r"(pass(word|wd)|secret|token|assertion|cookie|authorization|code_verifier|dsn|_url$)", re.I
+)
 _SECRET_VALUES = re.compile(
     r"(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\$argon2\w*\$[^\s\"]+|postgres(?:ql)?(?:\+\w+)?://[^\s\"]+|rediss?://[^\s\"]+)"
 )

@@ -51,7 +51,9 @@ class Windows:
         self._kept: OrderedDict[tuple[object, ...], tuple[int, int, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add(self, name: tuple[object, ...], window: int, amount: int, limit: int, now: int) -> tuple[bool, int, int]:
+    def add(
+        self, name: tuple[object, ...], window: int, amount: int, limit: int, now: int
+    ) -> tuple[bool, int, int]:
         """Count `amount` unless that passes `limit`: whether it was counted, the count, the window's begin."""
         with self._lock:
             count, begin, _ = self._kept.get(name, (0, now, window))
@@ -148,7 +150,9 @@ class Reservation:
     counters: tuple[Counter, ...]
     begins: tuple[int, ...]
     in_redis: bool
-    filled: tuple[str, ...] = ()  # kinds of failures whose limit this attempt has reached: the next one is stopped
+    filled: tuple[
+        str, ...
+    ] = ()  # kinds of failures whose limit this attempt has reached: the next one is stopped
 
     def give_back(self) -> None:
         """Take the count back, but for budgets, which are used up by good attempts as well."""
@@ -191,7 +195,9 @@ def _add(counters: Sequence[Counter]) -> Reservation | Full:
         return _add_away(counters, now)
     if isinstance(answer, Full):
         return answer
-    filled = tuple(c.kind for c, (count, _) in zip(counters, answer, strict=True) if count >= c.most and not c.local)
+    filled = tuple(
+        c.kind for c, (count, _) in zip(counters, answer, strict=True) if count >= c.most and not c.local
+    )
     return Reservation(tuple(counters), tuple(begin for _, begin in answer), in_redis=True, filled=filled)
 
 
@@ -204,7 +210,9 @@ def _add_away(counters: Sequence[Counter], now: int) -> Reservation | Full:
         fits, _, begin = _here.add(_name(each), each.window, each.amount, half, now)
         if fits and not each.local:
             done.append((each, begin))
-            count, since = throttles.add(each.kind, bytes.fromhex(each.key), each.window, clock.now(), each.amount)
+            count, since = throttles.add(
+                each.kind, bytes.fromhex(each.key), each.window, clock.now(), each.amount
+            )
             fits, begin = count <= half, begin if count <= half else int(since.timestamp())
             filled += [each.kind] if count == half else []
         if not fits:
@@ -212,7 +220,9 @@ def _add_away(counters: Sequence[Counter], now: int) -> Reservation | Full:
             return Full(each, max(1, min(each.window, begin + each.window - now)))
         if each.local:
             done.append((each, begin))
-    return Reservation(tuple(c for c, _ in done), tuple(b for _, b in done), in_redis=False, filled=tuple(filled))
+    return Reservation(
+        tuple(c for c, _ in done), tuple(b for _, b in done), in_redis=False, filled=tuple(filled)
+    )
 
 
 def _give_back_away(counters: Sequence[Counter], begins: Sequence[int]) -> None:

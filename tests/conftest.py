@@ -47,7 +47,9 @@ class Database:
 
     def tables(self) -> list[str]:
         """Every table of ours."""
-        found = self("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")
+        found = self(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+        )
         return sorted(name for (name,) in found if name != "alembic_version")
 
 
@@ -66,7 +68,9 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A Postgres and a Valkey of this worker's own, roles made, schema at its head."""
     home = tmp_path_factory.mktemp("home")
     secrets = {name: ids.secret() for name in (*USERS, *(f"redis:{name}" for name in REDIS_USERS))}
-    postgres = Postgres(home / "postgres", password=secrets["postgres"], log=home / "postgres.log", durable=False)
+    postgres = Postgres(
+        home / "postgres", password=secrets["postgres"], log=home / "postgres.log", durable=False
+    )
     users = {name: secrets[f"redis:{name}"] for name in REDIS_USERS}
     redis = Redis(home / "redis", passwords=users, log=home / "redis.log", durable=False)
     try:
@@ -89,10 +93,16 @@ def _settings(home: Path, postgres: Postgres, redis: Redis, secrets: dict[str, s
         return postgres_url(postgres.port, role, secrets[role])
 
     return {
-        "env": "development", "home": home, "keys": home / "keys", "base_url": BASE_URL,
-        "database_url": at("idp_app"), "ops_database_url": at("idp_ops"), "migrator_database_url": at("idp_migrator"),
+        "env": "development",
+        "home": home,
+        "keys": home / "keys",
+        "base_url": BASE_URL,
+        "database_url": at("idp_app"),
+        "ops_database_url": at("idp_ops"),
+        "migrator_database_url": at("idp_migrator"),
         "admin_database_url": postgres.url(database="postgres"),
-        "redis_url": redis.url(), "redis_admin_url": redis.url(OPERATOR),
+        "redis_url": redis.url(),
+        "redis_admin_url": redis.url(OPERATOR),
     }
 
 
@@ -171,7 +181,9 @@ def _apply_twins(database: Database) -> None:
         for slug in ("acme", "globex"):
             database(
                 "INSERT INTO tenants VALUES (%s, %s, %s, 'active', NULL, '{}', '{}', 1, now(), now(), now())",
-                str(ids.uuid7()), slug, slug.title(),
+                str(ids.uuid7()),
+                slug,
+                slug.title(),
             )
         return
     from idp.audit import SYSTEM
@@ -212,7 +224,11 @@ def _no_network() -> Iterator[None]:
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in (
+            "127.0.0.1",
+            "::1",
+            "localhost",
+        ):
             raise PermissionError(f"tests may not connect to {address[0]}")
         connect(self, address)
 

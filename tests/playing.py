@@ -1,7 +1,7 @@
 """Verbs for tests: a relying party and a person with a browser, in this thread, over WSGI.
 
-    code = rp.authorize(browser).login("alice", PASSWORD).code
-    tokens = rp.exchange(code)
+code = rp.authorize(browser).login("alice", PASSWORD).code
+tokens = rp.exchange(code)
 """
 
 import base64
@@ -84,7 +84,11 @@ class Visit:
     @property
     def params(self) -> dict[str, str]:
         """The parameters with which the browser came back to the relying party."""
-        assert self.location.startswith(self.rp.redirect_uri), (self.answer.status_code, self.location, self.html[:500])
+        assert self.location.startswith(self.rp.redirect_uri), (
+            self.answer.status_code,
+            self.location,
+            self.html[:500],
+        )
         return dict(parse_qsl(urlsplit(self.location).query))
 
     @property
@@ -101,7 +105,9 @@ class Visit:
     def login(self, username: str, password: str | None = None) -> "Visit":
         """Sign in on the page."""
         known = PASSWORDS.get((self.rp.tenant.slug, username), "")
-        return self.submit(username=username, password=password if password is not None else known, action="login")
+        return self.submit(
+            username=username, password=password if password is not None else known, action="login"
+        )
 
     def consent(self, action: str = "allow") -> "Visit":
         """Answer the consent page."""
@@ -204,7 +210,11 @@ class RelyingParty:
         keys = self.app.test_client().get(f"/t/{self.tenant.slug}/jwks.json").get_json()
         kid = pyjwt.get_unverified_header(token)["kid"]
         key = next(pyjwt.PyJWK(each) for each in keys["keys"] if each["kid"] == kid)
-        return dict(pyjwt.decode(token, key.key, algorithms=[key.algorithm_name], audience=audience, issuer=self.tenant.issuer))
+        return dict(
+            pyjwt.decode(
+                token, key.key, algorithms=[key.algorithm_name], audience=audience, issuer=self.tenant.issuer
+            )
+        )
 
 
 def relying_party(app: Any, tenant: Tenant, client_id: str = "web") -> RelyingParty:

@@ -24,14 +24,25 @@ GRACE = 10.0
 def environment(**more: str) -> dict[str, str]:
     """The environment without any `IDP_` name but those in `more`."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("IDP_")}
-    return {**plain, "PYTHONPATH": os.pathsep.join([str(TOP), plain.get("PYTHONPATH", "")]).rstrip(os.pathsep), **more}
+    return {
+        **plain,
+        "PYTHONPATH": os.pathsep.join([str(TOP), plain.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        **more,
+    }
 
 
-def idp(*arguments: str, cwd: Path | None = None, timeout: float = 60, **env: str) -> subprocess.CompletedProcess[str]:
+def idp(
+    *arguments: str, cwd: Path | None = None, timeout: float = 60, **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
-        [*PROGRAM, *arguments], cwd=cwd or TOP, env=environment(**env), text=True, capture_output=True,
-        timeout=timeout, check=False,
+        [*PROGRAM, *arguments],
+        cwd=cwd or TOP,
+        env=environment(**env),
+        text=True,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -88,7 +99,9 @@ class Up:
 
 
 @contextmanager
-def up(home: Path, *arguments: str, port: int | None = None, wrapped: tuple[str, ...] = (), **env: str) -> Iterator[Up]:
+def up(
+    home: Path, *arguments: str, port: int | None = None, wrapped: tuple[str, ...] = (), **env: str
+) -> Iterator[Up]:
     """`idp up` without the demonstration, until the block ends."""
     port = port or ports.free()
     usual = ["--home", str(home), "--port", str(port), "--workers", "1", "--no-demo"]
@@ -116,4 +129,6 @@ def free_ports() -> int:
 
 def gone(family: list[psutil.Process], seconds: float = GRACE) -> bool:
     """Whether all of them have ended in time."""
-    return within(seconds, lambda: not any(each.is_running() and each.status() != "zombie" for each in family))
+    return within(
+        seconds, lambda: not any(each.is_running() and each.status() != "zombie" for each in family)
+    )

@@ -66,7 +66,9 @@ class _Person:
     def roles(self) -> list[str]:
         """Names of the roles of the tenant, of this client and of these APIs; no other client's or API's."""
         held = groups.roles_of_user(self._user.id) if self._user else ()
-        return sorted({role.name for role in held if role.client_id in self._owners and role.api_id in self._apis})
+        return sorted(
+            {role.name for role in held if role.client_id in self._owners and role.api_id in self._apis}
+        )
 
     def standard(self, claim: str) -> Any:
         """A standard claim in its type (Core §5.1), or None."""
@@ -203,7 +205,9 @@ def _address(value: Any) -> dict[str, str] | None:
     """OpenID Connect Core 1.0 §5.1.1: an object of texts."""
     if not isinstance(value, Mapping):
         return None
-    return {part: value[part] for part in _ADDRESS if isinstance(value.get(part), str) and value[part].strip()}
+    return {
+        part: value[part] for part in _ADDRESS if isinstance(value.get(part), str) and value[part].strip()
+    }
 
 
 def _nothing(value: Any) -> bool:

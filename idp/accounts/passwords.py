@@ -26,13 +26,17 @@ NOMINAL_SECONDS = 0.02  # what one verification is charged to a tenant's budget 
 QUEUE = 64  # verifications that may wait in this process
 _CEILINGS = {"memory_cost": 262_144, "time_cost": 16, "parallelism": 8}  # of hashes made elsewhere
 
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID)
+_hasher = PasswordHasher(
+    time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
+)
 
 
 def _unmatchable() -> str:
     """A well-formed hash of our parameters that no known password has; verifying it costs what a real one does."""
     salt, tail = (b64(os.urandom(size)).replace("-", "+").replace("_", "/") for size in (16, 32))
-    return f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}${salt}${tail}"
+    return (
+        f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}${salt}${tail}"
+    )
 
 
 _NOBODY = _unmatchable()
@@ -52,7 +56,9 @@ class Queue:
         """Wait for one's turn, hold it for the block. Raises Busy (503, Retry-After 1) when the line is full."""
         if not self._places.acquire(blocking=False):
             metrics.count("throttled_total", kind="hash_queue")
-            raise Busy(retry_after=1, rule="passwords.queue", expected=f"at most {self.waiting} waiting", got="full")
+            raise Busy(
+                retry_after=1, rule="passwords.queue", expected=f"at most {self.waiting} waiting", got="full"
+            )
         try:
             with self._slots:
                 yield
@@ -119,7 +125,9 @@ def matches(secret: str | None, password: str) -> bool:
     possible = secret is not None and bool(data)
     with _queue.turn():
         began = clock.monotonic()
-        fits = _verified(secret if possible and secret is not None else _NOBODY, data if possible and data else b"")
+        fits = _verified(
+            secret if possible and secret is not None else _NOBODY, data if possible and data else b""
+        )
         metrics.observe("password_hash", max(0.0, clock.monotonic() - began))
     return fits and possible
 

@@ -91,7 +91,9 @@ def _renewed(
     if old.user_id != user.id:
         if (gone := sessions.end(old.id, "replaced")) is not None:
             ended.append(gone)
-            audit.record(Event.SESSION_ENDED, _person(old.user_id, address), session_id=old.id, why="replaced")
+            audit.record(
+                Event.SESSION_ENDED, _person(old.user_id, address), session_id=old.id, why="replaced"
+            )
         return None
     at = clock.now()
     new = replace(

@@ -49,12 +49,25 @@ def programs(base_url: str, base: int) -> list[Program]:
     issuer = f"{base_url}/t/{first['slug']}"
     folder = paths.examples()
     return [
-        ("service", folder / "resource_server" / "app.py", {
-            "IDP_ISSUER": issuer, "PORT": str(service), "AUDIENCE": first["apis"][0]["identifier"],
-            "TENANT": first["slug"],
-        }),
-        ("relying-party", folder / "relying_party" / "app.py", {
-            "IDP_ISSUER": issuer, "PORT": str(relying_party), "CLIENT_ID": application["client_id"],
-            "CLIENT_SECRET": application["client_secret"], "SERVICE_URL": f"http://localhost:{service}",
-        }),
+        (
+            "service",
+            folder / "resource_server" / "app.py",
+            {
+                "IDP_ISSUER": issuer,
+                "PORT": str(service),
+                "AUDIENCE": first["apis"][0]["identifier"],
+                "TENANT": first["slug"],
+            },
+        ),
+        (
+            "relying-party",
+            folder / "relying_party" / "app.py",
+            {
+                "IDP_ISSUER": issuer,
+                "PORT": str(relying_party),
+                "CLIENT_ID": application["client_id"],
+                "CLIENT_SECRET": application["client_secret"],
+                "SERVICE_URL": f"http://localhost:{service}",
+            },
+        ),
     ]

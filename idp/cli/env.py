@@ -26,7 +26,9 @@ def addresses(settings: Settings) -> dict[str, str | None]:
     """The addresses by name; None for what this deployment does not have."""
     return {
         "base_url": settings.base_url,
-        "management_url": None if settings.management_bind.endswith(":0") else f"http://{settings.management_bind}",
+        "management_url": None
+        if settings.management_bind.endswith(":0")
+        else f"http://{settings.management_bind}",
         "home": str(Path(settings.home)),
         "database_url": settings.database_url or None,
         "owner_database_url": settings.migrator_database_url,

@@ -7,7 +7,8 @@ from idp.cli import session
 
 @click.command("migrate")
 @click.option(
-    "--print-roles", type=click.Choice(["superuser", "managed"]),
+    "--print-roles",
+    type=click.Choice(["superuser", "managed"]),
     help="Print the SQL that makes the roles, for a superuser or for a managed service, and do nothing.",
 )
 @session.options

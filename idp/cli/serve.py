@@ -29,9 +29,15 @@ _LOOPBACK = "127.0.0.1"
 
 
 @click.command("serve")
-@click.option("--bind", help="Address and port to listen on (else 127.0.0.1 and the base URL's port, or 8000).")
-@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes (else one a core, four at most).")
-@click.option("--threads", type=click.IntRange(2, 64), default=16, show_default=True, help="Threads a worker process.")
+@click.option(
+    "--bind", help="Address and port to listen on (else 127.0.0.1 and the base URL's port, or 8000)."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Worker processes (else one a core, four at most)."
+)
+@click.option(
+    "--threads", type=click.IntRange(2, 64), default=16, show_default=True, help="Threads a worker process."
+)
 @session.options
 def command(bind: str | None, workers: int | None, threads: int) -> None:
     """Run the web server."""
@@ -51,7 +57,9 @@ def _address(bind: str | None, settings: Settings) -> tuple[str, int]:
     return host.strip("[]") or _LOOPBACK, int(port)
 
 
-def _run(deployment: Deployment, settings: Settings, host: str, port: int, workers: int, threads: int) -> None:
+def _run(
+    deployment: Deployment, settings: Settings, host: str, port: int, workers: int, threads: int
+) -> None:
     """Check, open, listen, serve; whatever was opened is closed again."""
     from idp import logs
     from idp.control import running
@@ -71,7 +79,9 @@ def _run(deployment: Deployment, settings: Settings, host: str, port: int, worke
     readiness = Readiness()
     readiness.draining = multiprocessing.get_context("spawn").Event()
     management, address = listen(Management(settings, readiness, folder), settings.management_bind)
-    logger.info("serve.starts", listening=f"{host}:{port}", management=address, workers=workers, threads=threads)
+    logger.info(
+        "serve.starts", listening=f"{host}:{port}", management=address, workers=workers, threads=threads
+    )
     try:
         _serve(settings, host, port, workers, threads, readiness.draining)
     finally:
@@ -123,7 +133,9 @@ def _serve(settings: Settings, host: str, port: int, workers: int, threads: int,
         respawn_failed_workers=True,
         workers_kill_timeout=KILL,
     )
-    server.on_startup(partial(_take_signals, server, draining, DRAIN if settings.env == "production" else 0.0))
+    server.on_startup(
+        partial(_take_signals, server, draining, DRAIN if settings.env == "production" else 0.0)
+    )
     server.serve(target_loader=partial(load, settings, threads, draining), wrap_loader=False)
 
 

@@ -45,15 +45,23 @@ class Session:
 
 def options(function: Decorated) -> Decorated:
     """Add `--home --json --as --reason`; their values are read through this module, not as arguments."""
-    for names, field, words, flag in reversed((
-        (("--home",), "home", "The folder of the deployment (else IDP_HOME, else .idp).", False),
-        (("--json",), "json", "Answer in JSON.", True),
-        (("--as", "as_"), "as_", "Who acts, for the audit (else the system user and host).", False),
-        (("--reason",), "reason", "Why, for the audit.", False),
-    )):
+    for names, field, words, flag in reversed(
+        (
+            (("--home",), "home", "The folder of the deployment (else IDP_HOME, else .idp).", False),
+            (("--json",), "json", "Answer in JSON.", True),
+            (("--as", "as_"), "as_", "Who acts, for the audit (else the system user and host).", False),
+            (("--reason",), "reason", "Why, for the audit.", False),
+        )
+    ):
         kind: Any = click.Path(path_type=Path) if field == "home" else None
         function = click.option(
-            *names, help=words, is_flag=flag, type=kind, default=None, expose_value=False, callback=_keeper(field)
+            *names,
+            help=words,
+            is_flag=flag,
+            type=kind,
+            default=None,
+            expose_value=False,
+            callback=_keeper(field),
         )(function)
     return function
 

@@ -21,7 +21,12 @@ from idp.embedded.supervise import Interrupted, Supervisor
 DEFAULT_PORT = 8000
 READY_SECONDS = 60.0
 _ASK = 12  # connections fall on web processes by chance, and each becomes ready by itself
-_ADMIN_NAMES = ("IDP_OPS_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_ADMIN_DATABASE_URL", "IDP_REDIS_ADMIN_URL")
+_ADMIN_NAMES = (
+    "IDP_OPS_DATABASE_URL",
+    "IDP_MIGRATOR_DATABASE_URL",
+    "IDP_ADMIN_DATABASE_URL",
+    "IDP_REDIS_ADMIN_URL",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,22 @@ class Wanted:
 
 
 @click.command("up")
-@click.option("--port", type=click.IntRange(1, 65533), help="The port (else the one used last here, else 8000).")
 @click.option(
-    "--blueprint", "blueprints", type=click.Path(exists=True, dir_okay=False, path_type=Path), multiple=True,
+    "--port", type=click.IntRange(1, 65533), help="The port (else the one used last here, else 8000)."
+)
+@click.option(
+    "--blueprint",
+    "blueprints",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
     help="A blueprint to apply before serving; may be given several times.",
 )
-@click.option("--demo/--no-demo", default=None, help="With or without the demonstration's tenants and applications.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Web processes (else as many as idp serve takes).")
+@click.option(
+    "--demo/--no-demo", default=None, help="With or without the demonstration's tenants and applications."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), help="Web processes (else as many as idp serve takes)."
+)
 @session.options
 def command(port: int | None, blueprints: tuple[Path, ...], demo: bool | None, workers: int | None) -> None:
     """Run everything here: servers, web, worker, demo."""
@@ -134,7 +148,9 @@ def _need_ports(wanted: list[int]) -> None:
     for each in wanted:
         if not process.until(lambda each=each: ports.is_free(each), 1.0, pause=0.1):  # type: ignore[misc]
             more = "" if each == wanted[0] else " for the demonstration, or leave it out with --no-demo"
-            raise NotPossible(f"Port {each} is taken by another program: choose another one with --port{more}.")
+            raise NotPossible(
+                f"Port {each} is taken by another program: choose another one with --port{more}."
+            )
 
 
 def _wants_demo(deployment: Deployment, demo: bool | None) -> bool:
@@ -166,7 +182,8 @@ def _demo_belongs(deployment: Deployment, settings: Settings, demo: bool | None)
         folder.remember(demo="wanted")
     elif state.get("demo") == "applied" and state.get("demo_port") != _listening_port(deployment):
         click.echo(
-            f"The demonstration here was made for port {state.get('demo_port')}; --demo moves it to this one.", err=True
+            f"The demonstration here was made for port {state.get('demo_port')}; --demo moves it to this one.",
+            err=True,
         )
         return False
     return demo or state.get("demo") in ("wanted", "applied")
@@ -209,9 +226,13 @@ def _environment(deployment: Deployment, settings: Settings) -> dict[str, str]:
     """The environment of our own programs: what was given, without the owners' and operators' addresses."""
     inherited = {name: value for name, value in config.environment().items() if name not in _ADMIN_NAMES}
     own = {
-        "IDP_ENV": settings.env, "IDP_HOME": str(settings.home), "IDP_KEYS": str(settings.keys),
-        "IDP_BASE_URL": settings.base_url, "IDP_MANAGEMENT_BIND": settings.management_bind,
-        "IDP_DATABASE_URL": settings.database_url, "IDP_REDIS_URL": settings.redis_url,
+        "IDP_ENV": settings.env,
+        "IDP_HOME": str(settings.home),
+        "IDP_KEYS": str(settings.keys),
+        "IDP_BASE_URL": settings.base_url,
+        "IDP_MANAGEMENT_BIND": settings.management_bind,
+        "IDP_DATABASE_URL": settings.database_url,
+        "IDP_REDIS_URL": settings.redis_url,
     }
     if settings.key_ring:
         own["IDP_KEY_RING"] = settings.key_ring
@@ -223,7 +244,9 @@ def _wait_until_ready(supervisor: Supervisor, settings: Settings, port: int) -> 
     began = clock.monotonic()
     if not supervisor.until(lambda: all(_answers_ready(port) for _ in range(_ASK)), READY_SECONDS):
         waited = clock.monotonic() - began
-        raise NotPossible(f"The web server was not ready within {waited:.0f} s: {supervisor.last_words('serve')}")
+        raise NotPossible(
+            f"The web server was not ready within {waited:.0f} s: {supervisor.last_words('serve')}"
+        )
 
 
 def _answers_ready(port: int) -> bool:

@@ -43,7 +43,7 @@ def checked_identifier(identifier: object) -> None:
         urls.resource(identifier)
     except ValueError as problem:
         raise Invalid(f"identifier {problem}.", rule="identifier") from None
-    if identifier == current().issuer:
+    if identifier in current().issuers:
         raise Conflict("The API whose identifier is the issuer is there already.", rule="identifier")
 
 

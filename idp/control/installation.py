@@ -48,7 +48,9 @@ def passwords_of(settings: Settings) -> dict[str, str]:
     """The passwords that the settings' own URLs carry, by role."""
     urls = (settings.database_url, settings.ops_database_url, settings.migrator_database_url)
     parts = [urlsplit(url) for url in urls if url]
-    return {unquote(part.username): unquote(part.password) for part in parts if part.username and part.password}
+    return {
+        unquote(part.username): unquote(part.password) for part in parts if part.username and part.password
+    }
 
 
 def upgrade(settings: Settings, *, fresh: bool = False) -> schema.Migrated:

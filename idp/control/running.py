@@ -25,7 +25,9 @@ WORKER = upkeep.WORKER
 SAMPLE = 200
 """Tenants whose keys are looked at before the first traffic."""
 
-_DEFAULTS = frozenset({"postgres", "password", "changeme", "change-me", "secret", "idp", "redis", "admin", "test"})
+_DEFAULTS = frozenset(
+    {"postgres", "password", "changeme", "change-me", "secret", "idp", "redis", "admin", "test"}
+)
 
 _opened = ExitStack()
 
@@ -76,7 +78,9 @@ def _redis_and_worker() -> tuple[Fact, Fact]:
     try:
         lives = redis.beats(WORKER)
     except Busy:
-        return Fact("redis", False, "Redis does not answer."), Fact("worker", False, "The worker is not seen.")
+        return Fact("redis", False, "Redis does not answer."), Fact(
+            "worker", False, "The worker is not seen."
+        )
     return Fact("redis", True), Fact("worker", lives, "The worker is not running; start idp worker.")
 
 
@@ -112,9 +116,13 @@ def refuse_start(settings: Settings) -> None:
     try:
         version = safety.version()
     except Busy:
-        raise ConfigError("IDP_DATABASE_URL", "leads to no Postgres that answers; start it, or mend the URL") from None
+        raise ConfigError(
+            "IDP_DATABASE_URL", "leads to no Postgres that answers; start it, or mend the URL"
+        ) from None
     if not safety.supported(version):
-        raise ConfigError("IDP_DATABASE_URL", f"leads to PostgreSQL {version}; needed is 16.14, 17.10, 18.4 or later")
+        raise ConfigError(
+            "IDP_DATABASE_URL", f"leads to PostgreSQL {version}; needed is 16.14, 17.10, 18.4 or later"
+        )
     schema = _schema()
     if not schema.ok:
         raise ConfigError("IDP_DATABASE_URL", f"leads to a database that cannot be used: {schema.words}")
@@ -128,7 +136,9 @@ def _refuse_default_secrets(settings: Settings) -> None:
         parts = urlsplit(getattr(settings, field))
         given = unquote(parts.password or "")
         if given and (given.lower() in _DEFAULTS or given == unquote(parts.username or "")):
-            raise ConfigError(f"IDP_{field.upper()}", "has a password that everybody knows; set one of its own")
+            raise ConfigError(
+                f"IDP_{field.upper()}", "has a password that everybody knows; set one of its own"
+            )
 
 
 def warnings(settings: Settings) -> list[str]:

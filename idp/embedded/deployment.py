@@ -85,7 +85,8 @@ class Deployment:
         users = {name: secrets[f"redis:{name}"] for name in (redis.RUNTIME_USER, redis.OPERATOR)}
         return Services(
             Postgres(self.folder.postgres, password=secrets[postgres.SUPERUSER], log=logs / "postgres.log")
-            if self.embeds_postgres else None,
+            if self.embeds_postgres
+            else None,
             Redis(self.folder.redis, passwords=users, log=logs / "redis.log") if self.embeds_redis else None,
         )
 
@@ -111,8 +112,10 @@ class Deployment:
             return {}
         secrets = self.folder.passwords()
         roles = {
-            "database_url": "idp_app", "ops_database_url": "idp_ops",
-            "migrator_database_url": "idp_migrator", "admin_database_url": postgres.SUPERUSER,
+            "database_url": "idp_app",
+            "ops_database_url": "idp_ops",
+            "migrator_database_url": "idp_migrator",
+            "admin_database_url": postgres.SUPERUSER,
         }
         database = {postgres.SUPERUSER: "postgres"}  # the one that exists before ours is made
         return {
@@ -190,13 +193,19 @@ class Deployment:
             return bool(outcome)
 
         if not until(settled, START_SECONDS, pause=0.05):
-            raise NotPossible(f"Another command has held {self.home} for {START_SECONDS:.0f} s; try again later.")
+            raise NotPossible(
+                f"Another command has held {self.home} for {START_SECONDS:.0f} s; try again later."
+            )
         return outcome[0]
 
 
 def find(home: Path | None = None) -> Deployment:
     """The deployment in `home`, else in `IDP_HOME`, else in `.idp` of the checkout or of this folder."""
-    given = {name: value for name, value in config.environment().items() if name.startswith("IDP_") and value.strip()}
+    given = {
+        name: value
+        for name, value in config.environment().items()
+        if name.startswith("IDP_") and value.strip()
+    }
     if home is not None:
         given["IDP_HOME"] = str(home)
     named = given.get("IDP_HOME")

@@ -16,7 +16,10 @@ from idp.embedded import NotPossible, binaries, ports, privilege, process
 SUPERUSER = "postgres"
 DATABASE = "idp"
 READY_SECONDS = 60.0  # crash recovery of a large log takes its time
-STOP = (signal.SIGINT, signal.SIGQUIT)  # fast, then immediate shutdown (PostgreSQL, "Shutting Down the Server")
+STOP = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+)  # fast, then immediate shutdown (PostgreSQL, "Shutting Down the Server")
 
 
 class Postgres:
@@ -48,8 +51,16 @@ class Postgres:
         who = privilege.choose(programs.postgres, attempt)
         os.chown(attempt, *who.owner)
         argv: list[str | Path] = [
-            programs.initdb, "-D", attempt, "-U", SUPERUSER, "--auth=scram-sha-256", "--pwfile=/dev/stdin",
-            "--encoding=UTF8", "--no-instructions", "--no-sync",
+            programs.initdb,
+            "-D",
+            attempt,
+            "-U",
+            SUPERUSER,
+            "--auth=scram-sha-256",
+            "--pwfile=/dev/stdin",
+            "--encoding=UTF8",
+            "--no-instructions",
+            "--no-sync",
             *(["--locale-provider=builtin", "--locale=C.UTF-8"] if programs.major >= 17 else ["--locale=C"]),
         ]
         status, said = process.finish(argv, given=f"{self._password}\n".encode(), prepare=who.prepare)
@@ -90,16 +101,28 @@ class Postgres:
         _give(self.folder, who.owner)
         self.settle()
         settings = {
-            "listen_addresses": ports.LOOPBACK, "unix_socket_directories": "", "timezone": "UTC",
-            "max_connections": "100", "shared_buffers": "64MB", "log_timezone": "UTC",
+            "listen_addresses": ports.LOOPBACK,
+            "unix_socket_directories": "",
+            "timezone": "UTC",
+            "max_connections": "100",
+            "shared_buffers": "64MB",
+            "log_timezone": "UTC",
             # Statements carry secrets, because psycopg2 writes parameters into their text.
-            "log_min_error_statement": "panic", "log_parameter_max_length_on_error": "0",
-            **({} if self.durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
+            "log_min_error_statement": "panic",
+            "log_parameter_max_length_on_error": "0",
+            **(
+                {}
+                if self.durable
+                else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            ),
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self.child = process.spawn(
             [programs.postgres, "-D", self.folder, "-p", str(self.port), *options],
-            log=self.log, cwd=self.folder.parent, last_wish=signal.SIGINT, prepare=who.prepare,
+            log=self.log,
+            cwd=self.folder.parent,
+            last_wish=signal.SIGINT,
+            prepare=who.prepare,
         )
         return self.child
 
@@ -136,7 +159,9 @@ class Postgres:
 
 def url(port: int, user: str, password: str, database: str = DATABASE) -> str:
     """A URL of the embedded Postgres on `port`."""
-    return f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{ports.LOOPBACK}:{port}/{database}"
+    return (
+        f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@{ports.LOOPBACK}:{port}/{database}"
+    )
 
 
 def _give(folder: Path, owner: tuple[int, int]) -> None:

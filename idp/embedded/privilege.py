@@ -44,7 +44,11 @@ class _Header(ctypes.Structure):
 
 
 class _Data(ctypes.Structure):
-    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
+    _fields_ = [
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    ]
 
 
 def die_with(parent: int, signal: int) -> None:
@@ -88,7 +92,9 @@ def _ordinary_account() -> pwd.struct_passwd:
             return by_name[name]
     if by_name:
         return next(iter(by_name.values()))
-    raise NotPossible("Postgres refuses to run as root and there is no other user here: set IDP_DATABASE_URL.")
+    raise NotPossible(
+        "Postgres refuses to run as root and there is no other user here: set IDP_DATABASE_URL."
+    )
 
 
 def _works(identity: Identity, binary: Path, folder: Path) -> bool:
@@ -97,7 +103,11 @@ def _works(identity: Identity, binary: Path, folder: Path) -> bool:
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", script, "sh", str(probe), str(binary)],
-            preexec_fn=identity.prepare, capture_output=True, timeout=20, cwd="/", check=False,
+            preexec_fn=identity.prepare,
+            capture_output=True,
+            timeout=20,
+            cwd="/",
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return False

@@ -55,8 +55,12 @@ def spawn(
         child = subprocess.Popen(
             [str(part) for part in argv],
             stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=output, stderr=output, cwd=cwd, env=None if env is None else dict(env),
-            start_new_session=True, preexec_fn=before_exec,
+            stdout=output,
+            stderr=output,
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            start_new_session=True,
+            preexec_fn=before_exec,
         )
     if given is not None and child.stdin is not None:
         with suppress(BrokenPipeError):
@@ -77,8 +81,13 @@ def finish(
         die_with(parent, signal.SIGKILL)
 
     child = subprocess.Popen(
-        [str(part) for part in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        cwd="/", start_new_session=True, preexec_fn=before_exec,
+        [str(part) for part in argv],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        start_new_session=True,
+        preexec_fn=before_exec,
     )
     try:
         written, _ = child.communicate(given)
@@ -141,7 +150,9 @@ def started(pid: int) -> str | None:
     if LINUX:
         fields = _stat(pid)
         return None if fields is None or fields[0] in "ZX" else fields[19]
-    done = subprocess.run(["ps", "-p", str(pid), "-o", "lstart="], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["ps", "-p", str(pid), "-o", "lstart="], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() or None
 
 

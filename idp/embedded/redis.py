@@ -56,7 +56,10 @@ class Redis:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.settle()
         self.child = process.spawn(
-            [binaries.redis(), "-"], log=self.log, cwd=self.folder, given=self._configuration().encode(),
+            [binaries.redis(), "-"],
+            log=self.log,
+            cwd=self.folder,
+            given=self._configuration().encode(),
         )
         return self.child
 
@@ -87,16 +90,30 @@ class Redis:
             for name, allowed in rules.items()
         ]
         quoted = '"' + str(self.folder).replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return "\n".join([
-            f"bind {ports.LOOPBACK}", f"port {self.port}", f"dir {quoted}", "pidfile server.pid",
-            f"appendonly {'yes' if self.durable else 'no'}", "appendfsync everysec", 'save ""',
-            "maxmemory 256mb", "maxmemory-policy noeviction", "user default off", *users, "",
-        ])
+        return "\n".join(
+            [
+                f"bind {ports.LOOPBACK}",
+                f"port {self.port}",
+                f"dir {quoted}",
+                "pidfile server.pid",
+                f"appendonly {'yes' if self.durable else 'no'}",
+                "appendfsync everysec",
+                'save ""',
+                "maxmemory 256mb",
+                "maxmemory-policy noeviction",
+                "user default off",
+                *users,
+                "",
+            ]
+        )
 
     def _answers(self) -> bool:
         """Two inline commands need no client, whose import would slow every command of ours down."""
         words = f"AUTH {RUNTIME_USER} {self._passwords[RUNTIME_USER]}\r\nPING\r\n"
-        with suppress(OSError), socket.create_connection((ports.LOOPBACK, self.port), timeout=1) as connection:
+        with (
+            suppress(OSError),
+            socket.create_connection((ports.LOOPBACK, self.port), timeout=1) as connection,
+        ):
             connection.sendall(words.encode())
             answer = b""
             while answer.count(b"\n") < 2 and (more := connection.recv(512)):

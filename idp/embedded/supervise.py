@@ -173,4 +173,3 @@ def _stop_together(units: Sequence[Unit], grace: float) -> None:
     process.until(lambda: all(child.poll() is not None for _, child in children), grace)
     for unit, child in children:
         process.stop(child, unit.signals[1:], 1.0)
-

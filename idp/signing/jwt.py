@@ -120,8 +120,8 @@ def verify(
     _check_signature(row.alg, cache.public_key(row, tenant.id), signed, signature)
     claims = _object(payload, "token.payload")
     moment = clock.epoch() if now is None else now
-    if claims.get("iss") != tenant.issuer:
-        raise _no("token.iss", expected=tenant.issuer, got=claims.get("iss"))
+    if claims.get("iss") not in tenant.issuers:
+        raise _no("token.iss", expected=list(tenant.issuers), got=claims.get("iss"))
     _check_times(claims, moment, skew=0, lifetime=None, needs_iat=True, expired_is_fine=expired_is_fine)
     if claims["exp"] - claims["iat"] > keys.LONGEST_TOKEN.total_seconds():
         raise _no(

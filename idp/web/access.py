@@ -30,15 +30,17 @@ def note(request_id: str, environ: dict[str, Any], status: int, seconds: float) 
     if len(_lines) >= _PENDING:
         metrics.count("journal_dropped_total", kind="access")
         return
-    _lines.append((
-        clock.now(),
-        request_id,
-        environ.get("idp.tenant", ""),
-        environ["REQUEST_METHOD"],
-        environ.get("idp.endpoint", "none"),
-        status,
-        seconds,
-    ))
+    _lines.append(
+        (
+            clock.now(),
+            request_id,
+            environ.get("idp.tenant", ""),
+            environ["REQUEST_METHOD"],
+            environ.get("idp.endpoint", "none"),
+            status,
+            seconds,
+        )
+    )
     if _writer is None:
         _begin()
 

@@ -132,7 +132,9 @@ def bearer() -> str | None:
 def cookie(name: str) -> str | None:
     """A cookie by its exact name; None when it is absent, empty, or came more than once."""
     header: str = request.environ.get("HTTP_COOKIE", "")
-    found = [value for key, _, value in (part.strip().partition("=") for part in header.split(";")) if key == name]
+    found = [
+        value for key, _, value in (part.strip().partition("=") for part in header.split(";")) if key == name
+    ]
     return found[0] if len(found) == 1 and found[0] else None
 
 

@@ -16,7 +16,9 @@ def static(filename: str) -> Response:
     """One file below `static/`; anything else is not there."""
     response = send_from_directory(paths.static(), filename, conditional=True, etag=True)
     versioned = request.environ.get("QUERY_STRING", "").startswith("v=")
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if versioned else "public, max-age=300"
+    response.headers["Cache-Control"] = (
+        "public, max-age=31536000, immutable" if versioned else "public, max-age=300"
+    )
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
 

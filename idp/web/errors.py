@@ -94,7 +94,9 @@ def page_answer(refusal: Refusal, name: str = "error") -> Response:
     elif name in _PAGED and status in {400, 403}:
         html, csp = pages.render(name, code=refusal.code, description=refusal.description, **values)
     else:
-        html, csp = pages.render("error", status=status, code=refusal.code, sentence=refusal.description, **values)
+        html, csp = pages.render(
+            "error", status=status, code=refusal.code, sentence=refusal.description, **values
+        )
     response = Response(html, status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = csp
     return _finish(refusal, response)
@@ -104,7 +106,12 @@ def _details(refusal: Refusal) -> tuple[tuple[str, str], ...]:
     """What an operator would learn from `idp explain`; told on the page in development alone."""
     if not config.settings().development:
         return ()
-    private = {"rule": refusal.rule, "expected": refusal.expected, "got": refusal.got, "setting": refusal.setting}
+    private = {
+        "rule": refusal.rule,
+        "expected": refusal.expected,
+        "got": refusal.got,
+        "setting": refusal.setting,
+    }
     return tuple((name, str(value)[:200]) for name, value in private.items() if value is not None)
 
 
@@ -163,5 +170,7 @@ def missing() -> Response:
 def unexpected(error: BaseException, page: str | None) -> Response:
     """A 500 that says nothing but the request's id; the trace goes to the log."""
     _log.error("unexpected error", request_id=asked.request_id(), endpoint=request.endpoint, exc_info=error)
-    refusal = Refusal("Something went wrong on our side.", code="server_error", status=500, rule=type(error).__name__)
+    refusal = Refusal(
+        "Something went wrong on our side.", code="server_error", status=500, rule=type(error).__name__
+    )
     return write(refusal, page)

@@ -35,7 +35,11 @@ class Management:
         self._paths: dict[str, Callable[[str], Answer]] = {
             "/livez": lambda _query: (200, _TEXT, b"alive\n"),
             "/readyz": lambda _query: self._ready(),
-            "/metrics": lambda _query: (200, metrics_view.CONTENT_TYPE, metrics_view.exposition(self._metrics)),
+            "/metrics": lambda _query: (
+                200,
+                metrics_view.CONTENT_TYPE,
+                metrics_view.exposition(self._metrics),
+            ),
             "/tls/ask": self._ask,
             "/caddy/ask": self._ask,
         }

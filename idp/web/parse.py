@@ -108,7 +108,10 @@ def expect_type(header: str, expected: str) -> None:
     charset = rest.strip().lower().replace('"', "").replace(" ", "")
     if kind.strip().lower() != expected or charset not in {"", "charset=utf-8"}:
         raise UnsupportedMediaType(
-            f"The content type must be {expected}.", code="invalid_request", rule="parse.media_type", got=header[:80]
+            f"The content type must be {expected}.",
+            code="invalid_request",
+            rule="parse.media_type",
+            got=header[:80],
         )
 
 

@@ -37,4 +37,3 @@ def _shown(described: dict[str, Any], application: bool) -> DemoTenant:
     if application:
         links.insert(0, ("Open the demo application", f"http://localhost:{config.settings().port + 1}/"))
     return DemoTenant(described["name"], described["slug"], issuer, users, tuple(links))
-

@@ -15,7 +15,9 @@ from idp.errors import Conflict
 
 
 def test_every_command_is_in_the_table_and_every_entry_has_its_module():
-    modules = {module.name for module in pkgutil.iter_modules(cli.__path__) if not module.name.startswith("_")}
+    modules = {
+        module.name for module in pkgutil.iter_modules(cli.__path__) if not module.name.startswith("_")
+    }
     commands = {name for name in modules if hasattr(importlib.import_module(f"idp.cli.{name}"), "command")}
     assert {module for module, _ in cli.COMMANDS.values()} == commands
 
@@ -31,7 +33,9 @@ def test_help_imports_no_command_and_no_framework():
 
 
 def run(monkeypatch, capsys, function, *arguments):
-    monkeypatch.setattr(cli.Table, "get_command", lambda *_: click.command("probe")(session.options(function)))
+    monkeypatch.setattr(
+        cli.Table, "get_command", lambda *_: click.command("probe")(session.options(function))
+    )
     status = cli.status(["probe", *arguments])
     return status, capsys.readouterr()
 
@@ -84,5 +88,9 @@ def test_demonstration_moves_with_the_port(tmp_path):
     assert "http://localhost:9002/callback" in text
     assert "localhost:8001" not in text and "localhost:8000" not in text
     names = {name: env for name, _, env in demo.programs("http://localhost:9001", 9001)}
-    assert names["relying-party"]["IDP_ISSUER"] == names["service"]["IDP_ISSUER"] == "http://localhost:9001/t/acme"
+    assert (
+        names["relying-party"]["IDP_ISSUER"]
+        == names["service"]["IDP_ISSUER"]
+        == "http://localhost:9001/t/acme"
+    )
     assert names["relying-party"]["SERVICE_URL"].endswith(":" + names["service"]["PORT"])

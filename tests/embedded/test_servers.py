@@ -69,8 +69,12 @@ def test_redis_runtime_user_is_held_to_its_keys(services):
     with RedisClient.from_url(services.settings.redis_url) as runtime:
         assert runtime.set("idp:probe", "1", ex=5)
         for forbidden in (
-            lambda: runtime.set("other", "1"), lambda: runtime.keys("*"), runtime.flushall,
-            lambda: runtime.config_get("maxmemory"), runtime.script_flush, runtime.acl_list,
+            lambda: runtime.set("other", "1"),
+            lambda: runtime.keys("*"),
+            runtime.flushall,
+            lambda: runtime.config_get("maxmemory"),
+            runtime.script_flush,
+            runtime.acl_list,
         ):
             with pytest.raises(NoPermissionError):
                 forbidden()

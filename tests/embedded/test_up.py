@@ -18,12 +18,22 @@ import pytest
 from tests.running import GRACE, Up, gone, idp, up, within
 
 NAMES = {
-    "base_url", "management_url", "home", "database_url", "owner_database_url", "redis_url", "redis_admin_url",
+    "base_url",
+    "management_url",
+    "home",
+    "database_url",
+    "owner_database_url",
+    "redis_url",
+    "redis_admin_url",
 }
 
 
 def mark(env: dict[str, str]) -> None:
-    with closing(psycopg2.connect(env["owner_database_url"])) as connection, connection, connection.cursor() as cursor:
+    with (
+        closing(psycopg2.connect(env["owner_database_url"])) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SET ROLE idp_owner; CREATE SCHEMA kept")
 
 
@@ -76,7 +86,9 @@ def test_kill_leaves_nothing_running_and_loses_nothing_and_ctrl_c_waits_for_no_i
         killed.process.kill()
         killed.process.wait()
         assert gone(family)
-        (home / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{home}\n")  # a pid that is used again
+        (home / "postgres" / "postmaster.pid").write_text(
+            f"{os.getpid()}\n{home}\n"
+        )  # a pid that is used again
         with up(home, port=killed.port) as again:
             again.wait_ready()
             assert marked(again.env())
@@ -140,8 +152,11 @@ def test_a_command_finds_a_stopped_deployment_and_stops_it_again(home, tmp_path)
 def test_servers_that_others_run_are_used_and_found_again(services, tmp_path):
     theirs = services.settings
     given = {
-        "IDP_ENV": "development", "IDP_KEYS": str(theirs.keys), "IDP_DATABASE_URL": theirs.database_url,
-        "IDP_MIGRATOR_DATABASE_URL": theirs.migrator_database_url, "IDP_REDIS_URL": theirs.redis_url,
+        "IDP_ENV": "development",
+        "IDP_KEYS": str(theirs.keys),
+        "IDP_DATABASE_URL": theirs.database_url,
+        "IDP_MIGRATOR_DATABASE_URL": theirs.migrator_database_url,
+        "IDP_REDIS_URL": theirs.redis_url,
     }
     with up(tmp_path / "home", **given) as running:
         running.wait_ready()

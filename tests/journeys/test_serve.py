@@ -69,7 +69,9 @@ def _served(settings: Settings, log: Any) -> Iterator[tuple[subprocess.Popen[byt
     port, management = _free(), _free()
     command = [sys.executable, "-m", "idp.cli", "serve", "--workers", "1"]
     with open(log, "wb") as output:
-        process = subprocess.Popen(command, env=_environment(settings, port, management), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, env=_environment(settings, port, management), stdout=output, stderr=output
+        )
         try:
             _until(lambda: process.poll() is not None or _get(port, "/livez")[0] == 200)
             assert process.poll() is None, log.read_text()
@@ -109,7 +111,9 @@ def test_a_server_from_start_to_end(acme: Tenant, vault: Settings, tmp_path: Any
         _smuggle(port)
         with ExitStack() as idle:
             for _ in range(3):
-                connection = idle.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)))
+                connection = idle.enter_context(
+                    closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5))
+                )
                 connection.request("GET", "/livez")
                 connection.getresponse().read()
             began = time.monotonic()
@@ -149,7 +153,11 @@ def _smuggle(port: int) -> None:
 def test_it_refuses_to_start_in_one_sentence(vault: Settings, changes: dict[str, str], field: str) -> None:
     environment = _environment(vault, _free(), _free(), **changes)
     done = subprocess.run(
-        [sys.executable, "-m", "idp.cli", "serve"], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "idp.cli", "serve"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]

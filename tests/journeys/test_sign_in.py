@@ -41,7 +41,9 @@ def test_prompt_none_without_a_session_is_login_required(app: Any, acme: Tenant)
     assert params["error"] == "login_required" and params["iss"] == acme.issuer and params["state"] == "s-123"
 
 
-def test_refresh_rotates_and_the_old_one_answers_the_same_successor_within_the_grace(app: Any, acme: Tenant) -> None:
+def test_refresh_rotates_and_the_old_one_answers_the_same_successor_within_the_grace(
+    app: Any, acme: Tenant
+) -> None:
     rp = relying_party(app, acme)
     tokens = rp.sign_in()
     first = rp.refresh(tokens["refresh_token"])
@@ -72,11 +74,15 @@ def test_sign_out_ends_session_and_grant_but_not_offline_access(app: Any, acme: 
     browser = rp.browser()
     lasting = rp.exchange(rp.authorize(browser).login("alice").code)
     ending = rp.exchange(rp.authorize(browser, scope="openid").code)
-    page = browser.get(f"/t/acme/logout?id_token_hint={ending['id_token']}&post_logout_redirect_uri=http://localhost:8001/&state=bye")
+    page = browser.get(
+        f"/t/acme/logout?id_token_hint={ending['id_token']}&post_logout_redirect_uri=http://localhost:8001/&state=bye"
+    )
     assert 'id="logout-form"' in page.get_data(as_text=True)
     from tests.playing import inputs
 
-    done = browser.post("/t/acme/logout/confirm", data={**inputs(page.get_data(as_text=True)), "action": "confirm"})
+    done = browser.post(
+        "/t/acme/logout/confirm", data={**inputs(page.get_data(as_text=True)), "action": "confirm"}
+    )
     assert done.status_code == 303 and done.headers["Location"] == "http://localhost:8001/?state=bye"
     assert rp.authorize(browser, prompt="none").params["error"] == "login_required"
     assert rp.userinfo(ending["access_token"]).status_code == 401

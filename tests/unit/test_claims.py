@@ -45,7 +45,9 @@ def client(*rules, scope="openid profile email", row=WEB):
 
 @pytest.fixture(autouse=True)
 def _memberships(monkeypatch):
-    monkeypatch.setattr(claims.groups, "of_user", lambda _: (Group(UUID(int=9), "staff"), Group(UUID(int=8), "all")))
+    monkeypatch.setattr(
+        claims.groups, "of_user", lambda _: (Group(UUID(int=9), "staff"), Group(UUID(int=8), "all"))
+    )
     held = (Role(UUID(int=5), "admin"), Role(UUID(int=6), "editor", client_id=WEB),
             Role(UUID(int=7), "stranger", client_id=OTHER), Role(UUID(int=4), "clerk", api_id=ORDERS))  # fmt: skip
     monkeypatch.setattr(claims.groups, "roles_of_user", lambda _: held)
@@ -75,7 +77,13 @@ def test_oidc_core_5_5_the_claims_parameter_asks_one_by_one():
     told = claims.for_user(
         ALICE,
         ["openid"],
-        requested={"name": {"essential": True}, "email_verified": None, "nickname": None, "other": None, "sub": None},
+        requested={
+            "name": {"essential": True},
+            "email_verified": None,
+            "nickname": None,
+            "other": None,
+            "sub": None,
+        },
         where="id_token",
         client=client(),
     )
@@ -84,7 +92,9 @@ def test_oidc_core_5_5_the_claims_parameter_asks_one_by_one():
 
 def test_oidc_core_5_5_a_client_gets_no_claim_of_a_scope_it_may_not_have():
     asked = {"phone_number": None, "groups": None, "name": None}
-    told = claims.for_user(ALICE, ["openid"], requested=asked, where="userinfo", client=client(scope="openid profile"))
+    told = claims.for_user(
+        ALICE, ["openid"], requested=asked, where="userinfo", client=client(scope="openid profile")
+    )
     assert told == {"sub": str(ALICE.id), "name": "Alice Adams"}
 
 
@@ -117,7 +127,9 @@ def test_another_clients_roles_stay_away():
     ],
 )
 def test_claim_rules_make_claims(rule, value):
-    told = claims.explained(ALICE, ["openid"], where="id_token", client=client({**rule, "where": ["id_token"]}))
+    told = claims.explained(
+        ALICE, ["openid"], where="id_token", client=client({**rule, "where": ["id_token"]})
+    )
     assert told[rule["claim"]].value == value
     assert "claim rule 1 of client web" in told[rule["claim"]].rule
 
@@ -128,7 +140,9 @@ def test_claim_rules_keep_to_their_document():
     assert claims.for_user(ALICE, ["openid"], where="access_token", client=there)["tier"] == "gold"
 
 
-@pytest.mark.parametrize("name", ["iss", "sub", "aud", "exp", "tenant", "tenant_id", "email_verified", "cnf", "nonce"])
+@pytest.mark.parametrize(
+    "name", ["iss", "sub", "aud", "exp", "tenant", "tenant_id", "email_verified", "cnf", "nonce"]
+)
 def test_reserved_names_are_never_made(name):
     evil = client({"claim": name, "constant": "evil", "where": ["id_token", "userinfo", "access_token"]})
     for where in ("id_token", "userinfo", "access_token"):

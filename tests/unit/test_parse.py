@@ -31,7 +31,19 @@ def test_query_and_body_may_not_share_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"a=%00", b"%00=a", b"a=\0", b"a=%ff", b"a=\xff", b"a=%ed%a0%80", b"a=%", b"a=%zz", b"a=%1", b"a=%c0%80"]
+    "raw",
+    [
+        b"a=%00",
+        b"%00=a",
+        b"a=\0",
+        b"a=%ff",
+        b"a=\xff",
+        b"a=%ed%a0%80",
+        b"a=%",
+        b"a=%zz",
+        b"a=%1",
+        b"a=%c0%80",
+    ],
 )
 def test_what_is_no_text_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequest):
@@ -122,7 +134,7 @@ def test_json_that_parsers_disagree_about_is_refused_rfc8259(raw: bytes) -> None
 
 
 def test_json_with_many_brackets_in_text_is_not_deep() -> None:
-    assert parse.json_object(b'{"a": "[[[[[[[[[[[[[[[[[[[[\\"[[{{"}') == {"a": '[' * 20 + '"[[{{'}
+    assert parse.json_object(b'{"a": "[[[[[[[[[[[[[[[[[[[[\\"[[{{"}') == {"a": "[" * 20 + '"[[{{'}
     with pytest.raises(InvalidRequest):
         parse.json_object(b"[]")
 
@@ -135,7 +147,15 @@ def test_basic_credentials_are_form_decoded_rfc6749_2_3_1() -> None:
     assert parse.basic("Bearer x") is None
     assert parse.basic(header(b"web:a+b%2B%3A")) == ("web", "a b+:")
     assert parse.basic(header(b"web:a:b")) == ("web", "a:b")
-    for bad in ("Basic", "Basic !", "Basic é", header(b"nocolon"), header(b":x"), header(b"a:%00"), header(b"\xff:x")):
+    for bad in (
+        "Basic",
+        "Basic !",
+        "Basic é",
+        header(b"nocolon"),
+        header(b":x"),
+        header(b"a:%00"),
+        header(b"\xff:x"),
+    ):
         with pytest.raises(InvalidClient):
             parse.basic(bad)
 

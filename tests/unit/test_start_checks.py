@@ -20,7 +20,9 @@ def test_unsupported_versions(version: str) -> None:
 @pytest.mark.parametrize("password", ["postgres", "changeme", "Password", "idp_app"])
 def test_a_password_that_everybody_knows_is_refused_in_production(password: str) -> None:
     settings = Settings(
-        base_url="https://id.example.com", database_url=f"postgresql://idp_app:{password}@db/idp", redis_url="redis://r"
+        base_url="https://id.example.com",
+        database_url=f"postgresql://idp_app:{password}@db/idp",
+        redis_url="redis://r",
     )
     with pytest.raises(ConfigError) as caught:
         running.refuse_start(settings)

@@ -94,7 +94,9 @@ def test_parts_do_not_run_together():
 
 def test_bf01_an_ipv6_subscriber_is_one_address():
     with entered(ACME):
-        one, same, other = (throttle.counter("address", f"2001:db8:{net}") for net in ("1::1", "1::ffff", "1:1::1"))
+        one, same, other = (
+            throttle.counter("address", f"2001:db8:{net}") for net in ("1::1", "1::ffff", "1:1::1")
+        )
         assert one == same != other
         assert throttle.counter("address", "::ffff:192.0.2.1") == throttle.counter("address", "192.0.2.1")
         assert throttle.counter("client", "urn:a", "x") != throttle.counter("client", "urn:b", "x")
