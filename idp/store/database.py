@@ -27,7 +27,8 @@ from idp.tenants import current, maybe_current
 db = SQLAlchemy(metadata=metadata, session_options={"autoflush": False, "expire_on_commit": False})
 
 _AWAY_CLASSES = ("08", "53", "57", "58")
-_AWAY_CODES = {"25006", "40001", "40P01", "55P03", "25P03"}
+_READ_ONLY = "25006"
+_AWAY_CODES = {_READ_ONLY, "40001", "40P01", "55P03", "25P03"}
 _CONTEXT_CODES = {"IDP01": "expired", "IDP02": "forged"}
 # Health of a connection is the client's business, so these are libpq's own parameters; statement and
 # lock timeouts are settings of the role, because a pooler refuses them at connect.
@@ -182,6 +183,9 @@ def _told(session: Session) -> Iterator[None]:
         raise kept.refusal from None
     except sa.exc.DBAPIError as error:
         _quietly_roll_back(session)
+        # A write where only reading was promised is a mistake of ours; anywhere else it is a standby that answers.
+        if session.info.get("readonly") and getattr(error.orig, "pgcode", None) == _READ_ONLY:
+            raise
         raise _translated(error) from error
     except sa.exc.TimeoutError as error:
         metrics.count("database_errors_total", reason="pool")
