@@ -38,6 +38,10 @@ OVERLAP = dt.timedelta(seconds=15)
 MOST_TENANTS = 12_000
 MOST_CLIENTS = 2_000
 UNKNOWN_FOR = 1.0
+REREAD = 60.0
+"""Seconds after which a tenant's row is read again though nothing told of a change: nothing stays for ever."""
+LATER = 2.0
+"""Seconds for which a row goes on that could not be read again."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -85,6 +89,7 @@ class _Known:
     """What is in memory of one tenant."""
 
     tenant: Tenant
+    until: float
     clients: Bounded[str, Client | None] = field(default_factory=lambda: Bounded(MOST_CLIENTS))
     apis: tuple[Api, ...] | None = None
     origins: frozenset[str] | None = None
@@ -221,8 +226,8 @@ def resolve_host(host: str) -> Tenant | None:
 def _resolve(name: tuple[str, str]) -> Tenant | None:
     tenant_id = _directory.names.get(name)
     if tenant_id is not None:
-        known = _directory.known.get(tenant_id)
-        if known is not None:
+        known = _remembered(tenant_id)
+        if known is not None and _bears(known.tenant, name):
             return known.tenant
     missing_until = _directory.unknown.get(name)
     if missing_until is not None and clock.monotonic() < missing_until:
@@ -238,15 +243,43 @@ def _resolve(name: tuple[str, str]) -> Tenant | None:
 
 def by_id(tenant_id: UUID) -> Tenant | None:
     """The tenant with this id, or None."""
-    known = _directory.known.get(tenant_id) or _load(tenant_id)
+    known = _remembered(tenant_id) or _load(tenant_id)
     return known.tenant if known is not None else None
+
+
+def version_of(tenant_id: UUID) -> int | None:
+    """The version in which a tenant is in memory, or None when it is not."""
+    known = _directory.known.get(tenant_id)
+    return known.tenant.version if known is not None else None
+
+
+def _bears(tenant: Tenant, name: tuple[str, str]) -> bool:
+    """Whether the tenant still has this name: a host may have gone to another since it was remembered."""
+    return name[1] in tenant.hosts if name[0] == "host" else name[1] == tenant.slug
+
+
+def _remembered(tenant_id: UUID) -> _Known | None:
+    """What is in memory of a tenant, its row read again now and then."""
+    known = _directory.known.get(tenant_id)
+    if known is None or clock.monotonic() < known.until:
+        return known
+    known.until = clock.monotonic() + LATER
+    try:
+        row = tenant_store.read(tenant_id)
+    except Busy:
+        return known
+    if row is not None and row.version == known.tenant.version:
+        known.until = clock.monotonic() + REREAD
+        return known
+    forget(tenant_id)
+    return None
 
 
 def _load(tenant_id: UUID) -> _Known | None:
     row = tenant_store.read(tenant_id)
     if row is None or row.status == "deleted":
         return None
-    known = _Known(as_tenant(row))
+    known = _Known(as_tenant(row), clock.monotonic() + REREAD)
     with _directory.lock:
         if _directory.versions.get(tenant_id, 0) <= row.version:
             _directory.known.put(tenant_id, known)
@@ -265,6 +298,8 @@ def as_tenant(row: "tenant_store.TenantRow") -> Tenant:
         policy=Policy.parse(row.policy),
         branding=Branding.parse(row.branding),
         version=row.version,
+        also=issuer_of(row.slug, row.moving_host) if row.moving_since else None,
+        moving_since=row.moving_since,
     )
 
 

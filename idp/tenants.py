@@ -4,11 +4,12 @@ Everything below this line of the house asks :func:`current`; nothing takes a te
 a header or a global of the web framework.
 """
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from uuid import UUID
 
@@ -148,6 +149,18 @@ class Tenant:
     policy: Policy = Policy()
     branding: Branding = Branding()
     version: int = 0
+    also: str | None = None
+    """The other issuer while the tenant moves from one address to another; `issuer` is that of the request."""
+    moving_since: dt.datetime | None = None
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Every address that is an issuer now, the one by which the request came first."""
+        return (self.issuer,) if self.also is None else (self.issuer, self.also)
+
+    def at(self, issuer: str) -> "Tenant":
+        """The tenant as it is by the address `issuer`, which is one of `issuers`."""
+        return self if issuer == self.issuer else replace(self, issuer=issuer, also=self.issuer)
 
     @property
     def active(self) -> bool:

@@ -1,6 +1,7 @@
 """`idp tenant`: the customers of this provider."""
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -167,3 +168,54 @@ def host_remove(slug: str, name: str) -> None:
     with session.deployment():
         hosts.remove(slug, name, session.actor())
     session.answer({"host": name, "removed": True}, f"{name} is removed")
+
+
+@command.group("issuer")
+def issuer() -> None:
+    """The address of a tenant, and its move to another one."""
+
+
+@issuer.command("show")
+@click.argument("slug")
+@session.options
+def issuer_show(slug: str) -> None:
+    """Show the issuer; while it moves the other one too, since when, and which clients came by which."""
+    from idp.control import issuers
+
+    with session.deployment():
+        found = issuers.show(slug)
+    session.answer(asdict(found), lambda: _issuers(asdict(found)))
+
+
+@issuer.command("move")
+@click.argument("slug")
+@click.option("--to", "url", metavar="URL", help="A proved host's address, or the one without a host.")
+@click.option("--finish", is_flag=True, help="Leave the old address.")
+@click.option("--cancel", is_flag=True, help="Give the move up.")
+@session.options
+def issuer_move(slug: str, url: str | None, finish: bool, cancel: bool) -> None:
+    """Make another address an issuer beside the present one, until `--finish` or `--cancel`."""
+    from idp.control import issuers
+
+    if (finish and cancel) or (url is None and not (finish or cancel)):
+        raise click.UsageError("give --to URL, and at most one of --finish and --cancel")
+    with session.deployment():
+        if not cancel:
+            click.echo(
+                f"{issuers.show(slug).passkeys} passkeys will stop when the move is finished.", err=True
+            )
+        if finish:
+            found = issuers.finish(slug, url, session.actor())
+        elif cancel:
+            found = issuers.cancel(slug, url, session.actor())
+        else:
+            found = issuers.begin(slug, str(url), session.actor())
+    session.answer(asdict(found), lambda: _issuers(asdict(found)))
+
+
+def _issuers(found: dict[str, Any]) -> str:
+    clients = found.pop("clients")
+    words = [given.lines(found)()]
+    if clients:
+        words += ["", given.table(clients, ("client_id", "old_at", "new_at"))()]
+    return "\n".join(words)

@@ -92,7 +92,7 @@ def prove(
     proof = _proof(present)
     if proof.value not in lookup(proof.record):
         raise Conflict(f"The TXT record {proof.record} does not hold {proof.value}.", rule="host.proof")
-    if present.status != "proved":
+    if not present.counts or present.missing_since is not None:
         with entered(tenants.as_tenant(row)), transaction():
             audit.record(Event.HOST_PROVED, actor, host=host)
             control_plane.set_host(row.id, host, "proved", clock.now())
@@ -101,12 +101,12 @@ def prove(
 
 
 def remove(slug: str, host: str, actor: Actor | None = None) -> None:
-    """Forget a host. Raises NotFound, Conflict for the one that is the issuer."""
+    """Forget a host. Raises NotFound, Conflict for one that is an issuer."""
     row = tenants.show(slug)
     if _find(row, host) is None:
         raise NotFound("The tenant has no such host.", rule="host")
-    if row.primary_host == host:
-        raise Conflict("This host is the issuer of the tenant.", rule="host")
+    if host in (row.primary_host, row.moving_host):
+        raise Conflict("This host is an issuer of the tenant.", rule="host")
     with entered(tenants.as_tenant(row)), transaction():
         audit.record(Event.HOST_REMOVED, actor, host=host)
         control_plane.drop_host(row.id, host)
@@ -118,4 +118,5 @@ def _find(row: Row, host: str) -> Host | None:
 
 
 def _proof(host: Host) -> Proof:
-    return Proof(host.host, host.status, f"{RECORD}.{host.host}", f"{VALUE}{host.challenge}")
+    status = "lapsed" if host.lapsed_at else host.status
+    return Proof(host.host, status, f"{RECORD}.{host.host}", f"{VALUE}{host.challenge}")

@@ -201,10 +201,12 @@ def as_tenant(row: Row) -> Tenant:
         name=row.name,
         status=row.status,
         issuer=directory.issuer_of(row.slug, row.primary_host),
-        hosts=tuple(host.host for host in row.hosts if host.status == "proved"),
+        hosts=tuple(host.host for host in row.hosts if host.counts),
         policy=Policy.parse(row.policy),
         branding=Branding.parse(row.branding),
         version=row.version,
+        also=directory.issuer_of(row.slug, row.moving_host) if row.moving_since else None,
+        moving_since=row.moving_since,
     )
 
 
@@ -224,7 +226,8 @@ def described(row: Row) -> dict[str, Any]:
         "name": row.name,
         "status": row.status,
         "issuer": directory.issuer_of(row.slug, row.primary_host),
-        "hosts": [{"host": host.host, "status": host.status} for host in row.hosts],
+        "moving_to": directory.issuer_of(row.slug, row.moving_host) if row.moving_since else None,
+        "hosts": [{"host": host.host, "status": "lapsed" if host.lapsed_at else host.status} for host in row.hosts],
         "policy": row.policy,
         "branding": row.branding,
         "created_at": row.created_at.isoformat(),

@@ -351,6 +351,7 @@ def _meaning(
 ) -> dict[str, Any]:
     now = clock.epoch()
     return {
+        "issuer": current().issuer,
         "client": str(client.id),
         "redirect_uri": request.redirect_uri,
         "user": str(session.user_id),

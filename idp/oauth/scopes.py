@@ -82,7 +82,7 @@ def target(client: Client, scopes: Iterable[str], wanted_resources: tuple[str, .
         if api.identifier in wanted_resources or (not wanted_resources and granted & set(api.scopes))
     )
     audience = tuple(api.identifier for api in apis)
-    if "openid" in granted or not audience or tenant.issuer in wanted_resources:
+    if "openid" in granted or not audience or set(tenant.issuers) & set(wanted_resources):
         audience = (*audience, tenant.issuer)
     lifetimes = [int(api.setting("access_token_lifetime")) for api in apis if api.setting("access_token_lifetime")]
     algorithms = [str(api.setting("alg")) for api in apis if api.setting("alg")]

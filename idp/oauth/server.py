@@ -12,6 +12,7 @@ from authlib.oauth2.rfc6749 import AuthorizationServer
 
 from idp import directory
 from idp.errors import InvalidRequest, InvalidTarget, Refusal, UnsupportedGrantType
+from idp.oauth import moving
 from idp.oauth.checks.openid import PROMPTS
 from idp.oauth.checks.pkce import METHODS as CODE_CHALLENGE_METHODS
 from idp.oauth.checks.response import RESPONSE_MODES, RESPONSE_TYPES
@@ -91,6 +92,7 @@ def token(request: ProtocolRequest) -> Answer:
     try:
         grant.validate_token_request()
         status, body, headers = grant.create_token_response()
+        moving.note(request.client)
     except OAuth2Error as error:
         raise _ours(error) from error
     return SERVER.handle_response(status, body, headers)

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import clock, directory, metrics
+from idp.tenants import Tenant
 from idp.web.environ import Application, Environ, request_id
 from idp.web.headers import HSTS
 
@@ -38,10 +39,12 @@ class Kept:
     etag: str
     until: float
     tenant: UUID
+    version: int
+    """The tenant's, as of which the document was made."""
 
     @classmethod
-    def of(cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: UUID) -> "Kept":
-        """The document `body`; `cache` is its Cache-Control."""
+    def of(cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: Tenant) -> "Kept":
+        """The document `body` of `tenant`; `cache` is its Cache-Control."""
         short = [
             ("ETag", etag),
             ("Cache-Control", cache),
@@ -50,7 +53,7 @@ class Kept:
             ("Referrer-Policy", "no-referrer"),
         ]
         full = [("Content-Type", mimetype), ("Content-Length", str(len(body))), *short]
-        return cls(full, short, [body], etag, clock.monotonic() + KEEP, tenant)
+        return cls(full, short, [body], etag, clock.monotonic() + KEEP, tenant.id, tenant.version)
 
 
 class Fast:
@@ -88,7 +91,9 @@ class Fast:
         start_response(_OK, [*kept.headers, ("X-Request-Id", request_id())])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else kept.body
 
-    def _miss(self, environ: Environ, start_response: Callable[..., Any], old: Kept | None) -> Iterable[bytes]:
+    def _miss(
+        self, environ: Environ, start_response: Callable[..., Any], old: Kept | None
+    ) -> Iterable[bytes]:
         """Let `app` answer; keep what it marked, or go on with `old` when it is busy."""
         path = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] != "GET" or not (path.endswith("/jwks.json") or "/.well-known/" in path):
@@ -115,6 +120,10 @@ class Fast:
         if self._secure:
             kept.headers.append(HSTS)
         with self._lock:
+            # The directory forgets a tenant before it tells of it here, so that what was overtaken is seen
+            # by its version, or is dropped by `forget`, which waits for this lock.
+            if directory.version_of(kept.tenant) != kept.version:
+                return
             mine = self._of.setdefault(kept.tenant, [])
             if key not in mine:
                 if len(mine) >= MOST_PER_TENANT:

@@ -36,7 +36,7 @@ class Gate(StrEnum):
     PUBLIC = "public"
     """Anybody; no tenant is entered."""
     TENANT = "tenant"
-    """The path names an active tenant, reached by its one issuer address; it is entered."""
+    """The path names an active tenant, reached by the address of its issuer; it is entered."""
 
 
 class Undeclared(RuntimeError):
@@ -138,8 +138,10 @@ def _tenant_gate(view: View, declared: Declared) -> View:
         tenant = directory.resolve(slug)
         if tenant is None or not tenant.active:
             return errors.missing()
-        if not _by_its_issuer(tenant, environ):
+        issuer = _issuer_asked(tenant, environ)
+        if issuer is None:
             return _elsewhere(tenant, declared)
+        tenant = tenant.at(issuer)
         environ["idp.tenant"] = slug
         with entered(tenant):
             return _inside(tenant, view, values, declared)
@@ -161,21 +163,27 @@ def _inside(tenant: Tenant, view: View, values: dict[str, Any], declared: Declar
         shares.give(tenant.id, held)
 
 
-def _by_its_issuer(tenant: Tenant, environ: dict[str, Any]) -> bool:
-    """Whether host and path, as resolved against configured names, are those of the tenant's one issuer.
+def _issuer_asked(tenant: Tenant, environ: dict[str, Any]) -> str | None:
+    """The issuer whose host and path, as resolved against configured names, were asked; None: another address.
 
-    The scheme is not compared: behind a proxy that ends TLS the server never sees it, and an issuer with a
-    host of its own is https.
+    There is one, and two while the tenant moves. The scheme is not compared: behind a proxy that ends TLS the
+    server never sees it, and an issuer with a host of its own is https.
     """
     host = environ.get("idp.host")
-    if host is None:
-        return tenant.issuer == f"{config.settings().base_url}/t/{tenant.slug}"
-    return tenant.issuer.partition("://")[2] == str(host)
+    path = f"{config.settings().base_url}/t/{tenant.slug}"
+    for issuer in tenant.issuers:
+        if (issuer == path) if host is None else (issuer.partition("://")[2] == host):
+            return issuer
+    return None
 
 
 def _elsewhere(tenant: Tenant, declared: Declared) -> Response:
-    """A tenant has one issuer: by another of its addresses a page moves there, a protocol endpoint is nothing."""
-    if declared.page is None or request.method not in {"GET", "HEAD"}:
+    """A tenant has one issuer: by another of its addresses a page moves there, a protocol endpoint is nothing.
+
+    What clients send requests to is of the protocol also where it answers with a page: sent on, a request meant
+    for one issuer would be answered by another.
+    """
+    if declared.page is None or "client_id" in declared.credentials or request.method not in {"GET", "HEAD"}:
         return errors.missing()
     rest = request.environ["PATH_INFO"].removeprefix(f"/t/{tenant.slug}")
     query = request.environ.get("QUERY_STRING", "")

@@ -29,7 +29,7 @@ def _document(content: dict[str, Any], mimetype: str = "application/json") -> Re
     response = Response(body, mimetype=mimetype)
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = _CACHE
-    kept = Kept.of(body, mimetype, etag, _CACHE, current().id)
+    kept = Kept.of(body, mimetype, etag, _CACHE, current())
     box = request.environ.get("wsgi.idp_box")
     if box is not None:
         box["kept"] = kept

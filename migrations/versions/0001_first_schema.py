@@ -106,6 +106,8 @@ CREATE TABLE tenants (
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
     visited_at TIMESTAMP WITH TIME ZONE NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    moving_host TEXT,
+    moving_since TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (id),
     UNIQUE (slug)
 );
@@ -206,6 +208,9 @@ CREATE TABLE hosts (
     challenge TEXT NOT NULL,
     proved_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    checked_at TIMESTAMP WITH TIME ZONE,
+    missing_since TIMESTAMP WITH TIME ZONE,
+    lapsed_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (tenant_id, id),
     FOREIGN KEY(tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
     UNIQUE (host)
@@ -384,6 +389,18 @@ CREATE TABLE credentials (
     FOREIGN KEY(tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
 
+CREATE TABLE issuer_uses (
+    tenant_id UUID NOT NULL,
+    id UUID NOT NULL,
+    client_id UUID NOT NULL,
+    issuer TEXT NOT NULL,
+    last_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    FOREIGN KEY(tenant_id, client_id) REFERENCES clients (tenant_id, id) ON DELETE CASCADE,
+    UNIQUE (tenant_id, client_id, issuer),
+    FOREIGN KEY(tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
+);
+
 CREATE TABLE group_members (
     tenant_id UUID NOT NULL,
     id UUID NOT NULL,
@@ -532,7 +549,8 @@ CREATE POLICY directory ON tenants FOR SELECT TO idp_directory USING (true);
 GRANT SELECT ON tenants TO idp_app, idp_readonly, idp_backup;
 GRANT UPDATE (version, changed_at, visited_at) ON tenants TO idp_app;
 GRANT SELECT, INSERT, DELETE ON tenants TO idp_ops;
-GRANT UPDATE (name, status, primary_host, policy, branding, version, changed_at, visited_at) ON tenants TO idp_ops;
+GRANT UPDATE (name, status, primary_host, policy, branding, version, changed_at, visited_at, moving_host, moving_since)
+    ON tenants TO idp_ops;
 GRANT SELECT ON tenants TO idp_directory;
 ALTER TABLE hosts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE hosts FORCE ROW LEVEL SECURITY;
@@ -542,7 +560,8 @@ CREATE POLICY operators ON hosts FOR ALL TO idp_ops USING (true) WITH CHECK (tru
 CREATE POLICY directory ON hosts FOR SELECT TO idp_directory USING (true);
 GRANT SELECT ON hosts TO idp_app, idp_readonly, idp_backup;
 GRANT SELECT, INSERT, DELETE ON hosts TO idp_ops;
-GRANT UPDATE (host, status, challenge, proved_at) ON hosts TO idp_ops;
+GRANT UPDATE (checked_at, missing_since, lapsed_at) ON hosts TO idp_app;
+GRANT UPDATE (host, status, challenge, proved_at, checked_at, missing_since, lapsed_at) ON hosts TO idp_ops;
 GRANT SELECT ON hosts TO idp_directory;
 """
 
@@ -584,7 +603,7 @@ AS $$
     SELECT t.id, t.status, t.version FROM public.tenants t WHERE t.slug = given_slug
     UNION ALL
     SELECT t.id, t.status, t.version FROM public.hosts h JOIN public.tenants t ON t.id = h.tenant_id
-        WHERE h.host = given_host AND h.status = 'proved'
+        WHERE h.host = given_host AND h.status = 'proved' AND h.lapsed_at IS NULL
     LIMIT 1
 $$;
 CREATE FUNCTION directory.changed(since timestamptz)

@@ -15,6 +15,7 @@ TENANT = {
     "grants": FULL,
     "group_members": FULL,
     "groups": FULL,
+    "issuer_uses": FULL,
     "marks": NO_UPDATE,
     "outbox": FULL,
     "refresh_tokens": FULL,
@@ -34,12 +35,13 @@ CONTROL_PLANE = {
     "tenants": {
         "idp_app": "SELECT UPDATE(changed_at,version,visited_at)",
         "idp_ops": "SELECT INSERT DELETE "
-        "UPDATE(branding,changed_at,name,policy,primary_host,status,version,visited_at)",
+        "UPDATE(branding,changed_at,moving_host,moving_since,name,policy,primary_host,status,version,visited_at)",
         "idp_directory": "SELECT",
     },
     "hosts": {
-        "idp_app": "SELECT",
-        "idp_ops": "SELECT INSERT DELETE UPDATE(challenge,host,proved_at,status)",
+        "idp_app": "SELECT UPDATE(checked_at,lapsed_at,missing_since)",
+        "idp_ops": "SELECT INSERT DELETE "
+        "UPDATE(challenge,checked_at,host,lapsed_at,missing_since,proved_at,status)",
         "idp_directory": "SELECT",
     },
 }

@@ -24,7 +24,7 @@ def answer(token: str | None) -> dict[str, Any]:
 
 def _claims(token: str) -> dict[str, Any]:
     good = access.read(token)
-    if current().issuer not in good.audience or good.user is None or good.grant is None:
+    if not set(current().issuers) & set(good.audience) or good.user is None or good.grant is None:
         raise InvalidToken(rule="userinfo.audience", expected=current().issuer, got=list(good.audience))
     if "openid" not in good.scopes:
         raise InsufficientScope(rule="userinfo.scope", expected="openid", got=list(good.scopes))

@@ -27,6 +27,7 @@ from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant, RefreshToken
 from idp.store.ephemeral import codes
+from idp.tenants import current
 
 _LONGEST = 512
 _VERIFIER = range(43, 129)
@@ -68,6 +69,8 @@ def _wrong(meaning: dict[str, Any], client: Client, request: ProtocolRequest) ->
     """The rule that the presented code breaks, or None."""
     if meaning["client"] != str(client.id):
         return "code.client"
+    if meaning["issuer"] != current().issuer:
+        return "code.issuer"
     if clock.epoch() >= meaning["expires"]:
         return "code.lifetime"
     if request.form.get("redirect_uri") != meaning["redirect_uri"]:

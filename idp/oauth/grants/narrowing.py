@@ -26,7 +26,7 @@ def narrowed(
     kept = tuple(scope for scope in granted if (not asked or scope in asked) and scope in mine)
     wanted = tuple(dict.fromkeys(request.resources))
     if wanted:
-        reachable = set(resources) or set(scopes.target(client, granted, ()).audience) | {current().issuer}
+        reachable = set(resources) or set(scopes.target(client, granted, ()).audience) | set(current().issuers)
         beyond = [resource[:256] for resource in wanted if resource not in reachable]
         if beyond:
             raise InvalidTarget(rule="resource.narrowing", expected=sorted(reachable), got=beyond)

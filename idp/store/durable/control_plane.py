@@ -27,6 +27,13 @@ class Host:
     status: str
     challenge: str
     proved_at: dt.datetime | None
+    missing_since: dt.datetime | None = None
+    lapsed_at: dt.datetime | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the tenant is reached by it."""
+        return self.status == "proved" and self.lapsed_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Row:
     version: int
     created_at: dt.datetime
     hosts: tuple[Host, ...] = ()
+    moving_host: str | None = None
+    moving_since: dt.datetime | None = None
 
 
 def create(slug: str, name: str, policy: dict[str, Any], branding: dict[str, Any]) -> Row | None:
@@ -80,19 +89,23 @@ def _rows(*clauses: Any, limit: int | None = None) -> tuple[Row, ...]:
         found = tx.execute(sa.select(tenants).where(*clauses).order_by(tenants.c.slug).limit(limit)).all()
         of: dict[UUID, list[Host]] = {row.id: [] for row in found}
         for row in tx.execute(sa.select(hosts).where(hosts.c.tenant_id.in_(of)).order_by(hosts.c.host)):
-            of[row.tenant_id].append(Host(row.host, row.status, row.challenge, row.proved_at))
+            of[row.tenant_id].append(_host(row))
     return tuple(_row(row, tuple(of[row.id])) for row in found)
 
 
 def _row(row: Any, own: tuple[Host, ...]) -> Row:
     return Row(
         row.id, row.slug, row.name, row.status, row.primary_host, row.policy, row.branding, row.version,
-        row.created_at, own,
+        row.created_at, own, row.moving_host, row.moving_since,
     )  # fmt: skip
 
 
+def _host(row: Any) -> Host:
+    return Host(row.host, row.status, row.challenge, row.proved_at, row.missing_since, row.lapsed_at)
+
+
 def change(changes: dict[UUID, dict[str, Any]]) -> int:
-    """Write what is given (name, status, primary_host, policy, branding) of several tenants, all or none."""
+    """Write what is given (name, status, primary_host, policy, branding, moving_…) of several tenants, all or none."""
     with operations() as tx:
         return sum(_change(tx, tenant, values) for tenant, values in changes.items())
 
@@ -125,7 +138,7 @@ def add_host(tenant: UUID, host: str) -> Host | None:
         if made is None:
             return None
         _change(tx, tenant, {})
-    return Host(made.host, made.status, made.challenge, made.proved_at)
+    return _host(made)
 
 
 def owner_of(host: str) -> UUID | None:
@@ -137,8 +150,9 @@ def owner_of(host: str) -> UUID | None:
 def set_host(tenant: UUID, host: str, status: str, at: dt.datetime | None) -> bool:
     """Write the outcome of a proof; False when the tenant has no such host."""
     wanted = sa.update(hosts).where(hosts.c.tenant_id == tenant, hosts.c.host == host)
+    seen = {"status": status, "proved_at": at, "checked_at": at, "missing_since": None, "lapsed_at": None}
     with operations() as tx:
-        done = tx.execute(wanted.values(status=status, proved_at=at).returning(hosts.c.id)).first()
+        done = tx.execute(wanted.values(seen).returning(hosts.c.id)).first()
         _change(tx, tenant, {})
     return done is not None
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from idp import clock
@@ -28,6 +28,13 @@ PASSWORD = "password"
 
 def _password(user_id: UUID) -> tuple[Any, ...]:
     return here(credentials), credentials.c.user_id == user_id, credentials.c.kind == PASSWORD
+
+
+def count(kind: str) -> int:
+    """How many credentials of a kind the tenant's people have."""
+    with transaction(readonly=True) as tx:
+        asked = select(func.count()).select_from(credentials).where(here(credentials), credentials.c.kind == kind)
+        return int(tx.scalar(asked) or 0)
 
 
 def password_of(user_id: UUID) -> str | None:

@@ -34,6 +34,8 @@ tenants = Table(
     instant("changed_at"),
     instant("visited_at"),
     instant("created_at"),
+    text("moving_host", null=True),
+    instant("moving_since", null=True),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("slug"),
     Index("tenants_changed_at", "changed_at"),
@@ -49,6 +51,9 @@ hosts = Table(
     text("challenge"),
     instant("proved_at", null=True),
     instant("created_at"),
+    instant("checked_at", null=True),
+    instant("missing_since", null=True),
+    instant("lapsed_at", null=True),
     PrimaryKeyConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     UniqueConstraint("host"),
@@ -58,7 +63,11 @@ hosts = Table(
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """A row of the control plane with its proved hosts."""
+    """A row of the control plane with its proved hosts.
+
+    While `moving_since` is set, the address of `moving_host` (None: the one without a host of its own) is an
+    issuer as well.
+    """
 
     id: UUID
     slug: str
@@ -69,6 +78,8 @@ class TenantRow:
     branding: dict[str, Any]
     version: int
     hosts: tuple[str, ...] = ()
+    moving_host: str | None = None
+    moving_since: dt.datetime | None = None
 
 
 def find(slug: str | None = None, host: str | None = None) -> UUID | None:
@@ -98,15 +109,21 @@ def read(tenant_id: UUID) -> TenantRow | None:
         row = tx.execute(sa.select(tenants).where(tenants.c.id == tenant_id)).one_or_none()
         if row is None:
             return None
-        own = tx.execute(sa.select(hosts.c.host).where(hosts.c.tenant_id == tenant_id, hosts.c.status == "proved"))
+        own = tx.execute(sa.select(hosts.c.host).where(hosts.c.tenant_id == tenant_id, counting()))
         return as_row(row, tuple(sorted(own.scalars())))
+
+
+def counting() -> Any:
+    """The clause of hosts that count: proved, and still so when they were looked at last."""
+    return sa.and_(hosts.c.status == "proved", hosts.c.lapsed_at.is_(None))
 
 
 def as_row(row: Any, proved: tuple[str, ...] = ()) -> TenantRow:
     """A TenantRow from a row of the table."""
     return TenantRow(
-        row.id, row.slug, row.name, row.status, row.primary_host, row.policy, row.branding, row.version, proved
-    )
+        row.id, row.slug, row.name, row.status, row.primary_host, row.policy, row.branding, row.version, proved,
+        row.moving_host, row.moving_since,
+    )  # fmt: skip
 
 
 def visited(at: dt.datetime) -> None:
