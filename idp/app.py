@@ -11,7 +11,7 @@ from flask.sessions import SessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, MapAdapter, RequestRedirect
 
-from idp import config, logs
+from idp import config, logs, throttle
 from idp.accounts import passwords
 from idp.config import Settings
 from idp.errors import Refusal
@@ -114,8 +114,11 @@ def _wire(app: Application) -> None:
         return errors.unexpected(error, None)
 
 
-def wsgi(settings: Settings, threads: int = THREADS) -> Application:
-    """What a server's worker process loads: logs, directory and shares of this process, then the application."""
+def wsgi(settings: Settings, threads: int = THREADS, processes: int = 1) -> Application:
+    """What a server's worker process loads: logs, directory and shares of this process, then the application.
+
+    `threads`: of this process; `processes`: that serve beside each other and share a tenant's budgets.
+    """
     config.use(settings)
     logs.setup(settings.log_level)
     from idp.control import running
@@ -124,4 +127,5 @@ def wsgi(settings: Settings, threads: int = THREADS) -> Application:
     shares.threads(threads)
     bodies.threads(threads)
     passwords.share_of(threads)
+    throttle.share(processes)
     return create_app(settings)

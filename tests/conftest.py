@@ -4,7 +4,6 @@ Each xdist worker has a throw-away Postgres and Valkey. Tests never run inside a
 a tenant set there would outlive a released savepoint and leak into the next request of the same test.
 """
 
-import importlib.util
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -177,15 +176,6 @@ def _seed(database: Database) -> None:
 
 
 def _apply_twins(database: Database) -> None:
-    if importlib.util.find_spec("idp.control.blueprints") is None:
-        for slug in ("acme", "globex"):
-            database(
-                "INSERT INTO tenants VALUES (%s, %s, %s, 'active', NULL, '{}', '{}', 1, now(), now(), now())",
-                str(ids.uuid7()),
-                slug,
-                slug.title(),
-            )
-        return
     from idp.audit import SYSTEM
     from idp.control import blueprints
 

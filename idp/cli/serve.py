@@ -136,7 +136,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, threads: int,
     server.on_startup(
         partial(_take_signals, server, draining, DRAIN if settings.env == "production" else 0.0)
     )
-    server.serve(target_loader=partial(load, settings, threads, draining), wrap_loader=False)
+    server.serve(target_loader=partial(load, settings, threads, workers, draining), wrap_loader=False)
 
 
 _QUIET = {"loggers": {"_granian": {"handlers": [], "propagate": True}}}
@@ -156,7 +156,7 @@ def _take_signals(server: Any, draining: Any, delay: float) -> None:
         signal.signal(number, stop)
 
 
-def load(settings: Settings, threads: int, draining: Any) -> Any:
+def load(settings: Settings, threads: int, processes: int, draining: Any) -> Any:
     """What each worker process does first: watch over its parent, then build the application."""
     from idp import app
     from idp.web.health import readiness
@@ -164,7 +164,7 @@ def load(settings: Settings, threads: int, draining: Any) -> Any:
     config.shield()
     threading.Thread(target=_follow, args=(os.getppid(),), name="parent", daemon=True).start()
     readiness.draining = draining
-    return app.wsgi(settings, threads)
+    return app.wsgi(settings, threads, processes)
 
 
 def _follow(parent: int) -> None:

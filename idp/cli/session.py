@@ -123,11 +123,11 @@ def actor() -> "Actor":
 
 
 def answer(content: Any, words: str | Callable[[], str] | None = None) -> None:
-    """`content` as JSON on standard output with `--json`; else `words`, or the JSON where there are none."""
+    """`content` as JSON on standard output with `--json`; else `words` on standard error, JSON where there are none."""
     if current().json or words is None:
         click.echo(json.dumps(content, indent=2, default=str, ensure_ascii=False))
     else:
-        click.echo(words() if callable(words) else words)
+        click.echo(words() if callable(words) else words, err=True)
 
 
 def no() -> None:

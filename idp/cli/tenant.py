@@ -108,6 +108,12 @@ def delete(slug: str, purge: bool) -> None:
     from idp.control import tenants
 
     with session.deployment():
+        if purge:
+            tenants.show(slug)
+            click.echo(
+                f"The rows go in {tenants.HEARD} s, when every process has heard that {slug} is deleted.",
+                err=True,
+            )
         tenants.delete(slug, session.actor(), purge=purge)
     session.answer(
         {"slug": slug, "deleted": True, "purged": purge}, f"{slug} is {'purged' if purge else 'deleted'}"

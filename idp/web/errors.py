@@ -95,7 +95,7 @@ def page_answer(refusal: Refusal, name: str = "error") -> Response:
         html, csp = pages.render(name, code=refusal.code, description=refusal.description, **values)
     else:
         html, csp = pages.render(
-            "error", status=status, code=refusal.code, sentence=refusal.description, **values
+            "error", status=status, code=refusal.code, description=refusal.description, **values
         )
     response = Response(html, status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = csp

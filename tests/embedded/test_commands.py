@@ -73,7 +73,7 @@ def test_shared_options_and_the_actor(monkeypatch, capsys, arguments):
     if arguments:
         assert json.loads(said.out) == {"id": "ops", "reason": "audit"}
     else:
-        assert said.out == "words\n"
+        assert (said.out, said.err) == ("", "words\n")
 
 
 def test_no_is_exit_1(monkeypatch, capsys):
