@@ -1,9 +1,10 @@
 """Operators' verbs for hosts of a tenant's own.
 
 A host counts once its owner has put a token of ours into its DNS, belongs to one tenant, and changes nothing by
-itself: the issuer stays what it is until it is moved.
+itself: the issuer stays what it is until it is moved. The record is looked at again daily.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
@@ -11,14 +12,23 @@ from uuid import UUID
 from idp import audit, clock, config, directory, identifiers
 from idp.audit import Actor, Event
 from idp.control import dns_text, tenants
-from idp.errors import Conflict, Invalid, NotFound
+from idp.errors import Busy, Conflict, Invalid, NotFound
+from idp.logs import log
 from idp.store.database import transaction
 from idp.store.durable import control_plane
+from idp.store.durable import tenants as tenant_store
 from idp.store.durable.control_plane import Host, Row
-from idp.tenants import entered
+from idp.store.durable.tenants import Proved
+from idp.tenants import current, entered
 
 RECORD = "_idp-challenge"
 VALUE = "idp-verify="
+AGAIN = dt.timedelta(days=1)
+"""How long a look at a host's record does."""
+SOON = dt.timedelta(hours=1)
+"""When to look again where the DNS did not answer."""
+PATIENCE = dt.timedelta(days=3)
+"""How long a record may be missing before the host counts no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,42 @@ def prove(
             control_plane.set_host(row.id, host, "proved", clock.now())
         directory.forget(row.id)
     return Proof(host, "proved", proof.record, proof.value)
+
+
+def look_again(lookup: Callable[[str], Iterable[str]] = dns_text.lookup) -> int:
+    """Look once a day at the records of the entered tenant's hosts; how many count no more.
+
+    One that has been missing for PATIENCE counts no more, unless it is an issuer: a slip in the DNS must not end
+    every sign-in, so that is told in the log. An answer that did not come says nothing. Raises Busy.
+    """
+    if not current().hosts:
+        return 0
+    now = clock.now()
+    return sum(_look_at(host, now, lookup) for host in tenant_store.hosts_looked_at_before(now - AGAIN))
+
+
+def _look_at(host: Proved, now: dt.datetime, lookup: Callable[[str], Iterable[str]]) -> bool:
+    tenant = current()
+    try:
+        there = f"{VALUE}{host.challenge}" in lookup(f"{RECORD}.{host.host}")
+    except Busy:
+        tenant_store.looked_at(host.host, now - AGAIN + SOON, host.missing_since)
+        return False
+    missing = None if there else host.missing_since or now
+    with transaction():
+        tenant_store.looked_at(host.host, now, missing)
+        if missing is None or now - missing < PATIENCE:
+            return False
+        if f"https://{host.host}" in tenant.issuers:
+            log(__name__).warning(
+                "host.record_missing", tenant=tenant.slug, host=host.host, since=missing.isoformat()
+            )
+            return False
+        if not tenant_store.lapse(host.host, now):
+            return False
+        audit.record(Event.HOST_LAPSED, host=host.host, missing_since=missing.isoformat())
+    directory.forget(tenant.id)
+    return True
 
 
 def remove(slug: str, host: str, actor: Actor | None = None) -> None:

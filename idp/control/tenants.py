@@ -5,7 +5,8 @@ event is therefore inserted first, the row changed inside that transaction, and 
 it cannot be written, nothing is changed. `create` is repeatable: after a crash the same command finishes it.
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,9 @@ from idp.store.database import transaction
 from idp.store.durable import control_plane
 from idp.store.durable.control_plane import Row
 from idp.tenants import Branding, Policy, Tenant, entered
+
+HEARD = 3 * directory.POLL
+"""Seconds after which every process that asks Postgres at all has heard of a change."""
 
 
 def create(
@@ -163,12 +167,17 @@ def resume(slug: str, actor: Actor | None = None) -> Row:
     return _set_status(slug, "active", Event.TENANT_RESUMED, actor)
 
 
-def delete(slug: str, actor: Actor | None = None, *, purge: bool = False) -> Row:
-    """Make a tenant unreachable; only `resume` brings it back. With `purge` all its rows go, for good."""
-    row = show(slug)
-    if row.status != "deleted" and not (purge and row.status == "provisioning"):
-        row = _set_status(slug, "deleted", Event.TENANT_DELETED, actor)
+def delete(
+    slug: str, actor: Actor | None = None, *, purge: bool = False, wait: Callable[[float], None] = time.sleep
+) -> Row:
+    """Make a tenant unreachable; only `resume` brings it back. With `purge` all its rows go, for good.
+
+    Processes hear of changed rows and never of missing ones: the rows go HEARD seconds after the deletion, in
+    which every process has asked, and forgotten the tenant.
+    """
+    row = _set_status(slug, "deleted", Event.TENANT_DELETED, actor)
     if purge:
+        wait(HEARD)
         control_plane.purge(row.id)
     directory.forget(row.id)
     return row
@@ -227,7 +236,9 @@ def described(row: Row) -> dict[str, Any]:
         "status": row.status,
         "issuer": directory.issuer_of(row.slug, row.primary_host),
         "moving_to": directory.issuer_of(row.slug, row.moving_host) if row.moving_since else None,
-        "hosts": [{"host": host.host, "status": "lapsed" if host.lapsed_at else host.status} for host in row.hosts],
+        "hosts": [
+            {"host": host.host, "status": "lapsed" if host.lapsed_at else host.status} for host in row.hosts
+        ],
         "policy": row.policy,
         "branding": row.branding,
         "created_at": row.created_at.isoformat(),

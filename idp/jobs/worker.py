@@ -11,6 +11,7 @@ from uuid import UUID
 
 from idp import audit, clock, directory, metrics, outbox, seals, upkeep
 from idp.accounts import sessions
+from idp.control import hosts
 from idp.errors import Busy
 from idp.logs import log
 from idp.signing import rotation
@@ -24,7 +25,11 @@ REGULARLY = 600.0
 Job = Callable[[], Any]
 
 EACH_TIME: tuple[tuple[str, Job], ...] = (("outbox", outbox.deliver), ("seal", seals.seal))
-NOW_AND_THEN: tuple[tuple[str, Job], ...] = (("keys", rotation.run), ("sweep", upkeep.sweep))
+NOW_AND_THEN: tuple[tuple[str, Job], ...] = (
+    ("keys", rotation.run),
+    ("sweep", upkeep.sweep),
+    ("hosts", hosts.look_again),
+)
 
 
 class Worker:

@@ -3,13 +3,15 @@
 import socket
 import struct
 import threading
+from datetime import timedelta
 
 import pytest
 
-from idp import directory
+from idp import clock, directory
 from idp.audit import SYSTEM
-from idp.control import dns_text, hosts, tenants
+from idp.control import dns_text, hosts, issuers, tenants
 from idp.errors import Busy, Conflict, Invalid, NotFound
+from idp.tenants import entered
 
 HOST = "id.acme.example"
 
@@ -36,6 +38,69 @@ def test_a_host_counts_once_it_is_proved(acme, globex, database):
         event for (event,) in database("SELECT event FROM audit_log WHERE event LIKE 'host.%' ORDER BY id")
     ]
     assert found == ["host.added", "host.proved", "host.removed", "host.added"]
+
+
+@pytest.fixture
+def proved(acme):
+    proof = hosts.add("acme", HOST, SYSTEM)
+    hosts.prove("acme", HOST, SYSTEM, lookup=lambda name: [proof.value])
+    directory.forget_all()
+    return proof
+
+
+def look_on(day, answer, frozen):
+    """What a daily look finds on the day that is `day` days from now."""
+
+    def lookup(name):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with frozen(clock.now() + timedelta(days=day, minutes=5)):
+        directory.forget_all()
+        with entered(directory.resolve("acme")):
+            return hosts.look_again(lookup)
+
+
+def test_a_host_whose_record_is_gone_for_three_days_counts_no_more(proved, frozen, database):
+    assert look_on(0, [], frozen) == 0, "looked at a moment ago"
+    assert [look_on(day, [], frozen) for day in (1, 2, 3)] == [0, 0, 0]
+    assert directory.resolve_host(HOST).slug == "acme"
+    assert look_on(4, [], frozen) == 1
+    assert look_on(5, [], frozen) == 0
+    directory.poll()
+    assert directory.resolve_host(HOST) is None
+    assert [each.status for each in hosts.list_("acme")] == ["lapsed"]
+    assert database("SELECT event FROM audit_log WHERE event = 'host.lapsed'") == [("host.lapsed",)]
+    assert hosts.prove("acme", HOST, SYSTEM, lookup=lambda name: [proved.value]).status == "proved"
+    directory.poll()
+    assert directory.resolve_host(HOST).slug == "acme"
+
+
+def test_a_record_that_came_back_and_a_dns_that_does_not_answer_end_nothing(proved, frozen):
+    answers = [[], [], [proved.value], [], [], Busy("away"), Busy("away"), Busy("away")]
+    assert [look_on(day, answer, frozen) for day, answer in enumerate(answers, 1)] == [0] * len(answers)
+    assert look_on(len(answers) + 1, [proved.value], frozen) == 0
+    assert directory.resolve_host(HOST).slug == "acme"
+
+
+def test_an_issuer_is_not_ended_by_a_slip_in_the_dns(proved, frozen):
+    issuers.begin("acme", f"https://{HOST}", SYSTEM)
+    issuers.finish("acme", actor=SYSTEM)
+    assert [look_on(day, [], frozen) for day in range(1, 7)] == [0] * 6
+    assert directory.resolve_host(HOST).issuer == f"https://{HOST}"
+
+
+def test_a_host_that_went_to_another_tenant_is_not_remembered(proved, globex):
+    """Found under the old owner's other name again, its host is still not its host."""
+    assert directory.resolve_host(HOST).slug == "acme"
+    hosts.remove("acme", HOST, SYSTEM)
+    assert directory.resolve("acme").hosts == ()
+    assert directory.resolve_host(HOST) is None
+    taken = hosts.add("globex", HOST, SYSTEM)
+    hosts.prove("globex", HOST, SYSTEM, lookup=lambda name: [taken.value])
+    directory.poll()
+    assert directory.resolve_host(HOST).slug == "globex"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from idp.store.database import outside, transaction
-from idp.store.durable.columns import instant, json, metadata, text, uuid
+from idp.store.durable.columns import here, instant, json, metadata, text, uuid
 from idp.tenants import Tenant, current, entered
 
 tenants = Table(
@@ -116,6 +116,43 @@ def read(tenant_id: UUID) -> TenantRow | None:
 def counting() -> Any:
     """The clause of hosts that count: proved, and still so when they were looked at last."""
     return sa.and_(hosts.c.status == "proved", hosts.c.lapsed_at.is_(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A host that counts, what its record must hold, and since when it did not."""
+
+    host: str
+    challenge: str
+    missing_since: dt.datetime | None
+
+
+def hosts_looked_at_before(at: dt.datetime) -> tuple[Proved, ...]:
+    """The hosts of the entered tenant that count and whose records were looked at before `at` or never."""
+    before = sa.or_(hosts.c.checked_at.is_(None), hosts.c.checked_at < at)
+    query = sa.select(hosts.c.host, hosts.c.challenge, hosts.c.missing_since).where(
+        here(hosts), counting(), before
+    )
+    with transaction(readonly=True) as tx:
+        return tuple(Proved(*row) for row in tx.execute(query.order_by(hosts.c.host)))
+
+
+def looked_at(host: str, at: dt.datetime, missing_since: dt.datetime | None) -> None:
+    """Note when a host's record was looked at, and since when it is missing."""
+    seen = {"checked_at": at, "missing_since": missing_since}
+    with transaction() as tx:
+        tx.execute(hosts.update().where(here(hosts), hosts.c.host == host).values(seen))
+
+
+def lapse(host: str, at: dt.datetime) -> bool:
+    """Let a host count no more, and tell the directories; False when it did not count."""
+    mine = hosts.update().where(here(hosts), hosts.c.host == host, counting())
+    told = {"version": tenants.c.version + 1, "changed_at": sa.func.clock_timestamp()}
+    with transaction() as tx:
+        if tx.execute(mine.values(lapsed_at=at).returning(hosts.c.id)).first() is None:
+            return False
+        tx.execute(tenants.update().where(tenants.c.id == current().id).values(told))
+        return True
 
 
 def as_row(row: Any, proved: tuple[str, ...] = ()) -> TenantRow:
