@@ -1,13 +1,18 @@
 """A tenant moves to another address: two issuers for a while, each for those who come by it, then one again."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from click.testing import CliRunner
 
-from idp import clock, directory
+from idp import audit, cli, clock, directory
 from idp.audit import SYSTEM
+from idp.cli import session
 from idp.control import apis, hosts, issuers, tenants
 from idp.errors import Conflict, Invalid
 from idp.oauth import moving
@@ -227,3 +232,47 @@ def test_an_api_of_that_name_stands_in_the_way(acme: Tenant) -> None:
         apis.create(NEW, {"name": "Taken"}, SYSTEM)
     with pytest.raises(Conflict):
         issuers.begin("acme", NEW, SYSTEM)
+
+
+@pytest.fixture
+def idp(settings: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`idp(*arguments)` runs a command on the deployment that is open already: status, output, words."""
+
+    @contextmanager
+    def deployment() -> Iterator[Any]:
+        with audit.acting(session.actor()):
+            yield settings
+
+    monkeypatch.setattr(session, "deployment", deployment)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with CliRunner().isolation() as (out, err, _):
+            try:
+                status = cli.status(list(arguments))
+            except SystemExit as end:
+                status = int(end.code or 0)
+            return status, out.getvalue().decode(), err.getvalue().decode()
+
+    return run
+
+
+def test_the_commands(idp: Any) -> None:
+    prove()
+    move = ("tenant", "issuer", "move", "acme")
+    status, out, words = idp(*move, "--to", NEW, "--json")
+    begun = json.loads(out)
+    assert (status, begun["issuer"], begun["moving_to"]) == (0, OLD, NEW)
+    assert words == "0 passkeys will stop when the move is finished.\n"
+    status, out, _ = idp("tenant", "issuer", "show", "acme", "--json")
+    assert (status, json.loads(out)) == (0, begun)
+    assert json.loads(idp("tenant", "show", "acme", "--json")[1])["moving_to"] == NEW
+    assert idp(*move, "--to", OLD, "--cancel")[0] == 2
+    assert idp(*move, "--finish", "--cancel")[0] == 2
+    assert idp(*move)[0] == 2
+    status, _, words = idp(*move, "--to", NEW, "--cancel")
+    assert (status, words) == (0, f"issuer: {OLD}\nmoving_to: -\nsince: -\npasskeys: 0\n")
+    assert idp(*move, "--to", NEW)[0] == 0
+    status, out, words = idp(*move, "--to", NEW, "--finish", "--json")
+    assert (status, json.loads(out)["issuer"]) == (0, NEW) and words.startswith("0 passkeys")
+    status, out, words = idp("tenant", "delete", "acme", "--purge", "--json")
+    assert status == 0 and "1.5 s" in words

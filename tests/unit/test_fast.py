@@ -1,0 +1,97 @@
+"""Bytes kept ready: never those of a tenant that was overtaken while they were made."""
+
+from typing import Any
+
+import pytest
+
+from idp import clock, directory
+from idp.tenants import Tenant
+from idp.web.fast import Fast, Kept
+
+HOST, PATH = "localhost", "/t/acme/jwks.json"
+
+
+class Maker:
+    """What is behind: makes a document as of the tenant that it was given, and can be interrupted."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.tenant: Tenant | None = None
+        self.meanwhile: Any = lambda: None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        assert self.tenant is not None
+        self.made += 1
+        body = str(self.tenant.version).encode()
+        kept = Kept.of(body, "application/json", f'"{self.tenant.version}"', "public", self.tenant)
+        self.meanwhile()
+        environ["wsgi.idp_box"]["kept"] = kept
+        start_response("200 OK", [])
+        return [body]
+
+
+@pytest.fixture
+def maker(acme: Tenant) -> Maker:
+    made = Maker()
+    made.tenant = acme
+    return made
+
+
+@pytest.fixture
+def fast(maker: Maker) -> Any:
+    made = Fast(maker, proxied=False, secure=False)
+    yield made
+    directory._directory.listeners.remove(made.forget)
+
+
+def ask(fast: Fast) -> bytes:
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": PATH, "HTTP_HOST": HOST}
+    return b"".join(fast(environ, lambda *_: None))
+
+
+def change(database: Any) -> None:
+    """Somebody changes the tenant, and this process hears of it."""
+    database("UPDATE tenants SET version = version + 1, changed_at = clock_timestamp() WHERE slug = 'acme'")
+    directory.poll()
+
+
+def test_a_document_is_kept(fast: Fast, maker: Maker) -> None:
+    assert ask(fast) == ask(fast)
+    assert maker.made == 1
+
+
+def test_a_change_drops_it(fast: Fast, maker: Maker, database: Any) -> None:
+    ask(fast)
+    change(database)
+    maker.tenant = directory.resolve("acme")
+    assert ask(fast) == str(maker.tenant.version).encode()  # type: ignore[union-attr]
+    assert maker.made == 2
+
+
+@pytest.mark.parametrize("read_again", [False, True], ids=["unknown", "newer"])
+def test_a_document_that_was_overtaken_is_not_kept(
+    fast: Fast, maker: Maker, database: Any, read_again: bool
+) -> None:
+    def overtake() -> None:
+        change(database)
+        if read_again:
+            directory.resolve("acme")
+
+    maker.meanwhile = overtake
+    ask(fast)
+    maker.meanwhile = lambda: None
+    assert fast._entries == {}
+    maker.tenant = directory.resolve("acme")
+    assert ask(fast) == ask(fast) == str(maker.tenant.version).encode()  # type: ignore[union-attr]
+    assert maker.made == 2
+
+
+def test_it_is_made_again_after_a_minute(fast: Fast, maker: Maker, frozen: Any) -> None:
+    with frozen(clock.now()) as hands:
+        directory.forget_all()
+        maker.tenant = directory.resolve("acme")
+        ask(fast)
+        hands.tick(61)
+        directory.resolve("acme")
+        ask(fast)
+    assert maker.made == 2
