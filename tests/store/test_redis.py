@@ -1,0 +1,106 @@
+"""Redis for tenants: the key names the tenant, the value repeats it, and another's value is never believed."""
+
+import json
+
+import pytest
+import redis as driver
+from redis import Redis as RedisClient
+
+from idp.embedded.redis import OPERATOR
+from idp.store import redis
+from idp.tenants import NoTenant, entered
+
+
+@pytest.fixture
+def operator(services):
+    with RedisClient.from_url(services.redis.url(OPERATOR)) as client:
+        yield client
+
+
+def test_twins_have_their_own_under_one_name(acme, globex):
+    with entered(acme):
+        redis.put("thing", "x", {"of": "acme"}, 60)
+        assert redis.put_once("once", "x", {"n": 1}, 60) and not redis.put_once("once", "x", {"n": 2}, 60)
+        assert redis.count("hits", "x", 60) == 1 and redis.count("hits", "x", 60) == 2
+    with entered(globex):
+        assert redis.get("thing", "x") is None
+        assert redis.get_all(("thing", "x"), ("once", "x")) == [None, None]
+        assert redis.take("thing", "x") is None
+        assert not redis.drop("thing", "x")
+        assert redis.count("hits", "x", 60) == 1
+        assert redis.put_once("once", "x", {"n": 3}, 60)
+    with entered(acme):
+        assert redis.get("thing", "x") == {"of": "acme"}
+        assert redis.get_all(("once", "x"), ("thing", "y")) == [{"n": 1}, None]
+        assert redis.take("thing", "x") == {"of": "acme"} and redis.get("thing", "x") is None
+        assert redis.drop("once", "x") and not redis.drop("once", "x")
+
+
+def test_a_value_copied_to_another_tenant_or_kind_is_not_believed(acme, globex, operator):
+    with entered(acme):
+        redis.put("session", "x", {"of": "acme"}, 60)
+        mine = redis.key("session", "x")
+        code = redis.key("code", "x")
+    with entered(globex):
+        theirs = redis.key("session", "x")
+    for target in (theirs, code):
+        operator.set(target, operator.get(mine))
+    with entered(globex):
+        assert redis.get("session", "x") is None and redis.take("session", "x") is None
+    with entered(acme):
+        assert redis.get("code", "x") is None
+        assert redis.get("session", "x") == {"of": "acme"}
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b"\x80\x04pickle", b'{"t":1}', b'"text"'])
+def test_what_nobody_of_ours_wrote_is_nothing(in_acme, operator, raw):
+    operator.set(redis.key("thing", "x"), raw)
+    assert redis.get("thing", "x") is None
+    assert redis.take("thing", "x") is None
+
+
+def test_a_value_that_is_no_document_is_nothing(in_acme, operator):
+    sealed = json.dumps({"t": str(in_acme.id), "k": "thing", "v": [1]})
+    operator.set(redis.key("thing", "x"), sealed)
+    assert redis.get("thing", "x") is None
+
+
+def test_without_a_tenant_there_is_no_key(vault):
+    for verb in (redis.get, redis.take, redis.drop):
+        with pytest.raises(NoTenant):
+            verb("thing", "x")
+    with pytest.raises(NoTenant):
+        redis.put("thing", "x", {}, 60)
+
+
+def test_keys_of_a_tenant_share_a_slot_and_name_it(in_acme):
+    assert redis.key("a", "b") == f"idp:{{{in_acme.id}}}:a:b"
+
+
+def test_a_counter_ends(in_acme, operator):
+    redis.count("hits", "x", 60)
+    assert 0 < operator.ttl(redis.key("hits", "x")) <= 60
+    redis.count("hits", "x", 600)
+    assert 0 < operator.ttl(redis.key("hits", "x")) <= 60
+
+
+def test_a_script_works_on_keys_of_the_tenant(in_acme):
+    name = redis.key("number", "x")
+    assert redis.script("return redis.call('INCRBY', KEYS[1], ARGV[1])", [name], [5]) == 5
+
+
+def test_a_heartbeat_is_the_platforms(vault):
+    assert not redis.beats("nobody")
+    redis.beat("somebody", 5)
+    assert redis.beats("somebody")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["KEYS *", "FLUSHALL", "CONFIG GET *", "SCRIPT FLUSH", "ACL LIST", "DEBUG SLEEP 0", "GET other:key", "SHUTDOWN",
+     "SET other:key 1", "REPLICAOF NO ONE", "CLIENT KILL TYPE normal", "SUBSCRIBE other", "FUNCTION LIST",
+     "EVAL return(redis.call('GET','other:key')) 0"],
+)  # fmt: skip
+def test_the_runtime_user_may_not(vault, command):
+    with RedisClient.from_url(vault.redis_url) as client, pytest.raises(driver.exceptions.ResponseError):
+        client.execute_command(*command.split())
