@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from idp import clock, metrics, urls
+from idp import clock, metrics
 from idp.config import Settings
 from idp.config import settings as process_settings
 from idp.errors import Busy
@@ -90,9 +90,8 @@ class _Known:
 
     tenant: Tenant
     until: float
-    clients: Bounded[str, Client | None] = field(default_factory=lambda: Bounded(MOST_CLIENTS))
-    apis: tuple[Api, ...] | None = None
-    origins: frozenset[str] | None = None
+    clients: Bounded[str, tuple[float, Client]] = field(default_factory=lambda: Bounded(MOST_CLIENTS))
+    apis: tuple[float, tuple[Api, ...]] | None = None
 
 
 class _Directory:
@@ -307,44 +306,33 @@ def _here() -> _Known | None:
     return _directory.known.get(current().id)
 
 
+def _recent(read_at: float) -> bool:
+    """Whether what was read at `read_at` is at most STALE seconds behind: by its age, or by changes heard of."""
+    return clock.monotonic() - max(read_at, _directory.heard) <= STALE
+
+
 def client(client_id: str) -> Client | None:
     """The client of the entered tenant with this `client_id`, or None; whatever its status."""
     known = _here()
-    if known is not None and fresh():
-        found = known.clients.get(client_id)
-        if found is not None:
-            return found
+    kept = known.clients.get(client_id) if known is not None else None
+    if kept is not None and _recent(kept[0]):
+        return kept[1]
+    read_at = clock.monotonic()
     found = client_store.by_client_id(client_id)
     if known is not None and found is not None:
-        known.clients.put(client_id, found)
+        known.clients.put(client_id, (read_at, found))
     return found
 
 
 def apis() -> tuple[Api, ...]:
     """The APIs of the entered tenant."""
     known = _here()
-    if known is not None and known.apis is not None and fresh():
-        return known.apis
+    if known is not None and known.apis is not None and _recent(known.apis[0]):
+        return known.apis[1]
+    read_at = clock.monotonic()
     found = api_store.every()
     if known is not None:
-        known.apis = found
-    return found
-
-
-def origins() -> frozenset[str]:
-    """The origins of the entered tenant's clients: of their redirect URIs, and those registered beside."""
-    known = _here()
-    if known is not None and known.origins is not None and fresh():
-        return known.origins
-    found = frozenset(
-        origin
-        for each in client_store.every()
-        if each.active
-        for origin in (*(urls.origin_of(uri) for uri in each.redirect_uris), *each.setting("allowed_origins"))
-        if origin is not None
-    )
-    if known is not None:
-        known.origins = found
+        known.apis = (read_at, found)
     return found
 
 

@@ -16,7 +16,9 @@ def put(identifier: str, value: dict[str, Any], lifetime: int) -> None:
 
 def get(identifier: str) -> dict[str, Any] | None:
     """The state of a transaction, or None when it is over or lost. Raises Away."""
-    return None if over(identifier) else redis.get(KIND, digest(identifier).hex())
+    name = digest(identifier).hex()
+    state, ended = redis.get_all((KIND, name), (OVER, name))
+    return None if ended is not None else state
 
 
 def finish(identifier: str, lifetime: int) -> bool:
