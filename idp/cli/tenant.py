@@ -208,7 +208,7 @@ def issuer_move(slug: str, url: str | None, finish: bool, cancel: bool) -> None:
     with session.deployment():
         if not cancel:
             click.echo(
-                f"{issuers.show(slug).passkeys} passkeys will stop when the move is finished.", err=True
+                f"Passkeys that stop when the move is finished: {issuers.show(slug).passkeys}", err=True
             )
         if finish:
             found = issuers.finish(slug, url, session.actor())

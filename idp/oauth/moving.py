@@ -16,7 +16,10 @@ from idp.tenants import current
 EVERY = 3_600
 """Seconds for which one note of a client and an issuer does."""
 
-_noted: Bounded[tuple[UUID, UUID, str, dt.datetime | None], int] = Bounded(10_000)
+LATER = 60
+"""Seconds after which a note that could not be written is tried again."""
+
+_next: Bounded[tuple[UUID, UUID, str, dt.datetime | None], int] = Bounded(10_000)
 
 
 def note(client: Client) -> None:
@@ -25,12 +28,11 @@ def note(client: Client) -> None:
     if tenant.also is None:
         return
     key = (tenant.id, client.id, tenant.issuer, tenant.moving_since)
-    now = clock.now()
-    known = _noted.get(key)
-    if known is not None and int(now.timestamp()) - known < EVERY:
+    now = clock.epoch()
+    if now < (_next.get(key) or 0):
         return
     try:
-        issuer_uses.note(client.id, tenant.issuer, now)
+        issuer_uses.note(client.id, tenant.issuer, clock.now())
+        _next.put(key, now + EVERY)
     except Busy:
-        return
-    _noted.put(key, int(now.timestamp()))
+        _next.put(key, now + LATER)

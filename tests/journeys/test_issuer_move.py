@@ -262,7 +262,7 @@ def test_the_commands(idp: Any) -> None:
     status, out, words = idp(*move, "--to", NEW, "--json")
     begun = json.loads(out)
     assert (status, begun["issuer"], begun["moving_to"]) == (0, OLD, NEW)
-    assert words == "0 passkeys will stop when the move is finished.\n"
+    assert words == "Passkeys that stop when the move is finished: 0\n"
     status, out, _ = idp("tenant", "issuer", "show", "acme", "--json")
     assert (status, json.loads(out)) == (0, begun)
     assert json.loads(idp("tenant", "show", "acme", "--json")[1])["moving_to"] == NEW
@@ -273,6 +273,6 @@ def test_the_commands(idp: Any) -> None:
     assert (status, words) == (0, f"issuer: {OLD}\nmoving_to: -\nsince: -\npasskeys: 0\n")
     assert idp(*move, "--to", NEW)[0] == 0
     status, out, words = idp(*move, "--to", NEW, "--finish", "--json")
-    assert (status, json.loads(out)["issuer"]) == (0, NEW) and words.startswith("0 passkeys")
+    assert (status, json.loads(out)["issuer"]) == (0, NEW) and words.startswith("Passkeys that stop")
     status, out, words = idp("tenant", "delete", "acme", "--purge", "--json")
     assert status == 0 and "1.5 s" in words

@@ -1,7 +1,8 @@
-"""A tenant's own hosts as the worker sees them: it can take their proof back and never give one."""
+"""Tenants' rows as the runtime role sees them: each its own; of hosts it takes a proof back and never gives one."""
 
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from idp.store.database import transaction
 from idp.store.durable import tenants
 from idp.tenants import Tenant, entered
 
+NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 ACME, GLOBEX, PENDING = "id.acme.example", "id.globex.example", "new.acme.example"
 
 
@@ -24,6 +26,48 @@ def proved(twins: tuple[Tenant, Tenant]) -> tuple[Tenant, Tenant]:
         hosts.prove(slug, host, SYSTEM, lookup=lambda _name, value=proof.value: [value])
     hosts.add("acme", PENDING, SYSTEM)
     return twins
+
+
+def test_a_name_leads_to_its_own_tenant(proved: tuple[Tenant, Tenant]) -> None:
+    acme, globex = proved
+    assert (tenants.find(slug="acme"), tenants.find(slug="globex")) == (acme.id, globex.id)
+    assert (tenants.find(host=ACME), tenants.find(host=GLOBEX)) == (acme.id, globex.id)
+    assert tenants.find(host=PENDING) is None
+    assert tenants.find(slug="nobody") is None
+
+
+def test_a_row_is_read_by_its_own_tenant_alone(proved: tuple[Tenant, Tenant]) -> None:
+    acme, globex = proved
+    row = tenants.read(acme.id)
+    assert row is not None and (row.id, row.slug, row.hosts) == (acme.id, "acme", (ACME,))
+    with entered(globex):
+        with pytest.raises(RuntimeError, match="entered already"):
+            tenants.read(acme.id)
+        with transaction(readonly=True) as tx:
+            seen = [tenants.as_row(each) for each in tx.execute(sa.select(tenants.tenants))]
+        assert [(each.slug, each.hosts) for each in seen] == [("globex", ())]
+
+
+def test_a_change_is_told_of_the_tenant_that_changed(twins: tuple[Tenant, Tenant], database: Any) -> None:
+    acme, _ = twins
+    _, since = tenants.changed(NEVER)
+    database("UPDATE tenants SET version = version + 1, changed_at = clock_timestamp() WHERE slug = 'acme'")
+    [(changed, version)], at = tenants.changed(since)
+    assert changed == acme.id and version > acme.version and at > since
+    assert tenants.changed(at)[0] == []
+
+
+def test_a_visit_is_noted_for_its_own_tenant(twins: tuple[Tenant, Tenant], database: Any) -> None:
+    acme, globex = twins
+    database("DELETE FROM audit_log")
+    database("UPDATE tenants SET visited_at = now() - interval '1 day'")
+    now, first = clock.now(), UUID(int=0)
+    assert sorted(tenants.due(first, now)) == sorted([acme.id, globex.id])
+    assert tenants.due(first, now, most=1) == [min(acme.id, globex.id)]
+    with entered(acme):
+        tenants.visited(now)
+    assert tenants.due(first, now) == [globex.id]
+    assert tenants.due(globex.id, now) == []
 
 
 def names(at: dt.datetime) -> list[str]:
