@@ -84,6 +84,8 @@ def start(
         "pool_recycle": 1800,
         "connect_args": _CONNECT,
         "use_native_hstore": False,
+        # An error's text would else carry what was asked with: contexts, digests, sealed keys.
+        "hide_parameters": True,
     }
     db.init_app(app)
     _store.app, _store.signer = app, Signer(context_keys)
@@ -91,7 +93,7 @@ def start(
         event.listen(db.engine, "connect", _measure)
     if settings.ops_database_url:
         _store.ops = sa.create_engine(
-            _driver(settings.ops_database_url), pool_size=1, pool_pre_ping=True, connect_args=_CONNECT
+            _driver(settings.ops_database_url), pool_size=1, pool_pre_ping=True, connect_args=_CONNECT, hide_parameters=True
         )
     return app
 
