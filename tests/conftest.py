@@ -25,6 +25,7 @@ from idp.embedded.postgres import url as postgres_url
 from idp.embedded.redis import OPERATOR, Redis
 from idp.signing import cache as signing_cache
 from idp.tenants import Tenant, entered
+from tests.attacks.coverage import pytest_terminal_summary as pytest_terminal_summary
 
 BASE_URL = "http://localhost"
 TWINS = Path(__file__).parent / "twins.yaml"

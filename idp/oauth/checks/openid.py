@@ -9,6 +9,7 @@ from idp.oauth.checks.pending import Pending
 
 PROMPTS = ("none", "login", "consent", "select_account")
 _MOST_CLAIMS = 100
+_DEEPEST = 8
 _LONGEST = {"state": 4096, "nonce": 1024, "login_hint": 512, "id_token_hint": 16384, "claims": 16384}
 
 
@@ -53,7 +54,9 @@ def prompt(pending: Pending) -> None:
     values = frozenset((pending.get("prompt") or "").split())
     unknown = values - set(PROMPTS)
     if unknown:
-        raise InvalidRequest("prompt has an unknown value.", rule="prompt.known", expected=PROMPTS, got=sorted(unknown))
+        raise InvalidRequest(
+            "prompt has an unknown value.", rule="prompt.known", expected=PROMPTS, got=sorted(unknown)
+        )
     if "none" in values and len(values) > 1:
         raise InvalidRequest("prompt=none cannot stand beside other values.", rule="prompt.none")
     pending.prompt = values
@@ -85,15 +88,32 @@ def claims(pending: Pending) -> None:
         parsed = json.loads(given, object_pairs_hook=_once, parse_constant=_never)
     except (ValueError, RecursionError):
         parsed = None
-    if not isinstance(parsed, dict):
-        raise InvalidRequest("claims must be a JSON object.", rule="claims.json")
-    pending.claims = {part: _requests(part, parsed[part]) for part in ("userinfo", "id_token") if part in parsed}
+    if not isinstance(parsed, dict) or _depth(parsed) > _DEEPEST:
+        raise InvalidRequest(
+            "claims must be a JSON object.", rule="claims.json", expected=f"at most {_DEEPEST} deep"
+        )
+    pending.claims = {
+        part: _requests(part, parsed[part]) for part in ("userinfo", "id_token") if part in parsed
+    }
     _reachable_acr(pending.claims.get("id_token", {}).get("acr"))
+
+
+def _depth(value: Any) -> int:
+    """How deep containers stand in each other; read level by level, so that depth costs no stack."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [inner for each in level for inner in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def _reachable_acr(wish: Any) -> None:
     """An essential `acr` that nobody here can reach is a sign-in that failed (§5.5.1.1)."""
-    if not isinstance(wish, dict) or wish.get("essential") is not True or not ("value" in wish or "values" in wish):
+    if (
+        not isinstance(wish, dict)
+        or wish.get("essential") is not True
+        or not ("value" in wish or "values" in wish)
+    ):
         return
     wanted = [wish.get("value"), *wish.get("values", ())]
     if not any(value in ACR_VALUES_SUPPORTED for value in wanted if isinstance(value, str)):
@@ -102,7 +122,9 @@ def _reachable_acr(wish: Any) -> None:
 
 def _requests(part: str, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict) or len(given) > _MOST_CLAIMS:
-        raise InvalidRequest(f"claims.{part} must be an object of at most {_MOST_CLAIMS} members.", rule="claims.shape")
+        raise InvalidRequest(
+            f"claims.{part} must be an object of at most {_MOST_CLAIMS} members.", rule="claims.shape"
+        )
     for name, wish in given.items():
         fits = wish is None or (
             isinstance(wish, dict)
