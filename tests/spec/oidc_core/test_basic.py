@@ -355,6 +355,7 @@ def test_12_2_a_refresh_answers_a_new_id_token(rp: RelyingParty, frozen: Any) ->
         first = rp.sign_in()
         clock.tick(3)
         answer = rp.refresh(first["refresh_token"])
+        one, two = identity(rp, first), identity(rp, answer.get_json())
     second = answer.get_json()
     assert (
         answer.headers["Cache-Control"] == "no-store"
