@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from idp import metrics
+from idp import clock, metrics
 from idp.config import ConfigError, Settings
 from idp.errors import Busy, Refusal
 from idp.store.context import Signer
@@ -41,6 +41,9 @@ _CONNECT = {
     "tcp_user_timeout": 5000,
     "application_name": "idp",
 }
+
+_ASK_AFTER = 5.0
+"""Seconds of rest after which a pooled connection is asked whether it lives."""
 
 
 class Unavailable(Busy):
@@ -80,7 +83,6 @@ def start(
         "pool_size": pool,
         "max_overflow": 0,
         "pool_timeout": 1,
-        "pool_pre_ping": True,
         "pool_recycle": 1800,
         "connect_args": _CONNECT,
         "use_native_hstore": False,
@@ -91,6 +93,8 @@ def start(
     _store.app, _store.signer = app, Signer(context_keys)
     with app.app_context():
         event.listen(db.engine, "connect", _measure)
+        event.listen(db.engine, "checkin", _rested)
+        event.listen(db.engine, "checkout", _alive)
     if settings.ops_database_url:
         _store.ops = sa.create_engine(
             _driver(settings.ops_database_url), pool_size=1, pool_pre_ping=True, connect_args=_CONNECT, hide_parameters=True
@@ -125,6 +129,27 @@ def _measure(connection: Any, _record: Any = None) -> None:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
         signer().measured(float(cursor.fetchone()[0]))
     connection.rollback()
+
+
+def _rested(_connection: Any, record: Any) -> None:
+    record.info["rested"] = clock.monotonic()
+
+
+def _alive(connection: Any, record: Any, _proxy: Any) -> None:
+    """Ask a connection that has rested for long whether it still leads somewhere; the pool replaces it if not.
+
+    One that was used just now is not asked: that would cost every transaction a round trip. When it has died
+    all the same, its transaction is told Unavailable and the pool drops every other one of its age.
+    """
+    rested = record.info.get("rested")
+    if rested is None or clock.monotonic() - rested < _ASK_AFTER:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        raise sa.exc.DisconnectionError from error
 
 
 @event.listens_for(db.session, "after_begin")
