@@ -11,7 +11,7 @@ from flask.sessions import SessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, MapAdapter, RequestRedirect
 
-from idp import config, logs, throttle
+from idp import config, lanes, logs, throttle
 from idp.accounts import passwords
 from idp.config import Settings
 from idp.errors import Refusal
@@ -124,6 +124,7 @@ def wsgi(settings: Settings, threads: int = THREADS, processes: int = 1) -> Appl
     from idp.control import running
 
     running.start(settings)
+    lanes.open_()
     shares.threads(threads)
     bodies.threads(threads)
     passwords.share_of(threads)

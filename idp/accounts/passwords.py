@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from idp import clock, metrics
+from idp import clock, lanes, metrics
 from idp.errors import Busy, Invalid
 from idp.ids import b64
 from idp.store.durable import credentials
@@ -98,7 +98,7 @@ def hash(password: str) -> str:
     data = _prepared(password)
     if not password or len(password) > LONGEST or data is None:
         raise Invalid("password must have 1 to 256 characters.", rule="password.length", got=len(password))
-    with _queue.turn():
+    with lanes.left(), _queue.turn():
         return _hasher.hash(data)
 
 
@@ -123,7 +123,7 @@ def matches(secret: str | None, password: str) -> bool:
     """
     data = _prepared(password)
     possible = secret is not None and bool(data)
-    with _queue.turn():
+    with lanes.left(), _queue.turn():
         began = clock.monotonic()
         fits = _verified(
             secret if possible and secret is not None else _NOBODY, data if possible and data else b""

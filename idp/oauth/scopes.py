@@ -5,14 +5,19 @@ whose identifier is the issuer. An unknown scope is left out; a known one that t
 `invalid_scope`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 from idp import directory
+from idp.directory import Bounded
 from idp.errors import InvalidScope, InvalidTarget
 from idp.store.durable.apis import Api
 from idp.store.durable.clients import Client
 from idp.tenants import current
+
+_MOST_REMEMBERED = 4_096
 
 STANDARD = ("openid", "profile", "email", "address", "phone", "offline_access", "groups", "roles")
 """Scopes that concern a person, of OpenID Connect Core 1.0 §5.4 and §11 and our own two."""
@@ -27,6 +32,30 @@ class Target:
     alg: str
     typ: str
     apis: tuple[Api, ...]
+
+
+Asked = Callable[[Client, tuple[str, ...], tuple[str, ...]], Any]
+
+
+def remembered(rule: Asked) -> Asked:
+    """`rule`, answering from memory as long as tenant, client and APIs are the very same objects.
+
+    The directory replaces them when they change, so that an answer is never older than they are.
+    """
+    kept: Bounded[tuple[Any, ...], tuple[Any, ...]] = Bounded(_MOST_REMEMBERED)
+
+    @wraps(rule)
+    def asked(client: Client, wanted: tuple[str, ...], resources: tuple[str, ...]) -> Any:
+        tenant, apis = current(), directory.apis()
+        key = (client.id, wanted, resources)
+        found = kept.get(key)
+        if found is not None and found[0] is tenant and found[1] is client and found[2] is apis:
+            return found[3]
+        answer = rule(client, wanted, resources)
+        kept.put(key, (tenant, client, apis, answer))
+        return answer
+
+    return asked
 
 
 def split(scope: str | None) -> tuple[str, ...]:
@@ -72,7 +101,8 @@ def within(scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> tuple[st
     return tuple(scope for scope in scopes if scope in here or scope not in elsewhere)
 
 
-def target(client: Client, scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> Target:
+@remembered
+def target(client: Client, scopes: tuple[str, ...], wanted_resources: tuple[str, ...]) -> Target:
     """The audience of a token with these scopes, and the strictest of what its APIs ask for."""
     tenant = current()
     granted = set(scopes)

@@ -7,7 +7,7 @@ of the threads stays out of any one address' reach. In production a proxy in fro
 import threading
 from collections.abc import Callable
 
-from idp import metrics
+from idp import lanes, metrics
 from idp.errors import Busy
 
 PATIENCE = 0.25
@@ -32,7 +32,8 @@ def read(address: str, source: Callable[[int], bytes], length: int) -> bytes:
             raise Busy(rule="bodies", expected=_cap)
         _reading[address] = _reading.get(address, 0) + 1
     try:
-        return source(length)
+        with lanes.left():
+            return source(length)
     finally:
         with _changed:
             left = _reading[address] - 1

@@ -37,8 +37,17 @@ class ClientCredentials(base.ClientCredentialsGrant):  # type: ignore[misc]
 
 
 def _granted(client: Client, request: ProtocolRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    resources = scopes.resources(client, request.resources)
     asked = scopes.split(request.form.get("scope"))
+    granted: tuple[tuple[str, ...], tuple[str, ...]] = _decided(client, asked, request.resources)
+    return granted
+
+
+@scopes.remembered
+def _decided(
+    client: Client, asked: tuple[str, ...], wanted: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The scopes and resources of a token in the client's own name. Raises InvalidScope, InvalidTarget."""
+    resources = scopes.resources(client, wanted)
     personal = [scope for scope in asked if scope in scopes.STANDARD]
     if personal:
         raise InvalidScope(
