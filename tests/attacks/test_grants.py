@@ -6,6 +6,7 @@ import pytest
 
 from idp import directory
 from idp.errors import InvalidClientMetadata
+from idp.store.durable import grants
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import client, events, party, refused
 from tests.playing import relying_party
@@ -155,6 +156,15 @@ def test_rc13_a_client_that_is_off_is_noticed_though_memory_still_knows_it(
             == rp.introspect(tokens["refresh_token"])
             == {"active": False}
         )
+
+
+def test_tn01_the_twin_of_a_client_does_not_stand_for_it(twins: tuple[Tenant, Tenant]) -> None:
+    acme, globex = twins
+    with entered(acme):
+        ours = directory.client("web")
+        assert ours is not None and grants.client_stands(ours.id)
+    with entered(globex):
+        assert not grants.client_stands(ours.id)
 
 
 @pytest.mark.parametrize("endpoint", ["userinfo", "introspect"])
