@@ -97,7 +97,11 @@ def start(
         event.listen(db.engine, "checkout", _alive)
     if settings.ops_database_url:
         _store.ops = sa.create_engine(
-            _driver(settings.ops_database_url), pool_size=1, pool_pre_ping=True, connect_args=_CONNECT, hide_parameters=True
+            _driver(settings.ops_database_url),
+            pool_size=1,
+            pool_pre_ping=True,
+            connect_args=_CONNECT,
+            hide_parameters=True,
         )
     return app
 
@@ -202,12 +206,13 @@ def transaction(readonly: bool = False) -> Iterator[Session]:
 
 @contextmanager
 def _told(session: Session) -> Iterator[None]:
+    refusal: Refusal | None = None
     try:
-        yield
+        try:
+            yield
+        except Kept as kept:
+            refusal = kept.refusal
         session.commit()
-    except Kept as kept:
-        session.commit()
-        raise kept.refusal from None
     except sa.exc.DBAPIError as error:
         _quietly_roll_back(session)
         # A write where only reading was promised is a mistake of ours; anywhere else it is a standby that answers.
@@ -220,6 +225,8 @@ def _told(session: Session) -> Iterator[None]:
     except BaseException:
         _quietly_roll_back(session)
         raise
+    if refusal is not None:
+        raise refusal
 
 
 def _quietly_roll_back(session: Session) -> None:

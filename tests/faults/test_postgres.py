@@ -209,3 +209,25 @@ def test_f06_a_lock_is_waited_for_a_second_and_no_more(rp: RelyingParty, service
         assert 0.5 < time.monotonic() - began < LONGEST
         connection.rollback()
     assert rp.refresh(tokens["refresh_token"]).status_code == 200
+
+
+def _all_backends_killed(database: Any) -> None:
+    database("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'idp_app'")
+    time.sleep(0.2)
+
+
+def test_f01_connections_that_died_at_rest_are_replaced_unseen(
+    rp: RelyingParty, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = rp.sign_in()
+    _all_backends_killed(database)
+    monkeypatch.setattr(vault_database, "_ASK_AFTER", 0.0)
+    assert rp.userinfo(tokens["access_token"]).status_code == 200
+
+
+def test_f01_connections_that_died_in_use_cost_one_answer_and_no_more(rp: RelyingParty, database: Any) -> None:
+    tokens = rp.sign_in()
+    _all_backends_killed(database)
+    answers = [rp.userinfo(tokens["access_token"]) for _ in range(4)]
+    assert all(answer.status_code == 200 or busy(answer) for answer in answers)
+    assert [answer.status_code for answer in answers[1:]] == [200] * 3

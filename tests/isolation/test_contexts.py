@@ -13,12 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from idp import ids
-from idp.errors import Busy
+from idp.errors import Busy, InvalidGrant
 from idp.store import database as vault_database
 from idp.store import migrate
 from idp.store.context import Signer
-from idp.store.database import Unavailable, outside, transaction
-from idp.store.durable import users
+from idp.store.database import Kept, Unavailable, outside, transaction
+from idp.store.durable import marks, users
 from idp.tenants import Tenant, entered
 from tests.isolation import attacking
 from tests.isolation.attacking import Session
@@ -68,6 +68,21 @@ def test_a_transaction_cannot_change_its_tenant(twins: Any) -> None:
 def test_reads_run_in_read_only_transactions(in_acme: Tenant) -> None:
     with pytest.raises(sa.exc.InternalError, match="read-only"), transaction(readonly=True) as tx:
         tx.connection().exec_driver_sql("DELETE FROM marks")
+
+
+def test_a_kept_refusal_commits_and_one_that_cannot_is_503(in_acme: Tenant, database: Any) -> None:
+    until = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+    with pytest.raises(InvalidGrant), transaction():
+        marks.leave("kept", b"1", until)
+        raise Kept(InvalidGrant())
+    assert not marks.leave("kept", b"1", until)
+    with pytest.raises(Unavailable), transaction() as tx:
+        marks.leave("kept", b"2", until)
+        pid = tx.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        database("SELECT pg_terminate_backend(%s)", pid)
+        time.sleep(0.1)
+        raise Kept(InvalidGrant())
+    assert marks.leave("kept", b"2", until)
 
 
 def test_a_savepoint_brings_the_former_context_back(twins: Any, alice: Session) -> None:
@@ -235,7 +250,5 @@ def _interleaved(twins: tuple[Tenant, Tenant], times: int) -> list[object]:
 
 
 def test_marks_of_now_are_not_moved_by_the_database_clock(in_acme: Tenant) -> None:
-    from idp.store.durable import marks
-
     assert marks.leave("kind", ids.digest("once"), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     assert not marks.leave("kind", ids.digest("once"), dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
