@@ -117,6 +117,47 @@ _GRANT = [grants.c[name] for name in Grant.__dataclass_fields__]
 _REFRESH = [refresh_tokens.c[name] for name in RefreshToken.__dataclass_fields__]
 
 
+# Clients are remembered elsewhere for half a second; whoever reads a grant is told at once when its client is off.
+_OF_ACTIVE_CLIENT = sa.and_(
+    clients.c.tenant_id == grants.c.tenant_id,
+    clients.c.id == grants.c.client_id,
+    clients.c.status == "active",
+)
+
+# In the way of every token, so built once.
+_HERE: Any = sa.bindparam("tenant")
+_WANTED: Any = sa.bindparam("wanted")
+_ADD = insert(grants).on_conflict_do_nothing().returning(grants.c.id)
+_BY_ID = (
+    sa.select(*_GRANT)
+    .join(clients, _OF_ACTIVE_CLIENT)
+    .where(grants.c.tenant_id == _HERE, grants.c.id == _WANTED)
+)
+_BY_REFRESH = (
+    sa.select(*_REFRESH, *_GRANT)
+    .join_from(
+        refresh_tokens, grants, sa.and_(grants.c.tenant_id == _HERE, grants.c.id == refresh_tokens.c.grant_id)
+    )
+    .join(clients, _OF_ACTIVE_CLIENT)
+    .where(refresh_tokens.c.tenant_id == _HERE, refresh_tokens.c.digest == _WANTED)
+)
+_BY_REFRESH_HELD = _BY_REFRESH.with_for_update(of=[refresh_tokens, grants])
+_ADD_REFRESH = insert(refresh_tokens)
+_CONSUME = (
+    sa.update(refresh_tokens)
+    .where(
+        refresh_tokens.c.tenant_id == _HERE,
+        refresh_tokens.c.id == _WANTED,
+        refresh_tokens.c.consumed_at.is_(None),
+    )
+    .values(consumed_at=sa.bindparam("at"))
+    .returning(refresh_tokens.c.id)
+)
+_REVOKED = sa.select(revoked_tokens.c.id).where(
+    revoked_tokens.c.tenant_id == _HERE, revoked_tokens.c.jti_digest == _WANTED
+)
+
+
 def _grant(row: Sequence[Any]) -> Grant:
     values = dict(zip(Grant.__dataclass_fields__, row, strict=True))
     values["code_digest"] = bytes(values["code_digest"])
@@ -136,36 +177,32 @@ def add(grant: Grant) -> bool:
     values = {name: getattr(grant, name) for name in Grant.__dataclass_fields__}
     for name in ("scopes", "resources", "amr"):
         values[name] = list(values[name])
-    statement = insert(grants).values(tenant_id=home(), **values).on_conflict_do_nothing()
     with transaction() as tx:
-        return tx.execute(statement.returning(grants.c.id)).first() is not None
-
-
-# Clients are remembered elsewhere for half a second; whoever reads a grant is told at once when its client is off.
-_OF_ACTIVE_CLIENT = sa.and_(
-    clients.c.tenant_id == grants.c.tenant_id, clients.c.id == grants.c.client_id, clients.c.status == "active"
-)
+        return tx.execute(_ADD, {"tenant_id": home(), **values}).first() is not None
 
 
 def client_stands(client_id: UUID) -> bool:
     """Whether the client is there and active, its row held so that it cannot be deleted before we commit."""
-    statement = sa.select(clients.c.id).where(here(clients), clients.c.id == client_id, clients.c.status == "active")
+    statement = sa.select(clients.c.id).where(
+        here(clients), clients.c.id == client_id, clients.c.status == "active"
+    )
     with transaction() as tx:
         return tx.execute(statement.with_for_update(read=True, key_share=True)).first() is not None
 
 
 def by_id(grant_id: UUID) -> Grant | None:
     """The grant, or None; also when its client is not active."""
-    statement = sa.select(*_GRANT).join(clients, _OF_ACTIVE_CLIENT).where(here(grants), grants.c.id == grant_id)
     with transaction(readonly=True) as tx:
-        row = tx.execute(statement).one_or_none()
+        row = tx.execute(_BY_ID, {"tenant": home(), "wanted": grant_id}).one_or_none()
     return None if row is None else _grant(row)
 
 
 def by_code(code_digest: bytes) -> Grant | None:
     """What the code with this digest became, or None."""
     with transaction(readonly=True) as tx:
-        row = tx.execute(sa.select(*_GRANT).where(here(grants), grants.c.code_digest == code_digest)).one_or_none()
+        row = tx.execute(
+            sa.select(*_GRANT).where(here(grants), grants.c.code_digest == code_digest)
+        ).one_or_none()
     return None if row is None else _grant(row)
 
 
@@ -174,15 +211,10 @@ def by_refresh(digest: bytes, *, held: bool) -> tuple[RefreshToken, Grant] | Non
 
     `held` locks both until the transaction ends.
     """
-    statement = (
-        sa.select(*_REFRESH, *_GRANT)
-        .join_from(refresh_tokens, grants, sa.and_(here(grants), grants.c.id == refresh_tokens.c.grant_id))
-        .join(clients, _OF_ACTIVE_CLIENT)
-        .where(here(refresh_tokens), refresh_tokens.c.digest == digest)
-    )
     with transaction(readonly=not held) as tx:
-        locked = statement.with_for_update(of=[refresh_tokens, grants])
-        row = tx.execute(locked if held else statement).one_or_none()
+        row = tx.execute(
+            _BY_REFRESH_HELD if held else _BY_REFRESH, {"tenant": home(), "wanted": digest}
+        ).one_or_none()
     return None if row is None else (_refresh(row[: len(_REFRESH)]), _grant(row[len(_REFRESH) :]))
 
 
@@ -190,18 +222,13 @@ def add_refresh(token: RefreshToken) -> None:
     """Keep a refresh token."""
     values = {name: getattr(token, name) for name in RefreshToken.__dataclass_fields__}
     with transaction() as tx:
-        tx.execute(insert(refresh_tokens).values(tenant_id=home(), **values))
+        tx.execute(_ADD_REFRESH, {"tenant_id": home(), **values})
 
 
 def consume(token_id: UUID, at: dt.datetime) -> bool:
     """Burn a refresh token; False when it was burned already."""
-    statement = (
-        sa.update(refresh_tokens)
-        .where(here(refresh_tokens), refresh_tokens.c.id == token_id, refresh_tokens.c.consumed_at.is_(None))
-        .values(consumed_at=at)
-    )
     with transaction() as tx:
-        return tx.execute(statement.returning(refresh_tokens.c.id)).first() is not None
+        return tx.execute(_CONSUME, {"tenant": home(), "wanted": token_id, "at": at}).first() is not None
 
 
 def prolong(token_id: UUID, expires_at: dt.datetime) -> None:
@@ -278,9 +305,8 @@ def revoke_token(jti: str, expires_at: dt.datetime) -> None:
 
 def token_revoked(jti: str) -> bool:
     """Whether this access token was revoked by itself."""
-    statement = sa.select(revoked_tokens.c.id).where(here(revoked_tokens), revoked_tokens.c.jti_digest == digest(jti))
     with transaction(readonly=True) as tx:
-        return tx.execute(statement).first() is not None
+        return tx.execute(_REVOKED, {"tenant": home(), "wanted": digest(jti)}).first() is not None
 
 
 def purge(before: dt.datetime, limit: int = 1000) -> int:
@@ -291,7 +317,9 @@ def purge(before: dt.datetime, limit: int = 1000) -> int:
             old = sa.select(table.c.id).where(here(table), table.c.expires_at < before).limit(limit)
             gone += len(
                 tx.execute(
-                    sa.delete(table).where(here(table), table.c.id.in_(old.scalar_subquery())).returning(table.c.id)
+                    sa.delete(table)
+                    .where(here(table), table.c.id.in_(old.scalar_subquery()))
+                    .returning(table.c.id)
                 ).all()
             )
     return gone

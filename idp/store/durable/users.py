@@ -63,6 +63,7 @@ _COLUMNS = (users.c.id, users.c.username, users.c.email, users.c.email_verified,
 
 # Built once: building a statement costs more than running it, and these two stand in the path of sign-ins.
 _BY_ID = select(*_COLUMNS).where(users.c.tenant_id == bindparam("tenant"), users.c.id == bindparam("user"))
+_HELD = _BY_ID.with_for_update(key_share=True)
 _FOR_SIGN_IN = (
     select(*_COLUMNS, credentials.c.secret)
     .select_from(
@@ -170,9 +171,8 @@ def by_id(user_id: UUID) -> User | None:
 
 def held(user_id: UUID) -> User | None:
     """The user, their row locked until the transaction ends, so that disabling them waits or has happened."""
-    statement = select(*_COLUMNS).where(here(users), users.c.id == user_id)
     with transaction() as tx:
-        return _user(tx.execute(statement.with_for_update(key_share=True)).one_or_none())
+        return _user(tx.execute(_HELD, {"tenant": home(), "user": user_id}).one_or_none())
 
 
 def by_username(username: str) -> User | None:
