@@ -14,8 +14,9 @@ from idp.ids import digest
 from idp.store import redis
 from idp.store.database import Unavailable
 from idp.store.durable import grants
+from idp.store.ephemeral import codes
 from idp.tenants import Tenant, entered
-from tests.attacks.acting import ask, change, events, policy, refused
+from tests.attacks.acting import ask, at_once, change, events, policy, refused
 from tests.playing import RelyingParty, inputs, query, relying_party
 
 GONE = "invalid_grant"
@@ -39,6 +40,33 @@ def test_co01_a_second_redemption_ends_all_the_first_one_made(
     assert rp.introspect(tokens["access_token"]) == rp.introspect(fresh["refresh_token"]) == {"active": False}
     refused(rp.refresh(fresh["refresh_token"]), GONE)
     assert events(database, acme, "code.replayed") == 1
+
+
+def test_co02_a_code_that_redis_gives_twice_is_still_used_once(
+    rp: RelyingParty, acme: Tenant, database: Any
+) -> None:
+    """A failover may bring a burned code back: the unique digest in Postgres has the last word."""
+    code = rp.authorize().login("alice").code
+    with entered(acme):
+        meaning = redis.get(codes.KIND, digest(code).hex())
+        tokens = rp.exchange(code)
+        assert meaning is not None
+        codes.restore(code, meaning, 60)
+    refused(rp.redeem(code), GONE)
+    assert rp.userinfo(tokens["access_token"]).status_code == 401
+    assert events(database, acme, "code.replayed") == 1
+
+
+def test_co02_rc01_even_if_redis_burned_nothing_one_wins(
+    rp: RelyingParty, acme: Tenant, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = rp.authorize().login("alice").code
+    monkeypatch.setattr(codes, "burn", lambda given: redis.get(codes.KIND, digest(given).hex()))
+    answers = at_once(16, lambda _: rp.redeem(code))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(200) == 1 and set(statuses) <= {200, 400, 503}
+    assert database("SELECT count(*), count(DISTINCT code_digest) FROM grants") == [(1, 1)]
+    assert database("SELECT count(*) FROM refresh_tokens")[0][0] == 1
 
 
 def test_co03_a_code_of_another_client_is_burned_and_recorded(
