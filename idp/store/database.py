@@ -22,6 +22,7 @@ from idp.config import ConfigError, Settings
 from idp.errors import Busy, Refusal
 from idp.store.context import Signer
 from idp.store.durable.columns import metadata
+from idp.store.stalled import Watch
 from idp.tenants import current, maybe_current
 
 db = SQLAlchemy(metadata=metadata, session_options={"autoflush": False, "expire_on_commit": False})
@@ -65,6 +66,7 @@ class _Store:
     app: Flask | None = None
     signer: Signer | None = None
     ops: Engine | None = None
+    watch: Watch | None = None
 
 
 _store = _Store()
@@ -95,6 +97,7 @@ def start(
         event.listen(db.engine, "connect", _measure)
         event.listen(db.engine, "checkin", _rested)
         event.listen(db.engine, "checkout", _alive)
+        _store.watch = Watch(db.engine)
     if settings.ops_database_url:
         _store.ops = sa.create_engine(
             _driver(settings.ops_database_url),
@@ -108,13 +111,15 @@ def start(
 
 def stop() -> None:
     """Close every connection."""
+    if _store.watch is not None:
+        _store.watch.stop()
     if _store.app is not None:
         with _store.app.app_context():
             db.session.remove()
             db.engine.dispose()
     if _store.ops is not None:
         _store.ops.dispose()
-    _store.app = _store.signer = _store.ops = None
+    _store.app = _store.signer = _store.ops = _store.watch = None
 
 
 def signer() -> Signer:

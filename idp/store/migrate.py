@@ -68,16 +68,15 @@ def upgrade(settings: Settings, context_keys: list[tuple[str, bytes]]) -> tuple[
     Returns the revisions before and after. Two calls at once wait for each other. Raises ConfigError.
     """
     engine = _engine(settings)
-    with engine.connect() as connection:
-        with connection.begin():
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            connection.exec_driver_sql("SET ROLE idp_owner")
-            before = MigrationContext.configure(connection).get_current_revision()
-            command.upgrade(_config(connection), "head")
-            after = MigrationContext.configure(connection).get_current_revision()
-            connection.exec_driver_sql("SET ROLE idp_ctx")
-            _keep(connection, context_keys)
-            connection.exec_driver_sql("RESET ROLE")
+    with engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.exec_driver_sql("SET ROLE idp_owner")
+        before = MigrationContext.configure(connection).get_current_revision()
+        command.upgrade(_config(connection), "head")
+        after = MigrationContext.configure(connection).get_current_revision()
+        connection.exec_driver_sql("SET ROLE idp_ctx")
+        _keep(connection, context_keys)
+        connection.exec_driver_sql("RESET ROLE")
     engine.dispose()
     return before, str(after)
 

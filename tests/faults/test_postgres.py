@@ -1,9 +1,12 @@
 """Postgres killed, restarted, locked and exhausted (F01, F04-F06): 503 or an answer, nothing lost, nothing twice."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -12,6 +15,7 @@ import pytest
 from idp import directory, throttle
 from idp.oauth import issue
 from idp.store import database as vault_database
+from idp.store import stalled
 from idp.store.database import transaction
 from idp.tenants import Tenant, entered
 from tests.playing import RelyingParty, relying_party
@@ -231,3 +235,28 @@ def test_f01_connections_that_died_in_use_cost_one_answer_and_no_more(rp: Relyin
     answers = [rp.userinfo(tokens["access_token"]) for _ in range(4)]
     assert all(answer.status_code == 200 or busy(answer) for answer in answers)
     assert [answer.status_code for answer in answers[1:]] == [200] * 3
+
+
+def _everyone(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _everyone(int(child)))]
+
+
+def test_f33_a_postgres_that_says_nothing_any_more_is_given_up(
+    app: Any, rp: RelyingParty, services: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = rp.sign_in()
+    assert app.test_client().get("/t/acme/jwks.json").status_code == 200
+    monkeypatch.setattr(stalled, "LONGEST", 1.0)
+    frozen = _everyone(services.postgres.child.pid)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert busy(rp.refresh(tokens["refresh_token"]))
+        assert app.test_client().get("/t/acme/jwks.json").status_code == 200
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    eventually(lambda: rp.userinfo(tokens["access_token"]).status_code == 200)
+    assert rp.refresh(tokens["refresh_token"]).status_code == 200

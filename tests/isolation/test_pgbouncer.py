@@ -72,15 +72,16 @@ def _wait(port: int) -> None:
 @pytest.fixture
 def pooled(twins: Any, vault: Any, pooled_url: str) -> Iterator[tuple[Tenant, Tenant]]:
     """The vault of this process behind the pooler."""
-    kept = vault_database._store.app, vault_database._store.signer, vault_database._store.ops
+    store = vault_database._store
+    kept = store.app, store.signer, store.ops, store.watch
     settings = dataclasses.replace(vault, database_url=pooled_url, ops_database_url=None)
     vault_database.start(settings, attacking.keys())
     try:
         yield twins
     finally:
-        vault_database._store.ops = None
+        store.ops = None
         vault_database.stop()
-        vault_database._store.app, vault_database._store.signer, vault_database._store.ops = kept
+        store.app, store.signer, store.ops, store.watch = kept
 
 
 def family(tenant: Tenant) -> str:
