@@ -125,6 +125,7 @@ class Actor:
 SYSTEM = Actor("system")
 WORKER = Actor("worker")
 
+_together: ContextVar[list[Entry] | None] = ContextVar("idp_audit_together", default=None)
 _actor: ContextVar[Actor] = ContextVar("idp_actor", default=SYSTEM)
 
 # The last word of a name tells what the value is: `secret_id` names a row, `secret` would be one.
@@ -177,7 +178,26 @@ def record(event: Event, actor: Actor | None = None, **facts: Any) -> None:
     Raises ValueError where a fact's name or value is a secret's, NoTenant where no tenant is entered,
     Busy when Postgres is away: then the caller's change is not made either.
     """
-    audit_log.insert_all([entry(event, actor, **facts)])
+    row, waiting = entry(event, actor, **facts), _together.get()
+    if waiting is not None:
+        waiting.append(row)
+    else:
+        audit_log.insert_all([row])
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Write the events of the block in one statement at its end; to be used inside their transaction.
+
+    Where the block ends with an exception nothing is written, and the transaction must not commit either.
+    """
+    waiting: list[Entry] = []
+    token = _together.set(waiting)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    audit_log.insert_all(waiting)
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -215,7 +215,7 @@ def sign_in(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) ->
     The outcome and the session's cookie token; the outcome is None when the same form had been sent before:
     the browser then keeps the session that now counts. Raises AccessDenied, Unavailable, Away.
     """
-    with transaction():
+    with transaction(), audit.together():
         session, token = sessions.start(user, amr, browser.address, browser.user_agent, replaces=due_now.session)
         due_now.going.session_id = session.id
         try:

@@ -191,6 +191,22 @@ def put_once(kind: str, identifier: str, value: Value, ttl: int) -> bool:
     return bool(call(lambda client: client.set(name, raw, ex=max(1, ttl), nx=True)))
 
 
+# SET NX of one key and DEL of the other in one step.
+_INSTEAD = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then redis.call('DEL', KEYS[2]) return 1 end
+return 0
+"""
+
+
+def put_once_instead(kind: str, instead_of: str, identifier: str, value: Value, ttl: int) -> bool:
+    """Keep `value` unless something is there, and delete what lies under the kind `instead_of`. Raises Away.
+
+    Whether it was kept: True for exactly one of all who try.
+    """
+    names = [key(kind, identifier), key(instead_of, identifier)]
+    return bool(script(_INSTEAD, names, [_sealed(kind, value), max(1, ttl)]))
+
+
 def get(kind: str, identifier: str) -> Value | None:
     """The value, or None. Raises Away."""
     name = key(kind, identifier)

@@ -27,10 +27,7 @@ def finish(identifier: str, lifetime: int) -> bool:
     The end is a key of its own that outlives the state, so that a page which read the state before it and
     writes it back after it revives nothing.
     """
-    if not redis.put_once(OVER, digest(identifier).hex(), {}, lifetime):
-        return False
-    redis.drop(KIND, digest(identifier).hex())
-    return True
+    return redis.put_once_instead(OVER, KIND, digest(identifier).hex(), {}, lifetime)
 
 
 def over(identifier: str) -> bool:
