@@ -19,9 +19,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import structlog
-
-from idp import clock, ids
+from idp import clock, ids, logs
 from idp.store.durable import audit_log
 from idp.store.durable.audit_log import Entry
 
@@ -154,9 +152,8 @@ def actor() -> Actor:
 
 
 def request_id() -> str | None:
-    """The id of the present request, as bound to the log's context."""
-    value = structlog.contextvars.get_contextvars().get("request_id")
-    return value if isinstance(value, str) else None
+    """The id of the present request, the same that the log's lines and the answer carry; None outside of one."""
+    return logs.request.get()
 
 
 def entry(event: Event, actor: Actor | None = None, **facts: Any) -> Entry:

@@ -6,6 +6,7 @@ Authlib writes whole tokens at DEBUG; its logger is pinned at INFO whatever leve
 import logging
 import re
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -17,6 +18,17 @@ _SECRET_VALUES = re.compile(
     r"(eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\$argon2\w*\$[^\s\"]+|postgres(?:ql)?(?:\+\w+)?://[^\s\"]+|rediss?://[^\s\"]+)"
 )
 HIDDEN = "[hidden]"
+
+request: ContextVar[str | None] = ContextVar("idp_request_id", default=None)
+"""The id of the request that this thread answers, set at the doorstep; None outside of requests."""
+
+
+def of_request(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Add the request's id to a line that does not name one itself."""
+    name = request.get()
+    if name is not None:
+        event.setdefault("request_id", name)
+    return event
 
 
 def _redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -32,6 +44,7 @@ def setup(level: str = "INFO") -> None:
     """Send every logger's lines, as JSON, to standard error at `level`."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        of_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from idp import clock, directory, lanes
+from idp import clock, directory, lanes, logs
 from idp.config import Settings
 from idp.errors import Busy
 from idp.tenants import Tenant
@@ -120,8 +120,12 @@ class Doorstep:
             access.note(name, clean, int(status[:3]), clock.monotonic() - began)
             return start_response(status, answered)
 
-        with lanes.taken():
-            return self._route(clean, forwarded_host, respond)
+        mark = logs.request.set(name)
+        try:
+            with lanes.taken():
+                return self._route(clean, forwarded_host, respond)
+        finally:
+            logs.request.reset(mark)
 
     def _route(self, clean: Environ, forwarded_host: str | None, respond: Callable[..., Any]) -> Iterable[bytes]:
         problem = _beyond_bounds(clean)

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from idp import directory, seals
+from idp import directory, logs, seals
 from idp.errors import Busy
 from idp.signing import cache, envelope, rotation
 from idp.store import database as vault_database
@@ -112,3 +112,23 @@ def test_au08_signing_keys_lie_sealed_and_bound_to_their_tenant(
         with pytest.raises(envelope.Unsealable):
             cache.private_key(cache.load().by_kid[stolen.kid], globex.id)
     cache.forget()
+
+
+def test_au05_every_row_and_every_line_names_its_request(app: Any, acme: Tenant) -> None:
+    """What an answer carries as X-Request-Id is in the rows that its request wrote, and nothing is left bound."""
+    rp = relying_party(app, acme)
+    with entered(acme):
+        before = {row.id for row in audit_log.recent(1000)}
+    answer = rp.redeem(rp.authorize().login("alice").code)
+    with entered(acme):
+        rows = [row for row in audit_log.recent(1000) if row.id not in before]
+    assert rows and all(row.request_id for row in rows)
+    assert answer.headers["X-Request-Id"] in {row.request_id for row in rows if row.event == "code.redeemed"}
+    assert len({row.request_id for row in rows}) > 1
+    assert logs.request.get() is None
+    mark = logs.request.set("r-7")
+    try:
+        assert logs.of_request(None, "", {"event": "x"}) == {"event": "x", "request_id": "r-7"}
+        assert logs.of_request(None, "", {"request_id": "own"}) == {"request_id": "own"}
+    finally:
+        logs.request.reset(mark)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from idp import audit, seals
+from idp import audit, logs, seals
 from idp.audit import Actor, Event
 from idp.store.database import transaction
 from idp.store.durable import audit_log
@@ -169,15 +169,11 @@ def test_a_long_tail_is_sealed_in_portions(acme: Tenant, clean: Any, monkeypatch
 
 
 def test_who_acted_and_for_which_request_is_recorded(acme: Tenant, clean: Any) -> None:
-    from structlog.contextvars import bound_contextvars
-
-    with (
-        entered(acme),
-        bound_contextvars(request_id="r1"),
-        audit.acting(Actor("operator", "ops@host", reason="test")),
-    ):
+    mark = logs.request.set("r1")
+    with entered(acme), audit.acting(Actor("operator", "ops@host", reason="test")):
         recorded()
         audit.record(Event.SIGN_IN_FAILED, Actor("user", str(uuid4()), "192.0.2.1"))
+        logs.request.reset(mark)
         newest, first = audit_log.recent()
         assert first.actor == {"kind": "operator", "id": "ops@host", "reason": "test"}
         assert newest.actor["kind"] == "user"
