@@ -47,7 +47,7 @@ def create(
     Raises InvalidClientMetadata or InvalidRedirectUri naming the field, Conflict when the client_id is taken.
     """
     _checked_id(client_id)
-    metadata, settings, status = _validated(fields, None)
+    metadata, settings, status = _validated(client_id, fields, None)
     at = clock.now()
     secret, made = _secret_for(metadata, client_secret)
     kept = (_kept(secret, source_digest, expires_at),) if secret else ()
@@ -77,10 +77,11 @@ def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], st
 
 
 def _validated(
-    fields: Mapping[str, Any], present: Client | None
+    client_id: str, fields: Mapping[str, Any], present: Client | None
 ) -> tuple[dict[str, Any], dict[str, Any], str | None]:
     metadata, settings, status = split(fields)
     new, kept = registration.validate(metadata, settings=settings, current=present)
+    new.setdefault("client_name", client_id)  # what people read, so that whoever asks sees it too
     return new, kept, status
 
 
@@ -130,7 +131,7 @@ def update(client_id: str, fields: Mapping[str, Any], actor: Actor | None = None
     """
     with transaction():
         present = show(client_id)
-        metadata, settings, status = _validated(fields, present)
+        metadata, settings, status = _validated(client_id, fields, present)
         new = replace(present, metadata=metadata, settings=settings, status=status or present.status)
         changed = differences(present, new)
         made = None

@@ -214,3 +214,11 @@ def test_a_crash_half_way_is_finished_by_the_same_command(database, monkeypatch)
     assert (row.status, row.name) == ("active", "After")
     with pytest.raises(Conflict):
         tenants.create("umbrella")
+
+
+def test_rfc7591_2_a_client_without_a_name_is_called_by_its_id(in_acme):
+    made = clients.create("nameless", {"redirect_uris": ["https://app.test/cb"]}).client
+    assert made.metadata["client_name"] == clients.show("nameless").metadata["client_name"] == "nameless"
+    assert clients.update("nameless", {"client_name": "Named"}).client.metadata["client_name"] == "Named"
+    assert clients.update("nameless", {"client_name": None}).client.metadata["client_name"] == "nameless"
+    assert clients.described(made)["client_name"] == "nameless"
