@@ -75,7 +75,8 @@ def _user(file: File, fields: Mapping[str, Any], at: str, plain: bool) -> None:
         raise file.mistake(f"{at}.password", f"must have 1 to {passwords.LONGEST} characters.")
     encoded = secret(file, f"{at}.password_hash", fields.get("password_hash"), plain=True)
     if encoded is not None:
-        passwords.accepted(encoded)
+        with file.at(f"{at}.password_hash"):
+            passwords.accepted(encoded)
 
 
 _CHECKS = {"clients": _client, "apis": _api, "users": _user}

@@ -55,9 +55,17 @@ class File:
         except Refusal as refusal:
             if refusal.status >= 500:
                 raise
-            member = refusal.rule or ""
-            exact = f"{where}.{member}" if f"{where}.{member}" in self.lines else where
-            raise self.mistake(exact, refusal.description) from refusal
+            raise self.mistake(self._member(where, refusal), refusal.description) from refusal
+
+    def _member(self, where: str, refusal: Refusal) -> str:
+        """The field that a refusal is about: its rule's where that stands in the file, or begins the sentence."""
+        member = refusal.rule or ""
+        if f"{where}.{member}" in self.lines:
+            return f"{where}.{member}"
+        missing = member.isidentifier() and refusal.description.startswith(f"{member} ")
+        if missing and not where.endswith(f".{member}"):
+            return f"{where}.{member}"
+        return where
 
 
 def read(path: Path) -> File:
@@ -75,7 +83,7 @@ def read(path: Path) -> File:
     except UnicodeDecodeError:
         raise Mistake(f"{path}:1: is not UTF-8.") from None
     except yaml.YAMLError as problem:
-        raise _unreadable(path, problem) from None
+        raise _unreadable(path, text, problem) from None
     reader = _Reader(path)
     content = {} if root is None else reader.value(root, "")
     if not isinstance(content, dict):
@@ -91,12 +99,24 @@ def _bound_depth(text: str, path: Path) -> None:
             raise Mistake(f"{path}:{event.start_mark.line + 1}: is nested deeper than {DEEPEST} levels.")
 
 
-def _unreadable(path: Path, problem: yaml.YAMLError) -> Mistake:
-    mark = getattr(problem, "problem_mark", None)
-    line = mark.line + 1 if mark is not None else 1
+_BEGUN = ("quoted scalar", "flow sequence", "flow mapping", "simple key")
+
+
+def _unreadable(path: Path, text: str, problem: yaml.YAMLError) -> Mistake:
     # the problem's own words only: its snippet could show a secret
-    words = getattr(problem, "problem", None) or "cannot be read"
-    return Mistake(f"{path}:{line}: is no YAML: {words}.")
+    words = getattr(problem, "problem", None) or "holds a character that YAML does not know"
+    return Mistake(f"{path}:{_line_of(text, problem)}: is no YAML: {words}.")
+
+
+def _line_of(text: str, problem: yaml.YAMLError) -> int:
+    """Where to mend it: what was begun and never ended, where it began; never behind the last line that says anything."""
+    if isinstance(problem, yaml.reader.ReaderError):
+        return text.encode()[: problem.position].count(b"\n") + 1
+    mark = getattr(problem, "problem_mark", None)
+    if str(getattr(problem, "context", None) or "").endswith(_BEGUN):
+        mark = getattr(problem, "context_mark", None) or mark
+    last = text.rstrip().count("\n") + 1
+    return min(mark.line + 1, last) if mark is not None else 1
 
 
 class _Reader:

@@ -291,7 +291,14 @@ def test_password_hash(file):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("tenants: [", "b.yaml:2: is no YAML"),
+        ("tenants: [", "b.yaml:1: is no YAML"),
+        ("tenants:\n  - slug: a\n    name: \"b\n    users: []\n", "b.yaml:3: is no YAML"),
+        ("tenants:\n  - slug: a\n    users: [b\n    clients: []\n", "b.yaml:3: is no YAML"),
+        ("tenants:\n  - slug: a\n    users\n    clients: []\n", "b.yaml:3: is no YAML"),
+        ("tenants:\n  - slug: a\n    name: \x07\n", "b.yaml:3: is no YAML"),
+        ("tenants:\n  - slug: a\n   name: b\n", "b.yaml:3: is no YAML"),
+        ("tenants:\n  - slug: a\n    users:\n      - username: x\n        password_hash: short\n",
+         "b.yaml:5: tenants[0].users[0].password_hash: password_hash must be Argon2id"),
         ("- a", "b.yaml:1: must be a mapping"),
         ("tenant: []", "b.yaml:1: tenant: is not known here."),
         ("tenants: {}", "b.yaml:1: tenants: must be a list."),
@@ -316,7 +323,7 @@ def test_password_hash(file):
         ("tenants:\n  - slug: a\n    users:\n      - username: x\n        password: ''\n",
          "b.yaml:5: tenants[0].users[0].password: must have 1 to 256 characters."),
         ("tenants:\n  - slug: a\n    clients:\n      - client_id: x\n",
-         "b.yaml:4: tenants[0].clients[0]: redirect_uris must have at least one member."),
+         "b.yaml:4: tenants[0].clients[0].redirect_uris: redirect_uris must have at least one member."),
         ("tenants:\n  - slug: a\n    clients:\n      - client_id: x\n        redirect_uris:\n"
          "          - https://a.test/cb\n          - javascript:alert(1)\n",
          "b.yaml:7: tenants[0].clients[0].redirect_uris[1]: redirect_uris[1] must be https"),
