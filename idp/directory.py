@@ -73,6 +73,11 @@ class Bounded(Generic[K, V]):
                 self._items.popitem(last=False)
         return value
 
+    def everyone(self) -> list[K]:
+        """What is there."""
+        with self._lock:
+            return list(self._items)
+
     def drop(self, key: K) -> None:
         """Forget one entry."""
         with self._lock:
@@ -131,7 +136,10 @@ def stop() -> None:
 
 
 def forget_all() -> None:
-    """Forget every tenant, client and API."""
+    """Forget every tenant, client and API, and tell the listeners of each tenant."""
+    for tenant_id in _directory.known.everyone():
+        for listener in _directory.listeners:
+            listener(tenant_id)
     for part in (_directory.known, _directory.names, _directory.unknown):
         part.clear()
     _directory.versions.clear()

@@ -70,7 +70,7 @@ MUTATIONS = {
     "DELETE of the audit": ("GRANT DELETE ON audit_log TO idp_app", "privileges"),
     "a grant that can be handed on": ("GRANT SELECT ON users TO idp_app WITH GRANT OPTION", "privileges"),
     "a readable key": ("GRANT SELECT ON ctx.keys TO idp_app", "privileges"),
-    "unique without the tenant": ("CREATE UNIQUE INDEX leak ON users (email_norm)", "indexes"),
+    "unique without the tenant": ("CREATE UNIQUE INDEX leak ON marks (digest)", "indexes"),
     "an index without the tenant": ("CREATE INDEX slow ON users (email_norm)", "indexes"),
     "an index of an expression": ("CREATE INDEX slow ON users (lower(email), tenant_id)", "indexes"),
     "a reference without the tenant": (

@@ -29,10 +29,15 @@ def test_twins_have_their_own_under_one_name(acme, globex):
         assert not redis.drop("thing", "x")
         assert redis.count("hits", "x", 60) == 1
         assert redis.put_once("once", "x", {"n": 3}, 60)
+        assert redis.put_once_instead("over", "thing", "x", {}, 60)
     with entered(acme):
+        assert redis.get("over", "x") is None
         assert redis.get("thing", "x") == {"of": "acme"}
         assert redis.get_all(("once", "x"), ("thing", "y")) == [{"n": 1}, None]
         assert redis.take("thing", "x") == {"of": "acme"} and redis.get("thing", "x") is None
+        redis.put("thing", "x", {"of": "acme"}, 60)
+        assert redis.put_once_instead("over", "thing", "x", {}, 60) and redis.get("thing", "x") is None
+        assert not redis.put_once_instead("over", "thing", "x", {}, 60)
         assert redis.drop("once", "x") and not redis.drop("once", "x")
 
 
