@@ -175,11 +175,16 @@ def delete(identifier: str, actor: Actor | None = None) -> Api:
 
 def granted(api: Api, scope: object) -> tuple[str, ...]:
     """The scopes of a grant, which must be the API's own. Raises Invalid."""
+    return scopes_of(api.scopes, scope)
+
+
+def scopes_of(known: Mapping[str, Any], scope: object) -> tuple[str, ...]:
+    """The scopes that a grant names, each of them in `known`. Raises Invalid."""
     try:
         scopes = identifiers.scope_set(scope)
     except ValueError as problem:
         raise Invalid(f"scope {problem}.", rule="scope") from None
-    unknown = [token for token in scopes if token not in api.scopes]
+    unknown = [token for token in scopes if token not in known]
     if unknown or not scopes:
         raise Invalid("scope must name scopes of this API.", rule="scope", got=unknown)
     return scopes

@@ -9,19 +9,13 @@ from uuid import UUID
 
 from idp import directory, registration
 from idp.accounts import passwords
-from idp.control import apis, clients, users
+from idp.control import apis, blueprint_plan, clients, users
 from idp.control.blueprint_file import File, secret
+from idp.control.blueprint_plan import Plan
 from idp.control.blueprint_work import Change, absent, listed, named
 from idp.tenants import Branding, Policy, Tenant, entered
 
 NAMES = {"groups": "name", "clients": "client_id", "apis": "identifier", "roles": "name", "users": "username"}
-
-
-class _Work:
-    """What `named` needs of the work: the file."""
-
-    def __init__(self, file: File) -> None:
-        self.file = file
 
 
 def check(
@@ -33,22 +27,22 @@ def check(
         UUID(int=0), slug, str(given["name"]), "provisioning", directory.issuer_of(slug, None),
         policy=Policy.parse(dict(given["policy"])), branding=Branding.parse(dict(given["branding"])),
     )  # fmt: skip
-    changes = [Change(slug, "tenant", slug, "create")]
+    plan = Plan(file, slug, [Change(slug, "tenant", slug, "create")])
     with entered(tenant):
         for kind, key in NAMES.items():
             for index, member in enumerate(listed(file, entry, where, kind)):
                 at = f"{where}.{kind}[{index}]"
-                one = {"name": member} if kind == "roles" and isinstance(member, str) else member
                 with file.at(at):
-                    fields = named(_Work(file), one, at, key)
+                    if kind in _PLAIN:
+                        _PLAIN[kind](plan, member, at)
+                        continue
+                    fields = named(plan, member, at, key)
                     if not absent(fields):
-                        _CHECKS.get(kind, _nothing)(file, fields, at, plain)
-                        changes.append(Change(slug, kind.removesuffix("s"), fields[key], "create"))
-    return changes
-
-
-def _nothing(_file: File, _fields: Mapping[str, Any], _at: str, _plain: bool) -> None:
-    """Groups and roles are names and nothing more."""
+                        check_, add = _CHECKS[kind]
+                        check_(file, fields, at, plain)
+                        add(plan, fields, at)
+        blueprint_plan.connect(plan, entry, where)
+    return plan.changes
 
 
 def _client(file: File, fields: Mapping[str, Any], at: str, plain: bool) -> None:
@@ -79,4 +73,9 @@ def _user(file: File, fields: Mapping[str, Any], at: str, plain: bool) -> None:
             passwords.accepted(encoded)
 
 
-_CHECKS = {"clients": _client, "apis": _api, "users": _user}
+_PLAIN = {"groups": blueprint_plan.add_group, "roles": blueprint_plan.add_role}
+_CHECKS = {
+    "clients": (_client, blueprint_plan.add_client),
+    "apis": (_api, blueprint_plan.add_api),
+    "users": (_user, blueprint_plan.add_user),
+}

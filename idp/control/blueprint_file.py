@@ -63,7 +63,7 @@ class File:
         if f"{where}.{member}" in self.lines:
             return f"{where}.{member}"
         missing = member.isidentifier() and refusal.description.startswith(f"{member} ")
-        if missing and not where.endswith(f".{member}"):
+        if missing and any(line.startswith(f"{where}.") for line in self.lines):
             return f"{where}.{member}"
         return where
 
@@ -109,7 +109,7 @@ def _unreadable(path: Path, text: str, problem: yaml.YAMLError) -> Mistake:
 
 
 def _line_of(text: str, problem: yaml.YAMLError) -> int:
-    """Where to mend it: what was begun and never ended, where it began; never behind the last line that says anything."""
+    """Where to mend it: where that began which never ended, and never behind the last line that says anything."""
     if isinstance(problem, yaml.reader.ReaderError):
         return text.encode()[: problem.position].count(b"\n") + 1
     mark = getattr(problem, "problem_mark", None)
