@@ -13,16 +13,17 @@ def command() -> None:
 
 
 @command.command("preview")
-@given.tenant_option
+@click.option("--tenant", "slug", metavar="SLUG", help="The tenant (else the only one that has both).")
 @click.option("--user", "username", required=True, help="The person's username or sub.")
 @click.option("--client", "client_id", required=True, help="The application's client_id.")
 @click.option("--scope", help="The scopes granted (else all that the client may have).")
 @session.options
-def preview(slug: str, username: str, client_id: str, scope: str | None) -> None:
+def preview(slug: str | None, username: str, client_id: str, scope: str | None) -> None:
     """Show ID token, userinfo and access token, and the rule that made each member; recorded, with --reason."""
     from idp.control import preview as previews
+    from idp.control import tenants
 
-    with given.inside(slug):
+    with session.deployment(), tenants.enter(slug or previews.only_tenant(username, client_id)):
         documents = previews.preview(username, client_id, scope=scope, actor=session.actor())
     shown = {where: [asdict(member) for member in members] for where, members in documents.items()}
     session.answer(

@@ -13,13 +13,20 @@ def command() -> None:
 
 
 @command.command("show")
-@given.tenant_option
-@click.option("--client", "client_id", help="As it holds for this client.")
+@click.option(
+    "--tenant", "slug", metavar="SLUG", help="As it holds for this tenant (else the platform's own)."
+)
+@click.option("--client", "client_id", help="As it holds for this client of the tenant.")
 @session.options
-def show(slug: str, client_id: str | None) -> None:
+def show(slug: str | None, client_id: str | None) -> None:
     """Show each policy: value, source, default and ceiling."""
     from idp.control import policy
 
-    with session.deployment():
-        rows = [asdict(decided) for decided in policy.show(slug, client_id)]
+    if slug is None:
+        if client_id is not None:
+            raise click.UsageError("--client needs --tenant: a client belongs to one.")
+        rows = [asdict(decided) for decided in policy.platform()]
+    else:
+        with session.deployment():
+            rows = [asdict(decided) for decided in policy.show(slug, client_id)]
     session.answer(rows, given.table(rows, ("name", "value", "unit", "source", "default", "ceiling")))

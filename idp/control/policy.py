@@ -1,6 +1,6 @@
 """What decides: every policy with its value, where the value comes from, its default and its ceiling."""
 
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from idp import registration
@@ -22,6 +22,19 @@ class Decided:
     doc: str
 
 
+def platform() -> list[Decided]:
+    """Every policy as the platform has it: what holds where no tenant says otherwise, and the most it may say."""
+    return [_decided(field, field.default, "default") for field in fields(Policy)]
+
+
+def _decided(field: Field[Any], value: Any, source: str) -> Decided:
+    rules = field.metadata
+    ceiling = rules.get("ceiling", list(rules["choices"]) if "choices" in rules else None)
+    return Decided(
+        field.name, value, source, field.default, ceiling, str(rules.get("unit", "")), str(rules["doc"])
+    )
+
+
 def show(slug: str, client_id: str | None = None) -> list[Decided]:
     """Every policy of a tenant, or as it holds for one of its clients. Raises NotFound."""
     row = tenants.show(slug)
@@ -38,18 +51,7 @@ def show(slug: str, client_id: str | None = None) -> list[Decided]:
                     value = registration.effective(client, field.name)
             if client is not None and client.public and field.name == "require_pkce":
                 value, source = True, "client is public"
-            rules = field.metadata
-            decided.append(
-                Decided(
-                    field.name,
-                    value,
-                    source,
-                    field.default,
-                    rules.get("ceiling", list(rules["choices"]) if "choices" in rules else None),
-                    str(rules.get("unit", "")),
-                    str(rules["doc"]),
-                )
-            )
+            decided.append(_decided(field, value, source))
         return decided + (_of_client(client) if client is not None else [])
 
 

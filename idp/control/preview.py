@@ -6,12 +6,13 @@ from typing import Any
 from idp import audit, directory
 from idp.accounts import claims
 from idp.audit import Actor, Event
-from idp.control import clients, users
+from idp.control import clients, record, users
+from idp.errors import Conflict, NotFound
 from idp.oauth import scopes
 from idp.oauth.scopes import Target
 from idp.store.durable.clients import Client
 from idp.store.durable.users import User
-from idp.tenants import Tenant, current
+from idp.tenants import Tenant, current, entered
 
 DOCUMENTS = ("id_token", "userinfo", "access_token")
 
@@ -38,6 +39,29 @@ def preview(
     target = scopes.target(client, granted, ())
     audit.record(Event.CLAIMS_PREVIEWED, actor, user_id=user.id, client_id=client_id)
     return {where: _document(where, user, client, granted, target) for where in DOCUMENTS}
+
+
+def only_tenant(username: str, client_id: str) -> str:
+    """The slug of the one tenant that has both. Raises NotFound where none has, Conflict where several have."""
+    fits = [
+        tenant.slug
+        for tenant in record.every()
+        if tenant.status != "deleted" and _has(tenant, username, client_id)
+    ]
+    if not fits:
+        raise NotFound("No tenant has both this person and this client.", rule="tenant")
+    if len(fits) > 1:
+        shown = ", ".join(fits[:5]) + (" and others" if len(fits) > 5 else "")
+        raise Conflict(f"Several tenants have both ({shown}): name one with --tenant.", rule="tenant")
+    return fits[0]
+
+
+def _has(tenant: Tenant, username: str, client_id: str) -> bool:
+    with entered(tenant):
+        try:
+            return bool(clients.show(client_id) and users.show(username))
+        except NotFound:
+            return False
 
 
 def _document(

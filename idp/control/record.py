@@ -30,14 +30,24 @@ def events(slug: str, event: str | None = None, limit: int = 100) -> list[dict[s
 
 def verify(slug: str) -> dict[str, Any]:
     """Whether a tenant's chain of seals holds, and how many rows it does not cover yet. Raises NotFound."""
-    with entered(as_tenant(show(slug))):
+    return _verified(as_tenant(show(slug)))
+
+
+def verify_every() -> dict[str, Any]:
+    """The same of every tenant, each by its slug under `tenants`; `whole` where all of them are."""
+    verdicts = {tenant.slug: _verified(tenant) for tenant in every()}
+    return {"tenants": verdicts, "whole": all(verdict["whole"] for verdict in verdicts.values())}
+
+
+def _verified(tenant: Tenant) -> dict[str, Any]:
+    with entered(tenant):
         verdict = seals.verify()
     return {**asdict(verdict), "broken": list(verdict.broken), "whole": verdict.whole}
 
 
 def refusals(request_id: str, slug: str | None = None) -> list[dict[str, Any]]:
     """What was refused under a request's id, in one tenant or wherever it was. Raises NotFound."""
-    places = [as_tenant(show(slug))] if slug else _every()
+    places = [as_tenant(show(slug))] if slug else every()
     for tenant in places:
         with entered(tenant):
             found = explain.look_up(request_id)
@@ -54,7 +64,8 @@ def refusals(request_id: str, slug: str | None = None) -> list[dict[str, Any]]:
     return []
 
 
-def _every() -> Iterator[Tenant]:
+def every() -> Iterator[Tenant]:
+    """Every tenant, by slug."""
     after: str | None = None
     while page := tenants.list_(100, after):
         yield from (as_tenant(row) for row in page)

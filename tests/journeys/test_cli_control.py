@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from click.testing import CliRunner
 
-from idp import audit, cli, clock, directory
+from idp import audit, cli, clock, directory, seals
 from idp.cli import session
 from idp.control import clients, users
 from idp.tenants import entered
@@ -153,6 +153,38 @@ def test_policy_show(idp):
     assert (rows["access_token_lifetime"]["value"], rows["access_token_lifetime"]["source"]) == (60, "client")
     assert (rows["id_token_lifetime"]["value"], rows["id_token_lifetime"]["source"]) == (600, "default")
     assert (rows["require_consent"]["value"], rows["require_consent"]["source"]) == (False, "client")
+
+
+def test_policy_show_of_the_platform(idp):
+    rows = {row["name"]: row for row in answer(idp("policy", "show", "--json"))}
+    assert (rows["code_lifetime"]["value"], rows["code_lifetime"]["source"]) == (60, "default")
+    assert rows["code_lifetime"]["ceiling"] >= 60
+    assert idp("policy", "show", "--client", "web")[0] == 2
+
+
+def test_audit_verify_of_every_tenant(idp, database):
+    verdict = answer(idp("audit", "verify", "--json"))
+    assert verdict["whole"]
+    assert set(verdict["tenants"]) == {"acme", "globex"}
+    assert verdict["tenants"]["acme"] == answer(idp("audit", "verify", "--tenant", "acme", "--json"))
+    with entered(directory.resolve("globex")):
+        audit.record(audit.Event.USER_SHOWN)
+        seals.seal()
+    database("UPDATE audit_log SET facts = '{\"n\": 1}'")
+    status, out, _ = idp("audit", "verify", "--json")
+    assert (status, json.loads(out)["whole"]) == (1, False)
+    assert not json.loads(out)["tenants"]["globex"]["whole"]
+
+
+def test_claims_preview_finds_the_only_tenant_that_fits(idp):
+    ask = ("claims", "preview", "--user", "carol", "--client", "web", "--json")
+    status, _, err = idp(*ask)
+    assert (status, err) == (2, "idp: No tenant has both this person and this client.\n")
+    idp("user", "create", "carol", "--tenant", "globex")
+    assert answer(idp(*ask))
+    idp("user", "create", "carol", "--tenant", "acme")
+    status, _, err = idp(*ask)
+    assert (status, "acme, globex" in err, "--tenant" in err) == (2, True, True)
 
 
 def test_claims_preview(idp):
