@@ -13,6 +13,7 @@ from idp import audit, cli, clock, directory, seals
 from idp.cli import session
 from idp.control import clients, users
 from idp.tenants import entered
+from tests.playing import relying_party
 
 NAMES = ("database_url", "ops_database_url", "redis_url", "keys", "env", "base_url")
 
@@ -190,7 +191,7 @@ def test_claims_preview_finds_the_only_tenant_that_fits(idp):
 def test_claims_preview(idp):
     idp("client", "update", "web", "--tenant", "acme", "--set",
         'claims=[{"claim": "tier", "constant": "gold", "where": ["id_token", "access_token"]}]')  # fmt: skip
-    documents = answer(
+    made = answer(
         idp(
             "claims",
             "preview",
@@ -205,7 +206,6 @@ def test_claims_preview(idp):
             "t",
         )
     )
-    made = {where: {row["name"]: row for row in rows} for where, rows in documents.items()}
     assert set(made) == {"id_token", "userinfo", "access_token"}
     assert made["userinfo"]["name"]["value"] == "Alice Adams"
     assert made["userinfo"]["name"]["rule"] == "scope profile"
@@ -213,6 +213,21 @@ def test_claims_preview(idp):
     assert "claim rule 1" in made["access_token"]["tier"]["rule"]
     assert "tier" not in made["userinfo"]
     assert made["access_token"]["tenant"]["value"] == "acme"
+    assert all(set(member) == {"value", "rule"} and member["rule"] for one in made.values() for member in one.values())
+    assert made["id_token"]["aud"]["value"] == "web"
+    assert made["access_token"]["exp"]["value"] - made["access_token"]["iat"]["value"] == 600
+
+
+def test_a_preview_has_every_member_that_is_minted(idp, app, acme):
+    ask = ("claims", "preview", "--tenant", "acme", "--user", "alice", "--client", "web", "--json")
+    made = answer(idp(*ask, "--scope", "openid profile email", "--nonce", "n-456"))
+    rp = relying_party(app, acme)
+    tokens = rp.sign_in(scope="openid profile email")
+    assert set(made["id_token"]) == set(rp.verified(tokens["id_token"], "web"))
+    assert set(made["access_token"]) == set(rp.verified(tokens["access_token"], acme.issuer))
+    userinfo = rp.userinfo(tokens["access_token"]).get_json()
+    assert {name: member["value"] for name, member in made["userinfo"].items()} == userinfo
+    assert "nonce" not in answer(idp(*ask))["id_token"]
 
 
 @pytest.mark.parametrize("arguments", [("tenant", "create", "Bad Slug"), ("tenant", "create", "acme"),
