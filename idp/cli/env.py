@@ -16,7 +16,10 @@ _PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 @session.options
 def command(show_secrets: bool) -> None:
     """Show how this deployment is reached."""
-    values = addresses(session.found().settings())
+    deployment = session.found()
+    values = addresses(deployment.settings())
+    if "management_bind" in deployment.folder.state() and not deployment.up:
+        values["management_url"] = None  # its port is a free one of each run, and somebody else's by now
     if not show_secrets:
         values = {name: _PASSWORD.sub("…", value) if value else value for name, value in values.items()}
     session.answer(values, "\n".join(f"{name}={value or ''}" for name, value in values.items()))

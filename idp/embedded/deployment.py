@@ -73,6 +73,12 @@ class Deployment:
         """Whether both servers are ours, which is what makes a deployment one for development."""
         return self.embeds_postgres and self.embeds_redis
 
+    @property
+    def up(self) -> bool:
+        """Whether an `idp up` runs here and serves."""
+        holder = self.folder.holder()
+        return bool(holder and holder["kind"] == "up" and self.folder.state().get("serving") == holder["pid"])
+
     def environment(self) -> dict[str, str]:
         """The `IDP_…` names from outside: what was given now, before what `idp up` was given last."""
         return {**self.folder.addresses(), **self.given}
@@ -186,10 +192,8 @@ class Deployment:
         def settled() -> bool:
             if self.folder.lock("command"):
                 outcome.append(False)
-            else:
-                holder = self.folder.holder()
-                if holder and holder["kind"] == "up" and self.folder.state().get("serving") == holder["pid"]:
-                    outcome.append(True)
+            elif self.up:
+                outcome.append(True)
             return bool(outcome)
 
         if not until(settled, START_SECONDS, pause=0.05):

@@ -58,6 +58,7 @@ def made(tmp_path_factory) -> Path:
         assert time.monotonic() - began < GRACE
         assert gone(family, 1.0)
     assert set(env) == NAMES
+    assert env["management_url"].startswith("http://127.0.0.1:")
     return home
 
 
@@ -175,6 +176,7 @@ def test_env_hides_passwords_unless_asked_and_works_while_stopped(home, tmp_path
     assert set(shown) == set(secret) == NAMES
     assert secret["owner_database_url"].startswith("postgresql://idp_migrator:")
     assert ":…@" in shown["database_url"]
+    assert shown["management_url"] is None
     assert ":…@" not in secret["database_url"]
 
 
