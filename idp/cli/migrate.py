@@ -19,7 +19,7 @@ def command(print_roles: str | None) -> None:
 
         click.echo(installation.roles_sql(print_roles), nl=False)
         return
-    with session.found().running() as settings:
+    with session.found().running(postgres_only=True) as settings:
         from idp.control import installation
 
         fresh = installation.make_roles(settings, installation.passwords_of(settings))

@@ -215,6 +215,17 @@ def test_unwritable_folder_is_one_sentence(tmp_path):
     assert "cannot be written" in done.stderr
 
 
+def test_migrate_needs_no_redis(services, tmp_path):
+    theirs = services.settings
+    done = idp(
+        "migrate", "--json", "--home", str(tmp_path / "home"), IDP_KEYS=str(theirs.keys),
+        IDP_DATABASE_URL=theirs.database_url, IDP_MIGRATOR_DATABASE_URL=theirs.migrator_database_url,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["before"] == json.loads(done.stdout)["after"]
+    assert not (tmp_path / "home").exists()
+
+
 def test_unknown_deployment_is_one_sentence(tmp_path):
     done = idp("migrate", "--home", str(tmp_path / "nothing"))
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
