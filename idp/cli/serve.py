@@ -95,7 +95,7 @@ def _refuse_embedded(deployment: Deployment, settings: Settings) -> None:
         return
     port = deployment.folder.state().get("postgres_port")
     ours = port is not None and f"@{_LOOPBACK}:{port}/" in settings.database_url
-    if deployment.embedded or ours:
+    if deployment.embeds_postgres or deployment.embeds_redis or ours:
         raise ConfigError("IDP_ENV", "is production, and the embedded servers are for development alone")
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from idp import clock, config, logs, paths
+from idp.cli import before_up, session, welcome
 from idp.cli import demo as demonstration
-from idp.cli import session, welcome
 from idp.config import Settings
 from idp.embedded import NotPossible, ports, process
 from idp.embedded.deployment import Deployment, Services
@@ -61,6 +61,7 @@ def command(port: int | None, blueprints: tuple[Path, ...], demo: bool | None, w
     """Run everything here: servers, web, worker, demo."""
     logs.setup("WARNING")
     deployment = session.found()
+    before_up.check(deployment, demo)
     deployment.folder.make()
     with _alone(deployment):
         supervisor = Supervisor(deployment.folder)
@@ -112,7 +113,7 @@ def _bring_up(deployment: Deployment, supervisor: Supervisor, services: Services
     supervisor.adopt(services)
     settings = deployment.settings()
     _schema(deployment, settings, with_demo)
-    with_demo = with_demo and _demo_belongs(deployment, settings, wanted.demo)
+    with_demo = with_demo and _demo_belongs(deployment, wanted.demo)
     _blueprints(deployment, settings, wanted.blueprints, with_demo)
     folder.remember(serving=os.getpid())
     _start_programs(deployment, supervisor, settings, wanted.workers)
@@ -157,6 +158,10 @@ def _wants_demo(deployment: Deployment, demo: bool | None) -> bool:
     """Whether this run may have the demonstration at all; whether it does is known once the database is seen."""
     if demo is not None:
         return demo
+    base = str(deployment.folder.state()["base_url"])
+    if deployment.embedded and not before_up.loopback(base):
+        click.echo(f"Without the demonstration: its applications cannot live beside {base}.", err=True)
+        return False
     return deployment.embedded and deployment.folder.state().get("demo") in (None, "wanted", "applied")
 
 
@@ -173,11 +178,9 @@ def _schema(deployment: Deployment, settings: Settings, with_demo: bool) -> None
     folder.remember(schema="made")
 
 
-def _demo_belongs(deployment: Deployment, settings: Settings, demo: bool | None) -> bool:
+def _demo_belongs(deployment: Deployment, demo: bool | None) -> bool:
     """Whether the demonstration is in this database, or goes in now: into new ones, elsewhere on demand only."""
     folder, state = deployment.folder, deployment.folder.state()
-    if demo and not settings.base_url.startswith(("http://localhost", "http://127.0.0.1", "http://[::1]")):
-        raise NotPossible("The demonstration needs a base URL on this machine's loopback: leave out --demo.")
     if demo:
         folder.remember(demo="wanted")
     elif state.get("demo") == "applied" and state.get("demo_port") != _listening_port(deployment):

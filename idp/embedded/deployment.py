@@ -141,7 +141,8 @@ class Deployment:
     def running(self, *, postgres_only: bool = False) -> Iterator[Settings]:
         """The settings of a deployment whose servers answer: those of `idp up`, else started for this block.
 
-        With `postgres_only` a Postgres that others run is enough. Raises NotPossible where nothing was ever made, ConfigError where a setting is missing.
+        With `postgres_only` a Postgres that others run is enough. Raises NotPossible where nothing was ever
+        made, ConfigError where a setting is missing.
         """
         if not (self.embeds_postgres or (self.embeds_redis and not postgres_only)):
             yield self.settings()

@@ -42,6 +42,8 @@ class Unit:
     since: float = 0.0
     pause: float = FIRST_PAUSE
     again_at: float | None = None
+    said: int = 0
+    """Bytes of its log that earlier runs wrote."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class Supervisor:
     def start(self, name: str, argv: Sequence[str | Path], env: Mapping[str, str]) -> Unit:
         """Start a program of ours with exactly `env`, its output in `log/NAME.log`."""
         unit = Unit(name, lambda: process.spawn(argv, log=self.log(name), cwd=self.folder.home, env=env))
+        log = self.log(name)
+        unit.said = log.stat().st_size if log.is_file() else 0
         self.units.append(unit)
         self._spawn(unit)
         self._write_down()
@@ -124,12 +128,18 @@ class Supervisor:
         self.folder.write_down([])
 
     def last_words(self, name: str) -> str:
-        """The last line that a process wrote, and where the rest is."""
+        """The reason that a process gave last, in its own sentence, and where the rest is; never a log's line."""
         try:
-            lines = self.log(name).read_text(errors="replace").strip().splitlines()
+            written = self.log(name).read_bytes()
+            before = next((unit.said for unit in self.units if unit.name == name), 0)
+            own = written[before if before <= len(written) else 0 :]  # a log that grew too long was put aside
+            lines = own.decode(errors="replace").strip().splitlines()
         except OSError:
             lines = []
-        return f"{lines[-1] if lines else 'it said nothing'} ({self.log(name)})"
+        plain = [line for line in lines if not line.startswith("{")]
+        told = [line for line in plain if line.startswith("idp: ")] or plain
+        words = told[-1].removeprefix("idp: ").rstrip(".") if told else "it gave no reason"
+        return f"{words} ({self.log(name)})."
 
     def _look_after(self, unit: Unit) -> bool:
         """Whether `unit` was started again just now."""

@@ -215,6 +215,75 @@ def test_unwritable_folder_is_one_sentence(tmp_path):
     assert "cannot be written" in done.stderr
 
 
+SILENT = "postgresql://idp_app:hidden-word@127.0.0.1:1/idp"
+NO_REDIS = "redis://idp_app:hidden-word@127.0.0.1:1/0"
+DEVELOPMENT = {"IDP_ENV": "development"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "words"),
+    [
+        ((), {"IDP_ENV": "production"}, "IDP_ENV is production, and a Postgres and Redis of idp up's own is for devel"),
+        ((), {"IDP_DATABASE_URL": SILENT}, "IDP_DATABASE_URL names a server of others, so this is production, and a "
+         "Redis of idp up's own is for development alone: give IDP_REDIS_URL too, or set IDP_ENV=development."),
+        ((), {"IDP_REDIS_URL": NO_REDIS}, "IDP_REDIS_URL names a server of others, so this is production"),
+        ((), {"IDP_DATABASE_URL": SILENT, "IDP_REDIS_URL": NO_REDIS}, "where IDP_BASE_URL must be https"),
+        (("--demo",), {"IDP_DATABASE_URL": SILENT, "IDP_REDIS_URL": NO_REDIS}, "--demo needs IDP_ENV=development"),
+        (("--demo",), {"IDP_BASE_URL": "https://id.example.com"}, "--demo needs a base URL on this machine's loopback"),
+        ((), {"IDP_DATABASE_URL": SILENT, **DEVELOPMENT}, "IDP_DATABASE_URL: leads to 127.0.0.1:1, where no Postgres"),
+        ((), {"IDP_REDIS_URL": NO_REDIS, **DEVELOPMENT}, "IDP_REDIS_URL: leads to 127.0.0.1:1, where no Redis answers"),
+        ((), {"IDP_REDIS_URL": "redis://h:port", **DEVELOPMENT}, "IDP_REDIS_URL: cannot be read"),
+    ],
+)  # fmt: skip
+def test_up_refuses_in_one_sentence_before_anything_is_made(tmp_path, arguments, given, words):
+    began = time.monotonic()
+    done = idp("up", "--home", str(tmp_path / "home"), *arguments, **given)
+    assert time.monotonic() - began < 8
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert words in done.stderr
+    assert done.stderr.count("idp: ") == 1
+    assert "hidden-word" not in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_redis_that_is_frozen_or_closed_is_one_sentence(services, tmp_path):
+    given = {"IDP_REDIS_URL": services.settings.redis_url, **DEVELOPMENT}
+    child = psutil.Process(services.redis.child.pid)
+    child.suspend()
+    try:
+        frozen = idp("up", "--home", str(tmp_path / "home"), **given)
+    finally:
+        child.resume()
+    assert (frozen.returncode, frozen.stderr.count("\n"), "no Redis answers" in frozen.stderr) == (2, 1, True)
+    wrong = given["IDP_REDIS_URL"].replace(":", ":wrong", 2).replace("redis:wrong", "redis:", 1)
+    closed = idp("up", "--home", str(tmp_path / "home"), **{**given, "IDP_REDIS_URL": wrong})
+    assert (closed.returncode, "its login is wrong" in closed.stderr) == (2, True), closed.stderr
+
+
+def test_one_server_of_others_replaces_its_own_alone(services, tmp_path):
+    given = {"IDP_REDIS_URL": services.settings.redis_url, **DEVELOPMENT}
+    with up(tmp_path / "home", **given) as running:
+        running.wait_ready()
+        names = {each.name() for each in running.family()}
+        assert "postgres" in names
+        assert "valkey-server" not in names
+        assert running.end() == 0
+
+
+def test_the_reason_of_a_program_is_its_own_sentence(tmp_path):
+    from idp.embedded.folder import Folder
+    from idp.embedded.supervise import Supervisor
+
+    folder = Folder(tmp_path / "home", tmp_path / "home" / "keys")
+    folder.make()
+    supervisor = Supervisor(folder)
+    log = supervisor.log("serve")
+    log.write_text('idp: IDP_BASE_URL: must be https.\n{"event":"warning"}\n')
+    assert supervisor.last_words("serve") == f"IDP_BASE_URL: must be https ({log})."
+    log.write_text('{"event":"warning"}\n')
+    assert supervisor.last_words("serve") == f"it gave no reason ({log})."
+
+
 def test_migrate_needs_no_redis(services, tmp_path):
     theirs = services.settings
     done = idp(
