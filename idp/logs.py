@@ -76,6 +76,8 @@ _PINNED = {
     "authlib": logging.INFO,
     # Its INFO is every statement with its parameters, such as the keys that sign tenant contexts.
     "sqlalchemy": logging.WARNING,
+    # A pool of our own kind speaks under its own class's name, and not as sqlalchemy's.
+    "idp.store.stalled.Pool": logging.WARNING,
     "alembic": logging.WARNING,
     "urllib3": logging.INFO,
     "redis": logging.INFO,
