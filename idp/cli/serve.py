@@ -78,6 +78,7 @@ def _run(
     config.hand_down(PROMETHEUS_MULTIPROC_DIR=str(folder))
     readiness = Readiness()
     readiness.draining = multiprocessing.get_context("spawn").Event()
+    readiness.watch()
     management, address = listen(Management(settings, readiness, folder), settings.management_bind)
     logger.info(
         "serve.starts", listening=f"{host}:{port}", management=address, workers=workers, threads=threads
@@ -164,7 +165,9 @@ def load(settings: Settings, threads: int, processes: int, draining: Any) -> Any
     config.shield()
     threading.Thread(target=_follow, args=(os.getppid(),), name="parent", daemon=True).start()
     readiness.draining = draining
-    return app.wsgi(settings, threads, processes)
+    made = app.wsgi(settings, threads, processes)
+    readiness.watch()
+    return made
 
 
 def _follow(parent: int) -> None:

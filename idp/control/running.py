@@ -5,25 +5,20 @@ Leaves to `idp.web.health` who is told what.
 """
 
 import atexit
-import datetime as dt
 from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
-from idp import directory, upkeep
+from idp import clock, directory, upkeep
 from idp.config import ConfigError, Settings, settings
 from idp.control import installation
 from idp.errors import Busy
-from idp.signing import cache, ring
+from idp.signing import ring
 from idp.store import migrate, redis, safety
 from idp.store.durable import tenants
-from idp.tenants import entered
 
 WORKER = upkeep.WORKER
 """Name under which the worker says that it lives."""
-SAMPLE = 200
-"""Tenants whose keys are looked at before the first traffic."""
 
 _DEFAULTS = frozenset(
     {"postgres", "password", "changeme", "change-me", "secret", "idp", "redis", "admin", "test"}
@@ -60,14 +55,29 @@ def lost() -> list[Fact]:
     return [Fact("key_ring", ring.exists(settings()), "The key ring is gone.")]
 
 
+def outgrown() -> Fact:
+    """Whether the schema has gone on to where this code, which is older, cannot follow. Raises Busy."""
+    wanted, oldest = migrate.head(), migrate.compatible_from()
+    return Fact(
+        "schema",
+        oldest is None or wanted >= oldest,
+        f"The schema is marked compatible with code from {oldest} on, and this code is at {wanted}.",
+    )
+
+
 def _schema() -> Fact:
     try:
-        present, wanted = migrate.present(), migrate.head()
+        return _compared(migrate.present(), migrate.head())
     except Busy:
         return Fact("postgres", False, "Postgres does not answer.")
+
+
+def _compared(present: str | None, wanted: str) -> Fact:
     if present is None:
         return Fact("schema", False, "The database has no schema yet; run idp migrate.")
-    return Fact("schema", present >= wanted, f"The schema is at {present}, this code needs {wanted}.")
+    if present < wanted:
+        return Fact("schema", False, f"The schema is at {present}, this code needs {wanted}.")
+    return outgrown()
 
 
 def _directory() -> Fact:
@@ -85,25 +95,12 @@ def _redis_and_worker() -> tuple[Fact, Fact]:
 
 
 def _keys() -> Fact:
-    """Whether tenants can sign. A tenant becomes active only with its keys, so that a sample tells enough."""
+    """Whether every active tenant can sign."""
     try:
-        missing = next((slug for slug in map(_without_keys, _tenants()) if slug), None)
+        missing = tenants.keyless(clock.now())
     except Busy:
         return Fact("keys", False, "The tenants' keys could not be read.")
     return Fact("keys", missing is None, f"Tenant {missing} has no signing key.")
-
-
-def _tenants() -> list[UUID]:
-    listed, _ = tenants.changed(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
-    return [tenant_id for tenant_id, _ in listed[:SAMPLE]]
-
-
-def _without_keys(tenant_id: UUID) -> str | None:
-    tenant = directory.by_id(tenant_id)
-    if tenant is None or not tenant.active:
-        return None
-    with entered(tenant):
-        return None if cache.load(tenant).keys else tenant.slug
 
 
 def refuse_start(settings: Settings) -> None:

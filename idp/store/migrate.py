@@ -6,7 +6,9 @@ none, and an UPDATE would change nothing in silence.
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
+from functools import cache
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -41,6 +43,7 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head() -> str:
     """The revision that this code needs."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
@@ -53,6 +56,22 @@ def present() -> str | None:
             return None
         revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     return None if revision is None else str(revision)
+
+
+_MARK = re.compile(r"compatible_from=(\w+)")
+
+
+def compatible_from() -> str | None:
+    """The oldest revision whose code works on the schema that is there; None where it is not marked.
+
+    The mark is the comment of `alembic_version`, which the migrations keep. Raises Unavailable.
+    """
+    with outside() as connection:
+        comment = connection.exec_driver_sql(
+            "SELECT obj_description(to_regclass('public.alembic_version'), 'pg_class')"
+        ).scalar()
+    found = _MARK.fullmatch(str(comment or ""))
+    return found[1] if found else None
 
 
 def _engine(settings: Settings) -> Engine:

@@ -14,7 +14,7 @@ LOGINS = ("idp_app", "idp_ops", "idp_migrator", "idp_readonly", "idp_backup")
 """Roles that log in, each with a password of its own."""
 
 OWNERS = ("idp_owner", "idp_ctx", "idp_directory")
-"""Roles that own and never log in: the tables, the context's keys, the three cross-tenant functions."""
+"""Roles that own and never log in: the tables, the context's keys, the cross-tenant functions."""
 
 _SETTINGS = {
     "idp_app": {

@@ -20,6 +20,8 @@ from idp.web.gates import Door, Gate
 _log = log(__name__)
 AGAIN = 0.25
 """Seconds between two looks while not ready, however many ask."""
+SELDOM = 5.0
+"""Seconds between two looks at whether the schema has outgrown this code."""
 
 
 class Flag(Protocol):
@@ -34,16 +36,45 @@ class Readiness:
     """Whether this process takes traffic."""
 
     def __init__(
-        self, look: Callable[[], list[Fact]] = running.facts, fatal: Callable[[], list[Fact]] = running.lost
+        self,
+        look: Callable[[], list[Fact]] = running.facts,
+        fatal: Callable[[], list[Fact]] = running.lost,
+        aged: Callable[[], Fact] = running.outgrown,
     ) -> None:
-        """`look`: the facts of the start; `fatal`: what turns a ready process red."""
+        """`look`: the facts of the start; `fatal`: what turns a ready process red; `aged`: the same, seldom asked."""
         self._look = look
         self._fatal = fatal
+        self._aged = aged
+        self._outgrown: list[Fact] = []
         self._lock = threading.Lock()
         self._known: list[Fact] = []
         self._at = float("-inf")
         self._reached = False
         self.draining: Flag = threading.Event()
+
+    def watch(self) -> None:
+        """Look from now on in a thread of its own, whether anybody asks or not.
+
+        A process that was once ready stays so, even when it is first asked while a server is away.
+        """
+        threading.Thread(target=self._watch, name="readiness", daemon=True).start()
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while True:
+            if self._reached:
+                self._look_seldom()
+            else:
+                self.facts()
+            pause.wait(SELDOM if self._reached else AGAIN)
+
+    def _look_seldom(self) -> None:
+        try:
+            fact = self._aged()
+        except Exception as error:  # nothing is known, so nothing changes: Postgres may be away
+            _log.debug("readiness.unknown", cause=type(error).__name__)
+            return
+        self._outgrown = [] if fact.ok else [fact]
 
     def ready(self) -> bool:
         """Whether to answer 200."""
@@ -69,7 +100,7 @@ class Readiness:
 
     def lost(self) -> list[Fact]:
         """What turns a process red that was ready."""
-        return [fact for fact in self._fatal() if not fact.ok]
+        return [*(fact for fact in self._fatal() if not fact.ok), *self._outgrown]
 
 
 readiness = Readiness()

@@ -57,6 +57,7 @@ SEEN_BY_DIRECTORY = {
     "outbox": ("locked_until", "run_after", "tenant_id"),
     "audit_log": ("tenant_id", "xid"),
     "audit_seals": ("last_xid", "number", "tenant_id"),
+    "signing_keys": ("activate_at", "gone_at", "revoked_at", "tenant_id"),
 }
 """Columns that the owner of the cross-tenant functions reads."""
 
@@ -84,6 +85,7 @@ FUNCTIONS = {
     "directory.find(text,text)": (True, "idp_directory", "sql", ("idp_app",)),
     "directory.changed(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
     "directory.due(uuid,timestamp with time zone,integer)": (True, "idp_directory", "sql", ("idp_app",)),
+    "directory.keyless(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
     "protect(regclass,text)": (False, "idp_owner", "plpgsql", ()),
     "touch_tenant()": (False, "idp_owner", "plpgsql", ()),
 }

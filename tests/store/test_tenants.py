@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from idp import clock, directory
 from idp.audit import SYSTEM
-from idp.control import hosts
+from idp.control import hosts, running
 from idp.store.database import transaction
 from idp.store.durable import tenants
 from idp.tenants import Tenant, entered
@@ -113,3 +113,20 @@ def test_the_runtime_role_proves_no_host(proved: tuple[Tenant, Tenant], values: 
         transaction() as tx,
     ):
         tx.execute(tenants.hosts.update().where(tenants.hosts.c.host == PENDING).values(values))
+
+
+def test_every_active_tenant_needs_a_key_that_signs(twins: tuple[Tenant, Tenant], database: Any) -> None:
+    acme, globex = twins
+    assert tenants.keyless(clock.now()) is None
+    assert running._keys().ok
+    database(
+        "UPDATE signing_keys SET activate_at = now() + interval '1 day' WHERE tenant_id = %s", str(globex.id)
+    )
+    assert running._keys().words == "Tenant globex has no signing key."
+    assert not running._keys().ok
+    database("UPDATE tenants SET status = 'suspended' WHERE slug = 'globex'")
+    assert running._keys().ok
+    database("UPDATE signing_keys SET revoked_at = now() WHERE tenant_id = %s", str(acme.id))
+    assert tenants.keyless(clock.now()) == "acme"
+    database("DELETE FROM signing_keys")
+    assert tenants.keyless(clock.now()) == "acme"

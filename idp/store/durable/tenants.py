@@ -103,6 +103,12 @@ def due(after: UUID, at: dt.datetime, most: int = 100) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+def keyless(at: dt.datetime) -> str | None:
+    """The slug of an active tenant that has no key to sign with at `at`; None where every one has."""
+    with outside() as connection:
+        return cast(str | None, connection.exec_driver_sql("SELECT directory.keyless(%s)", (at,)).scalar())
+
+
 def read(tenant_id: UUID) -> TenantRow | None:
     """The row of one tenant, read with that tenant's own context."""
     with entered(Tenant(tenant_id, "", "", "", "")), transaction(readonly=True) as tx:
