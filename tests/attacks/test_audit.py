@@ -114,7 +114,7 @@ def test_au08_signing_keys_lie_sealed_and_bound_to_their_tenant(
     cache.forget()
 
 
-def test_au05_every_row_and_every_line_names_its_request(app: Any, acme: Tenant) -> None:
+def test_every_row_and_every_line_names_its_request(app: Any, acme: Tenant) -> None:
     """What an answer carries as X-Request-Id is in the rows that its request wrote, and nothing is left bound."""
     rp = relying_party(app, acme)
     with entered(acme):
