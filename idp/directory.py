@@ -19,6 +19,7 @@ from idp.config import Settings
 from idp.config import settings as process_settings
 from idp.errors import Busy
 from idp.logs import log
+from idp.store import database
 from idp.store.durable import apis as api_store
 from idp.store.durable import clients as client_store
 from idp.store.durable import tenants as tenant_store
@@ -163,6 +164,11 @@ def forget(tenant_id: UUID) -> None:
 def fresh() -> bool:
     """Whether memory is at most STALE seconds behind Postgres."""
     return clock.monotonic() - _directory.heard <= STALE
+
+
+def away() -> bool:
+    """Whether Postgres is taken to be away, so that asking it would be answered with Unavailable at once."""
+    return database.breaker().open
 
 
 def poll() -> None:

@@ -33,6 +33,7 @@ _GAUGES = {
     for name, doc in [
         ("directory_age_seconds", "Seconds since the directory last heard of changes."),
         ("clock_offset_seconds", "Clock of Postgres minus clock of this process."),
+        ("database_open", "1 while the breaker keeps Postgres closed off."),
         ("redis_open", "1 while the breaker keeps Redis closed off."),
     ]
 }

@@ -20,9 +20,10 @@ from sqlalchemy.orm import Session
 from idp import clock, metrics
 from idp.config import ConfigError, Settings
 from idp.errors import Busy, Refusal
+from idp.store import stalled
+from idp.store.breaker import Breaker
 from idp.store.context import Signer
 from idp.store.durable.columns import metadata
-from idp.store.stalled import Watch
 from idp.tenants import current, maybe_current
 
 db = SQLAlchemy(metadata=metadata, session_options={"autoflush": False, "expire_on_commit": False})
@@ -66,7 +67,7 @@ class _Store:
     app: Flask | None = None
     signer: Signer | None = None
     ops: Engine | None = None
-    watch: Watch | None = None
+    watch: stalled.Watch | None = None
 
 
 _store = _Store()
@@ -86,7 +87,8 @@ def start(
         "max_overflow": 0,
         "pool_timeout": 1,
         "pool_recycle": 1800,
-        "connect_args": _CONNECT,
+        "poolclass": stalled.Pool,
+        "connect_args": {**_CONNECT, "connection_factory": stalled.Line},
         "use_native_hstore": False,
         # An error's text would else carry what was asked with: contexts, digests, sealed keys.
         "hide_parameters": True,
@@ -97,7 +99,7 @@ def start(
         event.listen(db.engine, "connect", _measure)
         event.listen(db.engine, "checkin", _rested)
         event.listen(db.engine, "checkout", _alive)
-        _store.watch = Watch(db.engine)
+        _store.watch = stalled.Watch()
     if settings.ops_database_url:
         _store.ops = sa.create_engine(
             _driver(settings.ops_database_url),
@@ -127,6 +129,16 @@ def signer() -> Signer:
     if _store.signer is None:
         raise RuntimeError("the store is not started")
     return _store.signer
+
+
+def breaker() -> Breaker:
+    """The breaker of this process: open while Postgres refuses connections or says nothing."""
+    return stalled.breaker()
+
+
+def _admitted() -> None:
+    if not stalled.breaker().allow():
+        raise Unavailable(retry_after=1, rule="database.breaker")
 
 
 def _driver(url: str) -> str:
@@ -198,6 +210,7 @@ def transaction(readonly: bool = False) -> Iterator[Session]:
             raise RuntimeError("a transaction cannot change its tenant")
         yield outer[1]
         return
+    _admitted()
     with ExitStack() as stack:
         stack.enter_context(_application())
         session = db.session()
@@ -256,6 +269,7 @@ def _translated(error: sa.exc.DBAPIError) -> Exception:
 @contextmanager
 def outside() -> Iterator[Connection]:
     """A read-only connection as `idp_app` without a tenant: only the directory's functions answer it."""
+    _admitted()
     with _application():
         try:
             with db.engine.connect() as connection, connection.begin():

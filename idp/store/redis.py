@@ -7,7 +7,6 @@ call is let through to see whether Redis is back. What must survive Redis lives 
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -17,22 +16,16 @@ import redis as driver
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from idp import clock, metrics
+from idp import metrics
 from idp.config import ConfigError, Settings
 from idp.errors import Busy
+from idp.store.breaker import FAILURES as FAILURES
+from idp.store.breaker import TRY_EVERY as TRY_EVERY
+from idp.store.breaker import Breaker as Breaker
 from idp.tenants import current
 
 TIMEOUT = 0.25
 """Seconds that one call may take, connecting included."""
-
-FAILURES = 2
-"""Failures in a row that open the breaker."""
-
-TRY_EVERY = 1.0
-"""Seconds between two attempts while the breaker is open."""
-
-DOUBT = 60.0
-"""Seconds after the breaker closed during which live copies are compared with Postgres."""
 
 Value = dict[str, Any]
 Result = TypeVar("Result")
@@ -42,56 +35,6 @@ class Away(Busy):
     """Redis is unreachable, slow, loading, read-only or full."""
 
     description = "A part of the service is not answering. Try again shortly."
-
-
-class Breaker:
-    """Counts failures in a row; open, it lets one call a second through."""
-
-    def __init__(self) -> None:
-        """Closed at first."""
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._next_try = 0.0
-        self._doubt_until = 0.0
-
-    @property
-    def open(self) -> bool:
-        """Whether Redis is taken to be away."""
-        return self._failures >= FAILURES
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether Redis is away or was within the last DOUBT seconds."""
-        return self.open or clock.monotonic() < self._doubt_until
-
-    def allow(self) -> bool:
-        """Whether a call may be tried now."""
-        if not self.open:
-            return True
-        with self._lock:
-            now = clock.monotonic()
-            if now < self._next_try:
-                return False
-            self._next_try = now + TRY_EVERY
-            return True
-
-    def succeeded(self) -> None:
-        """A call was answered."""
-        if self._failures:
-            with self._lock:
-                if self.open:
-                    self._doubt_until = clock.monotonic() + DOUBT
-                self._failures = 0
-            metrics.show("redis_open", 0)
-
-    def failed(self) -> None:
-        """A call was not answered."""
-        with self._lock:
-            self._failures += 1
-            self._doubt_until = clock.monotonic() + DOUBT
-            if self.open:
-                self._next_try = clock.monotonic() + TRY_EVERY
-                metrics.show("redis_open", 1)
 
 
 class _Store:

@@ -98,6 +98,11 @@ class Fast:
         path = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] != "GET" or not (path.endswith("/jwks.json") or "/.well-known/" in path):
             return self._app(environ, start_response)
+        if old is not None:
+            # One request builds it again; for all others, and for this one while Postgres is away, the old bytes.
+            old.until = clock.monotonic() + LATER
+            if directory.away():
+                return self._hit(old, environ, start_response)
         asked: list[Any] = []
         # The inner layers work on a dictionary of their own; this box is how they hand a document back.
         box: dict[str, Kept] = {}
@@ -106,7 +111,6 @@ class Fast:
         answer = self._app(environ, lambda *given: asked.append(given))
         status, headers, *rest = asked[0]
         if old is not None and status[:3] in {"500", "503"}:
-            old.until = clock.monotonic() + LATER
             return self._hit(old, environ, start_response)
         fresh = box.get("kept")
         if fresh is not None and not renamed:
