@@ -121,3 +121,12 @@ def test_f10_a_code_used_before_the_loss_is_not_used_again(rp: RelyingParty, ser
         pass
     eventually(lambda: rp.redeem(code).status_code == 400)
     assert rp.userinfo(tokens["access_token"]).status_code == 401  # a replay ends what the code became
+
+
+def test_f11_a_code_outlives_a_redis_that_froze_while_it_was_redeemed(rp: RelyingParty, services: Any) -> None:
+    code = rp.authorize().login("alice").code
+    with frozen_redis(services):
+        assert busy(rp.redeem(code))
+    live._store.breaker = live.Breaker()
+    assert rp.redeem(code).status_code == 200
+    assert rp.redeem(code).status_code == 400

@@ -14,7 +14,13 @@ def put(code: str, value: dict[str, Any], lifetime: int) -> None:
 
 
 def burn(code: str) -> dict[str, Any] | None:
-    """What `code` stands for, gone with the same command; None when it is unknown. Raises Away."""
+    """What `code` stands for, gone with the command that gives it; None when it is unknown. Raises Away.
+
+    It is looked at before it is burned. A Redis that has stopped swallows a command and carries it out once it
+    goes on, when nobody waits for the answer any more: a look that was swallowed takes nothing away.
+    """
+    if redis.get(KIND, digest(code).hex()) is None:
+        return None
     return redis.take(KIND, digest(code).hex())
 
 
