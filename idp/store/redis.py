@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import cache
+from queue import Empty
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -45,12 +46,13 @@ class _Store:
 _store = _Store()
 
 
-def start(settings: Settings, *, pool: int = 16) -> None:
-    """Prepare the connection pool; connects at the first call."""
+def start(settings: Settings, *, pool: int = 32) -> None:
+    """Prepare a pool of at most `pool` connections, more than threads; connects at the first call."""
     if not settings.redis_url:
         raise ConfigError("IDP_REDIS_URL", "is missing; name Redis or Valkey, or run idp up")
-    _store.client = driver.Redis.from_url(
+    connections = driver.BlockingConnectionPool.from_url(
         settings.redis_url,
+        timeout=TIMEOUT,
         socket_timeout=TIMEOUT,
         socket_connect_timeout=TIMEOUT,
         retry=Retry(NoBackoff(), 0),
@@ -59,6 +61,7 @@ def start(settings: Settings, *, pool: int = 16) -> None:
         health_check_interval=0,
         decode_responses=False,
     )
+    _store.client = driver.Redis.from_pool(connections)
     _store.breaker = Breaker()
 
 
@@ -85,7 +88,7 @@ def call(command: Callable[[Any], Result]) -> Result:
     except driver.exceptions.NoScriptError:
         raise
     except (driver.exceptions.RedisError, OSError) as error:
-        if isinstance(error, driver.exceptions.MaxConnectionsError):
+        if isinstance(error.__context__, Empty):  # nobody gave a connection back in time; Redis was not asked
             raise Away(rule="redis.pool") from error
         _store.breaker.failed()
         metrics.count("redis_errors_total", reason=type(error).__name__)

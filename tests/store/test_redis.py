@@ -1,6 +1,7 @@
 """Redis for tenants: the key names the tenant, the value repeats it, and another's value is never believed."""
 
 import json
+import threading
 
 import pytest
 import redis as driver
@@ -109,3 +110,21 @@ def test_a_heartbeat_is_the_platforms(vault):
 def test_the_runtime_user_may_not(vault, command):
     with RedisClient.from_url(vault.redis_url) as client, pytest.raises(driver.exceptions.ResponseError):
         client.execute_command(*command.split())
+
+
+def test_a_pool_that_is_full_is_waited_for_and_is_not_taken_for_redis_being_away(in_acme, settings):
+    redis.stop()
+    redis.start(settings, pool=1)
+    try:
+        connections = redis._store.client.connection_pool
+        held = connections.get_connection()
+        for _ in range(3):
+            with pytest.raises(redis.Away) as full:
+                redis.get("thing", "x")
+            assert full.value.rule == "redis.pool" and not redis.breaker().open
+        soon = threading.Timer(0.05, connections.release, (held,))
+        soon.start()
+        assert redis.get("thing", "x") is None
+    finally:
+        redis.stop()
+        redis.start(settings)
