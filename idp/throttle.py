@@ -1,9 +1,9 @@
 """Throttles and budgets: how often something may fail, and how much of it a tenant may use.
 
-Owns: counters of failures (an attempt is reserved before it is judged and given back when it succeeds, so a
-hundred at once count as a hundred), budgets of a tenant per minute, and what replaces Redis while it is away:
-a counter in this process and one in Postgres, each with half the limit. Leaves to others: what counts as a
-failure, and whom a limit may never stop (`idp.accounts.authenticate`).
+Owns: counters of failures (an attempt takes a place before it is judged, so a hundred at once count as a
+hundred; it becomes a count when it fails and nothing when it succeeds), budgets of a tenant per minute, and
+what replaces Redis while it is away: a counter in this process and one in Postgres, each with half the limit.
+Leaves to others: what counts as a failure, and whom a limit may never stop (`idp.accounts.authenticate`).
 
 The numbers are the tenant's policy. Three things count in this process alone, because their paths must not
 wait for Redis: the budget of tokens (each of `share(n)` processes grants an n-th of it), the memory of which
@@ -15,10 +15,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
+from time import sleep
 
-from idp import clock, metrics
+from idp import clock, lanes, metrics
 from idp.errors import TooMany
-from idp.ids import digest
+from idp.ids import digest, secret
 from idp.logs import log
 from idp.store.durable import throttles
 from idp.store.ephemeral import throttle_counters
@@ -29,6 +30,7 @@ from idp.tenants import current
 UNLIMITED = 2**40
 ANY_WINDOW = -1
 MINUTE = 60
+LOOKS, LOOK_EVERY = 40, 0.05  # how often a place is looked for that others may leave, and the seconds between
 REMEMBERED = 50_000  # windows that this process keeps; the one untouched for longest is forgotten first
 
 _POLICY = {
@@ -145,39 +147,61 @@ def _network(part: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Attempts that are counted already; `give_back` when they turned out well."""
+    """An attempt that holds its places: end it with `failed` or `give_back`."""
 
-    counters: tuple[Counter, ...]
-    begins: tuple[int, ...]
-    in_redis: bool
-    filled: tuple[
-        str, ...
-    ] = ()  # kinds of failures whose limit this attempt has reached: the next one is stopped
+    counters: tuple[Counter, ...]  # of failures; budgets are used up by good attempts as well
+    attempt: str | None  # its name in Redis; None when it was counted here and in Postgres
+    begins: tuple[int, ...] = ()
+    reached: tuple[str, ...] = ()
 
     def give_back(self) -> None:
-        """Take the count back, but for budgets, which are used up by good attempts as well."""
-        kept = [(c, begin) for c, begin in zip(self.counters, self.begins, strict=True) if not c.local]
-        if not kept:
-            return
-        counters, begins = zip(*kept, strict=True)
-        if not self.in_redis:
-            _give_back_away(counters, begins)
-            return
+        """It turned out well, or was not judged: nothing is left of it."""
+        if self.attempt is None:
+            _give_back_away(self.counters, self.begins)
+        elif self.counters:
+            try:
+                throttle_counters.end(self.counters, self.attempt, clock.epoch(), failed=False)
+            except Away:
+                log(__name__).warning("throttle_not_given_back", kinds=[c.kind for c in self.counters])
+
+    def failed(self) -> tuple[str, ...]:
+        """It counts; the kinds of failures whose limit it has reached, so that the next one is stopped."""
+        if self.attempt is None or not self.counters:
+            return self.reached
+        now = clock.epoch()
         try:
-            throttle_counters.give_back(counters, begins)
+            counts = throttle_counters.end(self.counters, self.attempt, now, failed=True)
         except Away:
-            log(__name__).warning("throttle_not_given_back", kinds=[c.kind for c in counters])
+            counted = _add_away(self.counters, now)
+            return counted.reached if isinstance(counted, Reservation) else ()
+        return tuple(c.kind for c, count in zip(self.counters, counts, strict=True) if count == c.most)
 
 
 def reserve(counters: Sequence[Counter]) -> Reservation:
-    """Count one attempt on all of `counters` before it is judged.
+    """Take a place for one attempt on all of `counters` before it is judged.
 
-    Raises TooMany, whose `rule` is `throttle.<kind>` of the counter that is at its limit; then none is raised.
+    Where only attempts whose outcome is open fill a limit, a place is waited for, two seconds at most. Raises
+    TooMany, whose `rule` is `throttle.<kind>` of the counter that is at its limit; then nothing is counted.
     """
-    found = _add(counters)
-    if isinstance(found, Full):
-        raise refusal(found)
-    return found
+    attempt = secret(128)
+    for left in reversed(range(LOOKS)):
+        found = _begin(counters, attempt)
+        if isinstance(found, Reservation):
+            return found
+        if not (found.passing and left):
+            raise refusal(found)
+        with lanes.left():
+            sleep(LOOK_EVERY)
+    raise AssertionError("the last look answers")
+
+
+def _begin(counters: Sequence[Counter], attempt: str) -> Reservation | Full:
+    now = clock.epoch()
+    try:
+        full = throttle_counters.begin(counters, attempt, now)
+    except Away:
+        return _add_away(counters, now)
+    return full or Reservation(tuple(c for c in counters if not c.local), attempt)
 
 
 def refusal(full: Full) -> TooMany:
@@ -187,18 +211,14 @@ def refusal(full: Full) -> TooMany:
                    expected=f"at most {full.counter.most} in {full.counter.window} s")  # fmt: skip
 
 
-def _add(counters: Sequence[Counter]) -> Reservation | Full:
+def _add(counters: Sequence[Counter]) -> Full | None:
     now = clock.epoch()
     try:
         answer = throttle_counters.add(counters, now)
     except Away:
-        return _add_away(counters, now)
-    if isinstance(answer, Full):
-        return answer
-    filled = tuple(
-        c.kind for c, (count, _) in zip(counters, answer, strict=True) if count >= c.most and not c.local
-    )
-    return Reservation(tuple(counters), tuple(begin for _, begin in answer), in_redis=True, filled=filled)
+        away = _add_away(counters, now)
+        return away if isinstance(away, Full) else None
+    return answer if isinstance(answer, Full) else None
 
 
 def _add_away(counters: Sequence[Counter], now: int) -> Reservation | Full:
@@ -220,9 +240,8 @@ def _add_away(counters: Sequence[Counter], now: int) -> Reservation | Full:
             return Full(each, max(1, min(each.window, begin + each.window - now)))
         if each.local:
             done.append((each, begin))
-    return Reservation(
-        tuple(c for c, _ in done), tuple(b for _, b in done), in_redis=False, filled=tuple(filled)
-    )
+    kept = [(each, begin) for each, begin in done if not each.local]
+    return Reservation(tuple(c for c, _ in kept), None, tuple(b for _, b in kept), tuple(filled))
 
 
 def _give_back_away(counters: Sequence[Counter], begins: Sequence[int]) -> None:
@@ -245,7 +264,7 @@ def failed(kind: str, *parts: str) -> int | None:
     each = counter(kind, *parts)
     _failing.add(_name(each), each.window, 1, UNLIMITED, clock.epoch())
     full = _add([each])
-    return full.retry_after if isinstance(full, Full) else None
+    return full.retry_after if full else None
 
 
 def blocked(kind: str, *parts: str) -> int | None:
@@ -258,12 +277,16 @@ def blocked(kind: str, *parts: str) -> int | None:
     if kind == "client" and not _failing.running(_name(each), clock.epoch()):
         return None
     looked = _add([replace(each, most=each.most - 1, amount=0)])
-    return looked.retry_after if isinstance(looked, Full) else None
+    return looked.retry_after if looked else None
 
 
 def forgive(kind: str, *parts: str) -> None:
     """Take one count of `failed` back: what was begun came to a good end."""
-    Reservation((counter(kind, *parts),), (ANY_WINDOW,), in_redis=True).give_back()
+    each = counter(kind, *parts)
+    try:
+        throttle_counters.give_back([each], [ANY_WINDOW])
+    except Away:
+        log(__name__).warning("throttle_not_given_back", kinds=[kind])
 
 
 def budget(kind: str, amount: float = 1) -> None:

@@ -1,8 +1,8 @@
 """The one way in with a password: one answer and one duration for everyone who is turned away.
 
-An attempt is counted before it is judged, so that many at once count as many, and taken back when it was
-right. Counted are failures of the account from the address, of the account from all unknown devices, and of
-the address; the tenant's budgets of sign-ins and of hashing are used up by every attempt.
+An attempt takes a place before it is judged, so that many at once count as many; only a wrong one is counted.
+Counted are failures of the account from the address, of the account from all unknown devices, and of the
+address; the tenant's budgets of sign-ins and of hashing are used up by every attempt.
 
 Nobody can be locked out by a stranger's failures: a device that has proved itself (a cookie from an earlier
 sign-in) is counted by itself alone, and an address from which the account has signed in lately is not
@@ -84,11 +84,12 @@ def _prepared(name: str) -> str:
 def _turned_away(user: User | None, address: str | None, attempt: Reservation) -> NoReturn:
     """Record the failure and, once, that a limit is reached: what is stopped from then on leaves no rows."""
     metrics.count("sign_ins_total", outcome="failed")
+    filled = attempt.failed()
     actor = audit.Actor("user", str(user.id) if user else None, address)
     with transaction():
         audit.record(Event.SIGN_IN_FAILED, actor)
-        if attempt.filled:
-            audit.record(Event.SIGN_IN_BLOCKED, actor, limits=attempt.filled)
+        if filled:
+            audit.record(Event.SIGN_IN_BLOCKED, actor, limits=filled)
     raise SignInFailed(rule="authenticate.with_password", got="wrong, unknown or disabled")
 
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 from argon2 import PasswordHasher
+from redis import Redis
 
 from idp import clock, throttle
 from idp.accounts import authenticate, passwords, sessions
 from idp.accounts.authenticate import SignInFailed
+from idp.embedded.redis import OPERATOR
 from idp.errors import Busy, TooMany
 from idp.store import redis
 from idp.store.durable import credentials, users
@@ -182,6 +184,60 @@ def test_bf04_a_hundred_at_once_are_counted_before_they_are_judged(acme, dora, m
         thread.join(30)
     assert outcomes.count("failed") == 10 == next(judged)
     assert outcomes.count("throttled") == 8 * 13 - 10
+
+
+def at_once(acme, many, **more):
+    """What `many` guesses that begin together come to."""
+    outcomes, start = [], threading.Barrier(many)
+
+    def go():
+        start.wait(20)
+        with entered(acme):
+            outcomes.append(guess(**more))
+
+    threads = [threading.Thread(target=go) for _ in range(many)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return outcomes
+
+
+def test_many_right_ones_at_once_are_all_let_in(acme, dora, monkeypatch, services):
+    monkeypatch.setattr(passwords, "_queue", passwords.Queue(workers=2, waiting=40))
+    assert at_once(acme, 32, password=PASSWORD) == [dora] * 32
+    with Redis.from_url(services.redis.url(OPERATOR)) as operator:
+        left = {name.decode().split(":")[2] for name in operator.keys("*throttle*")}
+    assert left <= {"throttle-budget-sign_ins", "throttle-budget-hash_seconds"}
+    assert [guess() for _ in range(11)] == ["failed"] * 10 + ["throttled"]
+
+
+def test_bf04_a_hundred_wrong_ones_at_once_are_judged_up_to_the_limit(acme, dora, monkeypatch):
+    monkeypatch.setattr(passwords, "_queue", passwords.Queue(workers=2, waiting=100))
+    outcomes = at_once(acme, 100)
+    assert outcomes.count("failed") == 10 and outcomes.count("throttled") == 90
+
+
+def test_who_finds_only_open_attempts_in_the_way_comes_back_in_a_second(dora, monkeypatch):
+    monkeypatch.setattr(throttle, "LOOKS", 2)
+    counters = [throttle.counter("account", str(dora.id), STRANGER)]
+    held = [throttle.reserve(counters) for _ in range(10)]
+    with pytest.raises(TooMany) as refused:
+        authenticate.with_password("dora", PASSWORD, STRANGER)
+    assert refused.value.headers["Retry-After"] == "1"
+    held[0].give_back()
+    assert guess(password=PASSWORD) == dora
+
+
+def test_an_attempt_that_nobody_ends_frees_its_place_by_itself(dora, frozen, monkeypatch):
+    monkeypatch.setattr(throttle, "LOOKS", 1)
+    with frozen() as time:
+        counters = [throttle.counter("account", str(dora.id), STRANGER)]
+        for _ in range(10):
+            throttle.reserve(counters)
+        assert guess(password=PASSWORD) == "throttled"
+        time.tick(31)
+        assert guess(password=PASSWORD) == dora
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ def without_redis(monkeypatch):
 
     monkeypatch.setattr(throttle.throttle_counters, "add", away)
     monkeypatch.setattr(throttle.throttle_counters, "give_back", away)
+    monkeypatch.setattr(throttle.throttle_counters, "begin", away)
+    monkeypatch.setattr(throttle.throttle_counters, "end", away)
     monkeypatch.setattr(throttle.throttles, "add", lambda *_: (0, None))
     monkeypatch.setattr(throttle.throttles, "take_back", lambda *_: None)
 

@@ -2,6 +2,9 @@
 
 A window begins with its first count and lasts its own length by the application's clock. Who is at a limit
 raises nothing, so that knocking on a closed door does not keep it closed.
+
+An attempt whose outcome is open holds a place beside the counter, which ends with it, or by itself when nobody
+is left to end it: so a hundred at once count as a hundred while they last, and good ones leave nothing behind.
 """
 
 from collections.abc import Sequence
@@ -41,6 +44,55 @@ end
 return 0
 """
 
+# Two keys for each counter: the count, and the places of attempts that are open, by when each ends by itself.
+_BEGIN = """
+local now, mark, attempt, lasts = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local found = {}
+for i = 1, #KEYS / 2 do
+  local most, window, amount = tonumber(ARGV[i * 4 + 1]), tonumber(ARGV[i * 4 + 2]), tonumber(ARGV[i * 4 + 3])
+  local kept = redis.call('HMGET', KEYS[2 * i - 1], 'count', 'begin', 'mark')
+  local count, begin, open = tonumber(kept[1] or 0), tonumber(kept[2] or now), 0
+  if kept[3] ~= mark or begin + window <= now then count, begin = 0, now end
+  if ARGV[i * 4 + 4] == '0' then
+    redis.call('ZREMRANGEBYSCORE', KEYS[2 * i], '-inf', now)
+    open = redis.call('ZCARD', KEYS[2 * i])
+  end
+  if count + open + amount > most then return {i, begin, count + amount > most and 0 or 1} end
+  found[i] = {count + amount, begin, window}
+end
+for i = 1, #KEYS / 2 do
+  if ARGV[i * 4 + 4] == '0' then
+    redis.call('ZADD', KEYS[2 * i], now + lasts, attempt)
+    redis.call('EXPIRE', KEYS[2 * i], lasts)
+  else
+    redis.call('HSET', KEYS[2 * i - 1], 'count', found[i][1], 'begin', found[i][2], 'mark', mark)
+    redis.call('EXPIRE', KEYS[2 * i - 1], found[i][3])
+  end
+end
+return {0}
+"""
+
+_END = """
+local now, mark, attempt, failed = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local answer = {}
+for i = 1, #KEYS / 2 do
+  redis.call('ZREM', KEYS[2 * i], attempt)
+  if failed == '1' then
+    local window, amount = tonumber(ARGV[i * 2 + 3]), tonumber(ARGV[i * 2 + 4])
+    local kept = redis.call('HMGET', KEYS[2 * i - 1], 'count', 'begin', 'mark')
+    local count, begin = tonumber(kept[1] or 0), tonumber(kept[2] or now)
+    if kept[3] ~= mark or begin + window <= now then count, begin = 0, now end
+    redis.call('HSET', KEYS[2 * i - 1], 'count', count + amount, 'begin', begin, 'mark', mark)
+    redis.call('EXPIRE', KEYS[2 * i - 1], window)
+    answer[i] = count + amount
+  end
+end
+return answer
+"""
+
+LASTS = 30
+"""Seconds after which the place of an attempt that nobody ended is free again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counter:
@@ -60,6 +112,7 @@ class Full:
 
     counter: Counter
     retry_after: int
+    passing: bool = False  # only attempts fill it whose outcome is open
 
 
 def _keys(counters: Sequence[Counter]) -> list[str]:
@@ -85,3 +138,36 @@ def give_back(counters: Sequence[Counter], begins: Sequence[int]) -> None:
     """Take back what `add` counted, where the window of that begin (below 0: any) is running. Raises Away."""
     arguments = [part for counter, begin in zip(counters, begins, strict=True) for part in (begin, counter.amount)]
     redis.script(_LOWER, _keys(counters), arguments)
+
+
+def _places(counters: Sequence[Counter]) -> list[str]:
+    return [
+        name
+        for one in counters
+        for name in (redis.key(f"throttle-{one.kind}", one.key), redis.key(f"throttle-open-{one.kind}", one.key))
+    ]
+
+
+def begin(counters: Sequence[Counter], attempt: str, now: int) -> Full | None:
+    """Take a place for `attempt` on all counters, or none when one is full: that one. Local ones are raised.
+
+    Raises Away.
+    """
+    arguments: list[str | int] = [now, str(current().id), attempt, LASTS]
+    for counter in counters:
+        arguments += [counter.most, counter.window, counter.amount, int(counter.local)]
+    answer = [int(number) for number in redis.script(_BEGIN, _places(counters), arguments)]
+    if not answer[0]:
+        return None
+    full = counters[answer[0] - 1]
+    if answer[2]:
+        return Full(full, 1, passing=True)
+    return Full(full, max(1, min(full.window, answer[1] + full.window - now)))
+
+
+def end(counters: Sequence[Counter], attempt: str, now: int, *, failed: bool) -> list[int]:
+    """Give the places of `attempt` up; when it `failed`, each counter is raised: the new counts. Raises Away."""
+    arguments: list[str | int] = [now, str(current().id), attempt, int(failed)]
+    for counter in counters:
+        arguments += [counter.window, counter.amount]
+    return [int(number) for number in redis.script(_END, _places(counters), arguments)]
