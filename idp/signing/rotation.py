@@ -113,13 +113,14 @@ def plan(rows: Rows, now: dt.datetime, tenant: Tenant, algs: Collection[str]) ->
 def plan_rotation(rows: Rows, now: dt.datetime, tenant: Tenant, alg: str, at_once: bool) -> Change:
     """What an operator's rotation asks for: the next key signs as soon as every relying party can know it.
 
-    That is once it has been public for max-age of the set, or `at_once`; a new next key is published now.
+    That is once it has been public for max-age of the set, or `at_once`; a new next key is published now. One
+    that waits behind it, from a rotation a moment ago, is moved to when that key is to be replaced.
     """
     waiting = _waiting(rows, alg, now)
     activate: list[tuple[str, dt.datetime]] = []
     create: list[tuple[str, dt.datetime]] = []
     if waiting:
-        coming = waiting[0] if at_once else waiting[-1]
+        coming = waiting.pop(0)
         ready = now if at_once else max(now, coming.publish_at + keys.JWKS_MAX_AGE)
         begins = min(ready, coming.activate_at or ready)
         # Beginnings order the keys: two at the very same instant would leave the signer to chance.
@@ -131,8 +132,13 @@ def plan_rotation(rows: Rows, now: dt.datetime, tenant: Tenant, alg: str, at_onc
     else:
         begins = now if at_once or keys.signer(rows, alg, now) is None else now + keys.JWKS_MAX_AGE
         create.append((alg, begins))
-    scheduled = replaced_at(tenant.id, alg, begins, tenant.policy.key_rotation_days)
-    create.append((alg, max(scheduled, now + keys.PUBLISHED_AHEAD)))
+    for further in waiting or [None]:
+        scheduled = replaced_at(tenant.id, alg, begins, tenant.policy.key_rotation_days)
+        begins = max(scheduled, now + keys.PUBLISHED_AHEAD, begins + keys.PUBLISHED_AHEAD)
+        if further is None:
+            create.append((alg, begins))
+        elif further.activate_at != begins:
+            activate.append((further.kid, begins))
     return Change(activate=tuple(activate), create=tuple(create))
 
 

@@ -163,6 +163,21 @@ def test_rotating_twice_within_max_age_never_leaves_a_gap() -> None:
         assert born or at - signer.publish_at >= keys.JWKS_MAX_AGE
 
 
+def test_rotating_twice_within_max_age_is_one_rotation_and_leaves_one_key_behind_it() -> None:
+    """No key may sign for seconds only: whoever waits behind the coming one waits for its whole period."""
+    for at_once in (False, True):
+        rows, now = kept([], BIRTH), BIRTH
+        for moment in (BIRTH, BIRTH + 37 * SECOND):
+            now = moment
+            rows = carried_out(rows, rotation.plan_rotation(rows, now, ACME, "ES256", False), now)
+        if at_once:
+            rows = carried_out(rows, rotation.plan_rotation(rows, now, ACME, "ES256", True), now)
+        assert len(rows) == 3 and not rotation.plan(rows, now, ACME, ("ES256",))
+        begins = sorted(row.activate_at for row in rows if row.activate_at)
+        assert begins[1] == (now if at_once else BIRTH + keys.JWKS_MAX_AGE)
+        assert begins[2] - begins[1] >= 80 * DAY
+
+
 def test_revoking_the_active_key_lets_the_next_one_sign_at_once() -> None:
     rows, now = kept([], BIRTH), BIRTH + DAY
     bad = keys.signer(rows, "ES256", now)
