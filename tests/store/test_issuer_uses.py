@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from idp import clock
-from idp.store.durable import issuer_uses
+from idp.store.database import transaction
+from idp.store.durable import issuer_uses, marks
 from idp.tenants import Tenant, entered
 
 CLIENT = UUID("01890a5d-0000-7000-8000-000000000005")
@@ -43,3 +44,14 @@ def test_a_client_that_went_meanwhile_is_not_noted(twins: tuple[Tenant, Tenant])
     with entered(twins[0]):
         assert not issuer_uses.note(CLIENT, OLD, clock.now())
         assert issuer_uses.every() == ()
+
+
+def test_a_client_that_went_meanwhile_leaves_the_callers_transaction_whole(twins: tuple[Tenant, Tenant]) -> None:
+    with entered(twins[0]):
+        with transaction() as tx:
+            assert marks.leave("before", b"1" * 32, clock.now() + dt.timedelta(hours=1))
+            assert not issuer_uses.note(CLIENT, OLD, clock.now())
+            assert tx.connection().exec_driver_sql("SELECT ctx.tenant()").scalar() == twins[0].id
+            assert marks.leave("after", b"2" * 32, clock.now() + dt.timedelta(hours=1))
+        assert not marks.leave("before", b"1" * 32, clock.now() + dt.timedelta(hours=1))
+        assert not marks.leave("after", b"2" * 32, clock.now() + dt.timedelta(hours=1))

@@ -34,19 +34,22 @@ class Use:
 
 def note(client_id: UUID, issuer: str, at: dt.datetime) -> bool:
     """Note that a client came to `issuer` at `at`; False when the client has gone meanwhile."""
-    try:
-        with transaction() as tx:
-            tx.execute(
-                insert(issuer_uses)
-                .values(tenant_id=home(), id=uuid7(), client_id=client_id, issuer=issuer, last_at=at)
-                .on_conflict_do_update(
-                    index_elements=["tenant_id", "client_id", "issuer"],
-                    set_={"last_at": at},
-                    where=issuer_uses.c.last_at < at,
-                )
-            )
-    except IntegrityError:
-        return False
+    noted = (
+        insert(issuer_uses)
+        .values(tenant_id=home(), id=uuid7(), client_id=client_id, issuer=issuer, last_at=at)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "client_id", "issuer"],
+            set_={"last_at": at},
+            where=issuer_uses.c.last_at < at,
+        )
+    )
+    with transaction() as tx:
+        try:
+            # What is refused here must not end the caller's transaction.
+            with tx.begin_nested():
+                tx.execute(noted)
+        except IntegrityError:
+            return False
     return True
 
 
