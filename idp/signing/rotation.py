@@ -132,7 +132,8 @@ def plan_rotation(rows: Rows, now: dt.datetime, tenant: Tenant, alg: str, at_onc
     else:
         begins = now if at_once or keys.signer(rows, alg, now) is None else now + keys.JWKS_MAX_AGE
         create.append((alg, begins))
-    for further in waiting or [None]:
+    behind: list[SigningKey | None] = [*waiting]
+    for further in behind or [None]:
         scheduled = replaced_at(tenant.id, alg, begins, tenant.policy.key_rotation_days)
         begins = max(scheduled, now + keys.PUBLISHED_AHEAD, begins + keys.PUBLISHED_AHEAD)
         if further is None:
