@@ -128,7 +128,7 @@ class Doorstep:
             logs.request.reset(mark)
 
     def _route(self, clean: Environ, forwarded_host: str | None, respond: Callable[..., Any]) -> Iterable[bytes]:
-        problem = _beyond_bounds(clean)
+        problem = beyond_bounds(clean)
         if problem is not None:
             return _plain(problem, clean, respond)
         path = clean["PATH_INFO"]
@@ -182,7 +182,7 @@ class Doorstep:
         return directory.resolve_host(host) if is_host(host) else None
 
 
-def _beyond_bounds(environ: Environ) -> str | None:
+def beyond_bounds(environ: Environ) -> str | None:
     """The status line for a request whose head is too large or ambiguous (RFC 9112 §6.1, RFC 6585 §5)."""
     if len(environ["PATH_INFO"]) + len(environ.get("QUERY_STRING", "")) > parse.URL_BYTES:
         return "414 URI Too Long"

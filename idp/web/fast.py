@@ -14,7 +14,8 @@ from uuid import UUID
 
 from idp import clock, directory, metrics
 from idp.tenants import Tenant
-from idp.web.environ import Application, Environ, request_id
+from idp.web import parse
+from idp.web.environ import Application, Environ, beyond_bounds, request_id
 from idp.web.headers import HSTS
 
 KEEP = 60.0
@@ -78,6 +79,8 @@ class Fast:
             return self._miss(environ, start_response, kept)
         method = environ["REQUEST_METHOD"]
         if (method != "GET" and method != "HEAD") or (self._proxied and _renamed(environ)):
+            return self._app(environ, start_response)
+        if _unusual(environ) and beyond_bounds(environ):
             return self._app(environ, start_response)
         return self._hit(kept, environ, start_response)
 
@@ -157,6 +160,20 @@ class Fast:
 
 def _size(kept: Kept) -> int:
     return len(kept.body[0]) + 2048
+
+
+def _unusual(environ: Environ) -> bool:
+    """Whether a request may be beyond the bounds of its head or carry a body; too much is told for too little.
+
+    Every text that there is, joined: that takes less than looking for those that came with the request.
+    """
+    texts = "".join([text for text in environ.values() if text.__class__ is str])
+    return (
+        len(texts) + len("".join(environ)) > parse.URL_BYTES
+        or bool(environ.get("CONTENT_LENGTH"))
+        or "HTTP_TRANSFER_ENCODING" in environ
+        or "HTTP_CONTENT_ENCODING" in environ
+    )
 
 
 def _renamed(environ: Environ) -> bool:

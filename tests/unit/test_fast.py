@@ -6,6 +6,7 @@ import pytest
 
 from idp import clock, directory
 from idp.tenants import Tenant
+from idp.web import parse
 from idp.web.fast import Fast, Kept
 
 HOST, PATH = "localhost", "/t/acme/jwks.json"
@@ -47,6 +48,25 @@ def fast(maker: Maker) -> Any:
 def ask(fast: Fast) -> bytes:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": PATH, "HTTP_HOST": HOST}
     return b"".join(fast(environ, lambda *_: None))
+
+
+TOO_MUCH = {
+    "414": {"QUERY_STRING": "q" * parse.URL_BYTES},
+    "431": {"HTTP_X_LONG": "h" * parse.HEADER_BYTES},
+    "431 by names": {f"HTTP_X_{'N' * 400}_{n}": "" for n in range(45)},
+    "400": {"HTTP_TRANSFER_ENCODING": "chunked"},
+    "413": {"CONTENT_LENGTH": str(parse.BODY_BYTES + 1)},
+}
+
+
+@pytest.mark.parametrize("status", TOO_MUCH)
+def test_what_is_kept_has_the_same_bounds(app: Any, acme: Tenant, status: str) -> None:
+    http = app.test_client()
+    assert http.get(PATH).status_code == 200
+    assert http.get(PATH, query_string={"q": "x" * 100}).status_code == 200
+    answer = http.get(PATH, environ_overrides=TOO_MUCH[status])
+    assert answer.status_code == int(status[:3])
+    assert http.get(PATH).status_code == 200
 
 
 def change(database: Any) -> None:
