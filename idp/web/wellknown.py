@@ -18,7 +18,7 @@ from idp.web.fast import Kept
 from idp.web.gates import Door, Gate
 
 MAX_AGE = 300
-_CACHE = f"public, max-age={MAX_AGE}, stale-while-revalidate=60, stale-if-error=86400"
+_CACHE = f"public, max-age={MAX_AGE}, stale-while-revalidate=60, stale-if-error={MAX_AGE}"
 
 door = Door("wellknown", __name__, gate=Gate.TENANT)
 
