@@ -1,8 +1,9 @@
 """Which scopes a client may have, what they belong to, and which audience they make.
 
-A scope belongs to the API that declares it; one that no API declares belongs to the tenant's default API,
-whose identifier is the issuer. An unknown scope is left out; a known one that the client may not have is
-`invalid_scope`.
+A permission is a scope at an API: a scope belongs to each API that declares it, and a client has it where it
+was granted it. One that no API declares belongs to the tenant's default API, whose identifier is the issuer;
+there the client's own `scope` is the grant. An unknown scope is left out; a known one that the client may not
+have is `invalid_scope`.
 """
 
 from collections.abc import Callable, Iterable
@@ -63,28 +64,40 @@ def split(scope: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((scope or "").split(" "))) if scope else ()
 
 
+def _declared() -> set[str]:
+    """Every scope that some API of the tenant declares."""
+    return {scope for api in directory.apis() for scope in api.scopes}
+
+
+def _granted(api: Api, client: Client) -> frozenset[str]:
+    """The scopes of one API that the client was granted there."""
+    return frozenset(api.scopes).intersection(api.grants.get(client.id, ()))
+
+
+def _own(client: Client) -> frozenset[str]:
+    """What the client's own `scope` grants: at the default API, so nothing that an API declares."""
+    return frozenset(client.scopes) - (_declared() - set(STANDARD))
+
+
 def allowed(client: Client) -> frozenset[str]:
-    """Every scope that the client may have: those it names, and those granted to it at an API."""
-    granted = {scope for api in directory.apis() for scope in api.grants.get(client.id, ())}
-    return frozenset(client.scopes) | granted
+    """Every scope that the client may have somewhere."""
+    return _own(client).union(*(_granted(api, client) for api in directory.apis()))
 
 
 def grantable(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
     """What of `wanted` is granted: unknown ones are left out. Raises InvalidScope for a forbidden one."""
     mine = allowed(client)
-    known = set(STANDARD) | mine | {scope for api in directory.apis() for scope in api.scopes}
+    known = set(STANDARD) | mine | _declared()
     granted = tuple(scope for scope in wanted if scope in known)
     forbidden = [scope for scope in granted if scope not in mine]
     if forbidden:
-        raise InvalidScope(rule="scope.allowed", expected=sorted(mine), got=forbidden, setting="client.scope")
+        raise InvalidScope(rule="scope.allowed", expected=sorted(mine), got=forbidden, setting="api.grants")
     return granted
 
 
 def resources(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
     """The resources asked for (RFC 8707 §2). Raises InvalidTarget for one unknown or closed to the client."""
-    issuer = current().issuer
-    open_to_client = {issuer} | {api.identifier for api in directory.apis() if client.id in api.grants}
-    open_to_client |= {api.identifier for api in directory.apis() if set(api.scopes) & set(client.scopes)}
+    open_to_client = {*current().issuers, *(api.identifier for api in directory.apis() if client.id in api.grants)}
     found = tuple(dict.fromkeys(wanted))
     unknown = [resource for resource in found if resource not in open_to_client]
     if unknown:
@@ -92,25 +105,61 @@ def resources(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
-def within(scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> tuple[str, ...]:
+def within(client: Client, scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> tuple[str, ...]:
     """The scopes that concern the named resources; all of them when none is named."""
     if not wanted_resources:
         return tuple(scopes)
-    elsewhere = {s for api in directory.apis() if api.identifier not in wanted_resources for s in api.scopes}
-    here = {s for api in directory.apis() if api.identifier in wanted_resources for s in api.scopes}
-    return tuple(scope for scope in scopes if scope in here or scope not in elsewhere)
+    named = (api for api in directory.apis() if api.identifier in wanted_resources)
+    here = _own(client).union(*(_granted(api, client) for api in named))
+    return tuple(scope for scope in scopes if scope in here)
+
+
+def reached(client: Client, scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> tuple[Api, ...]:
+    """The APIs that a token with these scopes is for: those named, else those at which one of them was granted."""
+    asked = frozenset(scopes)
+    return tuple(
+        api
+        for api in directory.apis()
+        if api.identifier in wanted_resources or (not wanted_resources and asked & _granted(api, client))
+    )
+
+
+def qualified(client: Client, scopes: Iterable[str], wanted_resources: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes as a person allows them: one of an API with that API before it, `identifier scope`."""
+    mine, asked = _own(client), tuple(scopes)
+    there = (
+        f"{api.identifier} {scope}"
+        for api in reached(client, asked, wanted_resources)
+        for scope in asked
+        if scope in _granted(api, client)
+    )
+    return (*(scope for scope in asked if scope in mine), *there)
+
+
+def _unmixed(client: Client, granted: frozenset[str], apis: tuple[Api, ...]) -> None:
+    """No API in the audience declares a scope of the token that was granted elsewhere alone. Raises InvalidTarget."""
+    for api in apis:
+        beyond = granted.intersection(api.scopes) - _granted(api, client) - set(STANDARD)
+        if beyond:
+            raise InvalidTarget(
+                "One token for these APIs would allow more than was granted; name one resource.",
+                rule="resource.mixed",
+                expected=sorted(_granted(api, client)),
+                got=sorted(beyond),
+                setting="api.grants",
+            )
 
 
 @remembered
 def target(client: Client, scopes: tuple[str, ...], wanted_resources: tuple[str, ...]) -> Target:
-    """The audience of a token with these scopes, and the strictest of what its APIs ask for."""
+    """The audience of a token with these scopes, and the strictest of what its APIs ask for.
+
+    Raises InvalidTarget when one token for all of them would allow more than was granted.
+    """
     tenant = current()
-    granted = set(scopes)
-    apis = tuple(
-        api
-        for api in directory.apis()
-        if api.identifier in wanted_resources or (not wanted_resources and granted & set(api.scopes))
-    )
+    granted = frozenset(scopes)
+    apis = reached(client, scopes, wanted_resources)
+    _unmixed(client, granted, apis)
     audience = tuple(api.identifier for api in apis)
     if "openid" in granted or not audience or set(tenant.issuers) & set(wanted_resources):
         audience = (*audience, tenant.issuer)

@@ -36,6 +36,6 @@ def resource_known(pending: Pending) -> None:
     if len(pending.resources_given) > MOST_RESOURCES:
         raise InvalidTarget("There are too many resources.", rule="resource.count", expected=MOST_RESOURCES)
     pending.resources = scopes.resources(pending.known_client, pending.resources_given)
-    pending.scopes = scopes.within(pending.scopes, pending.resources)
+    pending.scopes = scopes.within(pending.known_client, pending.scopes, pending.resources)
     if not pending.scopes:
         raise InvalidScope("None of the requested scopes belongs to the resource.", rule="scope.resource")

@@ -53,9 +53,9 @@ def _decided(
         raise InvalidScope(
             "A scope that concerns a person cannot be granted to a client alone.", rule="scope.personal", got=personal
         )
-    granted = scopes.within(scopes.grantable(client, asked) if asked else _all(client), resources)
-    if asked and not granted:
-        raise InvalidScope("None of the requested scopes is known here.", rule="scope.known", got=list(asked))
+    granted = scopes.within(client, scopes.grantable(client, asked) if asked else _all(client), resources)
+    if not granted:
+        raise InvalidScope("There is no scope to grant.", rule="scope.known", got=list(asked), setting="api.grants")
     return granted, resources
 
 

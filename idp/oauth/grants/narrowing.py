@@ -26,11 +26,16 @@ def narrowed(
     kept = tuple(scope for scope in granted if (not asked or scope in asked) and scope in mine)
     wanted = tuple(dict.fromkeys(request.resources))
     if wanted:
-        reachable = set(resources) or set(scopes.target(client, granted, ()).audience) | set(current().issuers)
+        reachable = set(resources) or _reachable(client, granted)
         beyond = [resource[:256] for resource in wanted if resource not in reachable]
         if beyond:
             raise InvalidTarget(rule="resource.narrowing", expected=sorted(reachable), got=beyond)
-        kept, resources = scopes.within(kept, wanted), wanted
+        kept, resources = scopes.within(client, kept, wanted), wanted
     if not kept:
-        raise InvalidScope(rule="scope.left", expected=list(granted), setting="client.scope")
+        raise InvalidScope(rule="scope.left", expected=list(granted), setting="client.scope, api.grants")
+    scopes.target(client, kept, resources)
     return kept, resources
+
+
+def _reachable(client: Client, granted: tuple[str, ...]) -> set[str]:
+    return {api.identifier for api in scopes.reached(client, granted, ())} | set(current().issuers)
