@@ -1,7 +1,8 @@
-"""What a person has allowed an application, remembered per user, client and scopes.
+"""What a person has allowed an application, remembered per user, client, API and scopes.
 
 Who must be asked each time (a client whose identity nobody assures) is decided where the authorization
-request is judged, not here. A scope of an API is qualified by its caller where two APIs share a name.
+request is judged, not here. A scope of an API is written `identifier scope`, one of the default API alone: a
+scope name by itself says nothing of the API at which it was allowed.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from idp.store.durable.consents import Consent
 
 
 def remembered(user_id: UUID, client_id: UUID, scopes: Iterable[str]) -> bool:
-    """Whether the user has allowed the client (its row's id) every one of `scopes` before."""
+    """Whether the user has allowed the client (its row's id) every one of `scopes` before, each with its API."""
     wanted = frozenset(scopes)
     return wanted <= consents.scopes_of(user_id, client_id)
 

@@ -17,7 +17,7 @@ from idp.accounts.claims import SUPPORTED
 from idp.audit import Actor, Event
 from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
 from idp.ids import digest, same, secret
-from idp.oauth import authorize
+from idp.oauth import authorize, scopes
 from idp.oauth.authorize import Response, Returned
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
 from idp.oauth.request import AuthorizationRequest, Browser
@@ -60,6 +60,7 @@ class Transaction:
     begun: int
     session_id: UUID | None = None
     consented: tuple[str, ...] | None = None
+    """What was allowed in it, each scope with its API (`idp.oauth.scopes.qualified`)."""
     counted: str | None = None
 
     def state(self) -> dict[str, Any]:
@@ -120,6 +121,7 @@ def _situation(
     request: AuthorizationRequest, client: Client, session: Session | None, going: Transaction | None
 ) -> Situation:
     consented = going.consented if going is not None else None
+    entries = scopes.qualified(client, request.scopes, request.resources)
     here = going is not None and session is not None and going.session_id == session.id
     return Situation(
         request=request,
@@ -128,9 +130,9 @@ def _situation(
         hinted_sub=_hinted(request, client),
         remembered=session is not None
         and bool(client.setting("require_consent"))
-        and consent.remembered(session.user_id, client.id, request.scopes),
+        and consent.remembered(session.user_id, client.id, entries),
         signed_in_here=here,
-        consented_here=consented is not None and set(request.scopes) <= set(consented),
+        consented_here=consented is not None and set(entries) <= set(consented),
         now=clock.now(),
     )
 
@@ -199,6 +201,11 @@ class Due:
     session: Session | None
     going: Transaction
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """What consent is asked for: each scope with its API."""
+        return scopes.qualified(self.client, self.request.scopes, self.request.resources)
+
 
 def due(identifier: str, browser: Browser) -> Due:
     """The step that is due in this transaction. Raises TransactionGone; Returned when it can only fail."""
@@ -228,14 +235,15 @@ def consented(due_now: Due, browser: Browser) -> Response | Ask:
     """The person has allowed what the page showed. Raises TransactionGone when that is not what is due."""
     if due_now.step is not Step.CONSENT or due_now.session is None:
         return go_on(due_now, browser)
-    due_now.going.consented = due_now.request.scopes
+    entries = due_now.entries
+    due_now.going.consented = entries
     with transaction():
-        consent.remember(due_now.session.user_id, due_now.client.id, due_now.request.scopes)
+        consent.remember(due_now.session.user_id, due_now.client.id, entries)
         audit.record(
             Event.CONSENT_GRANTED,
             _person(due_now.session, browser),
             client_id=due_now.client.client_id,
-            scopes=list(due_now.request.scopes),
+            scopes=list(entries),
         )
     return _go_on(due_now.going, due_now.session, browser)
 

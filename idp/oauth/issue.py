@@ -48,8 +48,10 @@ def check(client: Client, user: User | None, grant: Grant, *, signing_in: bool =
             raise InvalidGrant(rule="mint.session", got="ended", setting="policy.session_absolute")
         if (clock.now() - session.last_seen_at).total_seconds() >= sessions.TOUCH_EVERY:
             session_store.seen(session.id, clock.now())
-    if client.setting("require_consent") and not consent.remembered(user.id, client.id, grant.scopes):
-        raise InvalidGrant(rule="mint.consent", got="withdrawn")
+    if client.setting("require_consent"):
+        entries = scope_rules.qualified(client, grant.scopes, grant.resources)
+        if not consent.remembered(user.id, client.id, entries):
+            raise InvalidGrant(rule="mint.consent", expected=list(entries), got="withdrawn, or never given")
     return user
 
 

@@ -1,4 +1,4 @@
-"""What a person has allowed a client, per scope set."""
+"""What a person has allowed a client: `identifier scope` for a scope of an API, the scope alone for the default's."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,8 +1,9 @@
 """The consent page: which application, at which APIs, each scope in words, and for how long."""
 
+from typing import TYPE_CHECKING
+
 from flask import Response
 
-from idp import directory
 from idp.errors import AccessDenied, Forbidden
 from idp.oauth import flow, scopes
 from idp.oauth.authorize import Returned
@@ -11,6 +12,9 @@ from idp.oauth.interaction import Step
 from idp.tenants import current
 from idp.web import answers, asked, csrf, pages
 from idp.web.gates import Door, Gate
+
+if TYPE_CHECKING:
+    from idp.store.durable.apis import Api
 
 door = Door("consent", __name__, gate=Gate.TENANT, page="error")
 
@@ -53,26 +57,31 @@ def submit() -> Response:
 
 
 def _step(due: Due) -> str:
-    """Bound to what the page shows: another scope set makes another token."""
-    return f"consent|{due.going.identifier}|{' '.join(due.request.scopes)}"
+    """Bound to what the page shows: other scopes, APIs or resources make another token."""
+    return "|".join(("consent", due.going.identifier, *due.entries, "", *due.request.resources))
+
+
+def _reached(due: Due) -> "tuple[Api, ...]":
+    return scopes.reached(due.client, due.request.scopes, due.request.resources)
 
 
 def _faces(due: Due) -> tuple[pages.ApiFace, ...]:
     """Each API with its scopes in words; the tenant's own scopes stand under the tenant's name."""
-    shown, left = [], list(due.request.scopes)
-    for api in directory.apis():
-        mine = [scope for scope in left if scope in api.scopes]
+    shown, entries = [], set(due.entries)
+    for api in _reached(due):
+        mine = [scope for scope in due.request.scopes if f"{api.identifier} {scope}" in entries]
         if mine:
             lines = tuple(pages.Scope(scope, api.scopes[scope]) for scope in mine)
             shown.append(pages.ApiFace(api.name, lines, api.identifier))
-            left = [scope for scope in left if scope not in mine]
-    own = tuple(pages.Scope(scope) for scope in left if scope != "offline_access")
+    own = tuple(
+        pages.Scope(scope) for scope in due.request.scopes if scope in entries and scope != "offline_access"
+    )
     return (pages.ApiFace(current().name, own), *shown) if own else tuple(shown)
 
 
 def _page(due: Due, binding: str) -> Response:
     policy = current().policy
-    target = scopes.target(due.client, due.request.scopes, due.request.resources)
+    lifetimes = [int(api.setting("access_token_lifetime") or policy.access_token_lifetime) for api in _reached(due)]
     offline = "offline_access" in due.request.scopes and "refresh_token" in due.client.grant_types
     html, csp = pages.render(
         "consent",
@@ -80,7 +89,7 @@ def _page(due: Due, binding: str) -> Response:
         client=answers.client_face(due.client, due.request.redirect_uri),
         csrf=csrf.token(binding, _step(due)),
         apis=_faces(due),
-        access_seconds=target.lifetime or policy.access_token_lifetime,
+        access_seconds=min(lifetimes, default=policy.access_token_lifetime),
         offline_seconds=policy.refresh_absolute if offline else None,
         user=answers.person(due.session),
         request_id=asked.request_id(),
