@@ -123,7 +123,7 @@ def refuse_start(settings: Settings) -> None:
     schema = _schema()
     if not schema.ok:
         raise ConfigError("IDP_DATABASE_URL", f"leads to a database that cannot be used: {schema.words}")
-    for sentence in (safety.powers(), safety.unforced()):
+    for sentence in (safety.powers(), safety.unforced(), safety.settings()):
         if sentence:
             raise ConfigError("IDP_DATABASE_URL", sentence)
 

@@ -16,7 +16,7 @@ LOGINS = ("idp_app", "idp_ops", "idp_migrator", "idp_readonly", "idp_backup")
 OWNERS = ("idp_owner", "idp_ctx", "idp_directory")
 """Roles that own and never log in: the tables, the context's keys, the cross-tenant functions."""
 
-_SETTINGS = {
+SETTINGS = {
     "idp_app": {
         "track_activities": "off",
         "statement_timeout": "2s",
@@ -32,7 +32,12 @@ _SETTINGS = {
 # track_activities and the logging settings are a superuser's to set; a managed service may refuse them,
 # which the reports then name as a residual risk.
 _SUPERUSER_ONLY = {"track_activities", "log_statement", "log_min_duration_statement", "log_min_error_statement"}
-_BLIND = ("pg_stat_get_activity(integer)", "pg_stat_get_backend_activity(integer)")
+_CLOSED = r"""^(pg_stat_get_.*|pg_(try_)?advisory_.*|lo_.*|loread|lowrite|pg_lock_status|pg_notify
+|pg_terminate_backend|pg_cancel_backend|pg_export_snapshot|pg_logical_emit_message)$""".replace("\n", "")
+"""Functions of Postgres that act on or tell of others, which nobody gets by being in PUBLIC."""
+_TELLING = "^(pg_stat(io)?_.*|pg_locks)$"
+"""Views that tell what others do."""
+_LOCKS = ("pg_advisory_xact_lock(bigint)", "pg_try_advisory_xact_lock(bigint)")
 
 
 def bootstrap_sql(passwords: dict[str, str], *, database: str = "idp", managed: bool = False) -> str:
@@ -64,7 +69,7 @@ def _make_roles(passwords: dict[str, str]) -> list[str]:
 def _set_roles(managed: bool) -> list[str]:
     return [
         f"ALTER ROLE {role} SET {name} = '{value}';"
-        for role, settings in _SETTINGS.items()
+        for role, settings in SETTINGS.items()
         for name, value in settings.items()
         if not (managed and name in _SUPERUSER_ONLY)
     ]
@@ -77,15 +82,27 @@ def _close_database(database: str, managed: bool) -> list[str]:
         f"GRANT CREATE ON DATABASE {database} TO idp_ctx, idp_directory, idp_owner;",
     ]
     if not managed:
-        lines += [f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC;" for function in _BLIND]
         lines += [
-            "REVOKE SELECT ON pg_stat_activity FROM PUBLIC;",
-            "DO $$ DECLARE f record; BEGIN FOR f IN SELECT p.oid::regprocedure AS name FROM pg_proc p "
-            "JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'pg_catalog' "
-            r"AND (p.proname LIKE 'lo\_%' OR p.proname IN ('loread', 'lowrite')) "
-            "LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f.name); END LOOP; END $$;",
-        ]
+            _each("f", f"SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.prokind = 'f' "
+                  f"AND p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '{_CLOSED}'",
+                  "REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC"),
+            _each("f", "SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.prokind = 'f' "
+                  "AND p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^pg_stat_get_'",
+                  "GRANT EXECUTE ON FUNCTION %s TO pg_monitor"),
+            _each("v", f"SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relkind = 'v' "
+                  f"AND c.relnamespace = 'pg_catalog'::regnamespace AND c.relname ~ '{_TELLING}'",
+                  "REVOKE SELECT ON %s FROM PUBLIC", "GRANT SELECT ON %s TO pg_monitor"),
+            "GRANT EXECUTE ON FUNCTION pg_lock_status() TO pg_monitor;",
+            "GRANT EXECUTE ON FUNCTION pg_export_snapshot() TO idp_backup;",
+            *(f"GRANT EXECUTE ON FUNCTION {lock} TO idp_app, idp_migrator;" for lock in _LOCKS),
+        ]  # fmt: skip
     return lines
+
+
+def _each(name: str, found: str, *statements: str) -> str:
+    """A block that runs each of `statements` for every `name` that the query `found` answers."""
+    done = " ".join(f"EXECUTE format('{statement}', {name}.name);" for statement in statements)
+    return f"DO $$ DECLARE {name} record; BEGIN FOR {name} IN {found} LOOP {done} END LOOP; END $$;"
 
 
 def create(admin_url: str, passwords: dict[str, str], *, database: str = "idp") -> bool:

@@ -5,6 +5,7 @@ Asked once, before a server starts. Each question answers with a sentence, or no
 
 import re
 
+from idp.store import roles
 from idp.store.database import outside
 
 _OLDEST = {16: 14, 17: 10, 18: 4}
@@ -20,6 +21,11 @@ SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
     AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
 ORDER BY 1 LIMIT 1
+"""
+
+_SETTINGS = """
+SELECT unnest(s.setconfig) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+WHERE r.rolname = current_user ORDER BY 1
 """
 
 
@@ -54,3 +60,14 @@ def unforced() -> str:
     with outside() as connection:
         table = connection.exec_driver_sql(_UNFORCED).scalar()
     return f"leads to a database whose table {table} does not force row security; run idp migrate" if table else ""
+
+
+def settings() -> str:
+    """The first setting of the runtime role, for any database, that is not one of those it is made with."""
+    allowed = {f"{name}={value}" for name, value in roles.SETTINGS["idp_app"].items()}
+    with outside() as connection:
+        strange = [text for (text,) in connection.exec_driver_sql(_SETTINGS) if text not in allowed]
+    if not strange:
+        return ""
+    name = strange[0].partition("=")[0]
+    return f"logs in as a role that has {strange[0]} set; take that back with ALTER ROLE … RESET {name}"

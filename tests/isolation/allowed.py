@@ -116,5 +116,16 @@ BLIND = (
     "pg_stat_get_activity(integer)", "pg_stat_get_backend_activity(integer)", "lo_import(text)", "lo_creat(integer)",
     "lo_create(oid)", "lo_open(oid,integer)", "lo_get(oid)", "lo_put(oid,bigint,bytea)", "lo_from_bytea(oid,bytea)",
     "pg_read_file(text)", "pg_read_binary_file(text)", "pg_ls_dir(text)", "pg_reload_conf()", "pg_ls_logdir()",
+    "pg_terminate_backend(integer,bigint)", "pg_cancel_backend(integer)", "pg_notify(text,text)", "pg_lock_status()",
+    "pg_export_snapshot()", "pg_logical_emit_message(boolean,text,text)", "pg_logical_emit_message(boolean,text,bytea)",
+    "pg_logical_emit_message(boolean,text,text,boolean)", "pg_logical_emit_message(boolean,text,bytea,boolean)",
+    "pg_advisory_lock(bigint)", "pg_advisory_lock(integer,integer)", "pg_try_advisory_lock(bigint)",
+    "pg_advisory_unlock_all()", "pg_advisory_xact_lock_shared(bigint)", "pg_stat_get_live_tuples(oid)",
+    "pg_stat_get_tuples_inserted(oid)", "pg_stat_get_xact_numscans(oid)", "pg_stat_get_backend_client_addr(integer)",
 )  # fmt: skip
 """Functions of Postgres that the runtime role must not call."""
+BLIND_VIEWS = ("pg_stat_activity", "pg_stat_all_tables", "pg_stat_user_tables", "pg_statio_all_tables",
+               "pg_stat_database", "pg_stat_all_indexes", "pg_locks")  # fmt: skip
+"""Views of Postgres that the runtime role must not read."""
+LOCKS = ("pg_advisory_xact_lock(bigint)", "pg_try_advisory_xact_lock(bigint)")
+"""The only locks that it takes by name: they end with its transaction."""

@@ -9,11 +9,13 @@ from typing import Any
 
 from tests.isolation.allowed import (
     BLIND,
+    BLIND_VIEWS,
     CONTROL_PLANE,
     DEFAULTS,
     DIRECTORY,
     FUNCTIONS,
     GLOBAL_READONLY,
+    LOCKS,
     LOGINS,
     OPERATORS,
     OWN,
@@ -387,6 +389,14 @@ def blind(ask: Ask) -> list[str]:
             list(BLIND),
         )
     ]
-    if ask("SELECT 1 WHERE has_table_privilege('idp_app', 'pg_catalog.pg_stat_activity', 'SELECT')"):
-        wrong.append("idp_app may read pg_stat_activity")
-    return wrong
+    wrong += [
+        f"idp_app may read {name}"
+        for (name,) in ask(
+            "SELECT v FROM unnest(%s) v WHERE has_table_privilege('idp_app', v, 'SELECT')", list(BLIND_VIEWS)
+        )
+    ]
+    locks = ask(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
+        "AND proname ~ '^pg_(try_)?advisory' AND has_function_privilege('idp_app', oid, 'EXECUTE')"
+    )
+    return wrong + list(_differ("locks by name", {name for (name,) in locks}, set(LOCKS)))

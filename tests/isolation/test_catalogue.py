@@ -117,6 +117,9 @@ MUTATIONS = {
     "a publication": ("CREATE PUBLICATION everything FOR ALL TABLES", "extras"),
     "a large object": ("SELECT lo_create(0)", "extras"),
     "others' statements": ("GRANT EXECUTE ON FUNCTION pg_stat_get_activity(integer) TO idp_app", "blind"),
+    "others ended": ("GRANT EXECUTE ON FUNCTION pg_terminate_backend(integer, bigint) TO PUBLIC", "blind"),
+    "others counted": ("GRANT SELECT ON pg_stat_all_tables TO idp_app", "blind"),
+    "locks that outlive": ("GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO idp_app", "blind"),
     "the view of activity": ("GRANT SELECT ON pg_stat_activity TO PUBLIC", "blind"),
 }  # fmt: skip
 

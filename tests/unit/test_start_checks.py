@@ -1,10 +1,12 @@
-"""What a server refuses to start with, as far as it can be judged without servers."""
+"""What a server refuses to start with, as far as it can be judged without starting one."""
+
+from typing import Any
 
 import pytest
 
 from idp.config import ConfigError, Settings
 from idp.control import running
-from idp.store import safety
+from idp.store import roles, safety
 
 
 @pytest.mark.parametrize("version", ["16.14", "16.15", "17.10", "18.4", "18.5", "19.0"])
@@ -39,3 +41,17 @@ def test_http_is_refused_in_production() -> None:
 def test_owners_addresses_are_warned_about() -> None:
     assert running.warnings(Settings()) == []
     assert len(running.warnings(Settings(migrator_database_url="postgresql://m@db/idp"))) == 1
+
+
+@pytest.mark.parametrize("where", ["", "IN DATABASE idp"])
+def test_a_setting_that_the_runtime_role_was_not_made_with_is_named(vault: Settings, database: Any, where: str) -> None:
+    assert safety.settings() == ""
+    for name, value in (("row_security", "off"), ("track_activities", "on"), ("statement_timeout", "0")):
+        database(f"ALTER ROLE idp_app {where} SET {name} = '{value}'")
+        try:
+            assert f"{name}={value}" in safety.settings()
+        finally:
+            made = roles.SETTINGS["idp_app"].get(name)
+            kept = made and not where
+            database(f"ALTER ROLE idp_app {where} " + (f"SET {name} = '{made}'" if kept else f"RESET {name}"))
+    assert safety.settings() == ""
