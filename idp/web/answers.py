@@ -34,8 +34,14 @@ def _bind(response: Response, binding: str | None) -> None:
 
 
 def page(html: str, csp: str, *, status: int = 200, binding: str | None = None) -> Response:
-    """A page with its policy, never stored."""
+    """A page with its policy, never stored; one with a `binding` has a form that comes back here.
+
+    Such a form's page says `same-origin`, which tells no other site anything either: under `no-referrer` browsers
+    send `Origin: null` with it, and one that sends no `Sec-Fetch-Site` could not be told from another site's.
+    """
     response = Response(html, status, mimetype="text/html")
+    if binding is not None:
+        response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Content-Security-Policy"] = csp
     response.headers["Cache-Control"] = "no-store"
     _bind(response, binding)

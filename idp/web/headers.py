@@ -4,7 +4,6 @@ _NOTHING = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'non
 _NO_STORE = ("Cache-Control", "no-store")
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _NO_REFERRER = ("Referrer-Policy", "no-referrer")
-_OWN_REFERRER = ("Referrer-Policy", "same-origin")
 _NO_FRAME = ("X-Frame-Options", "DENY")
 HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 
@@ -12,11 +11,7 @@ Headers = list[tuple[str, str]]
 
 
 def protect(headers: Headers, *, secure: bool, request_id: str) -> Headers:
-    """`headers` with what was missing. `secure`: whether this deployment is reached over https alone.
-
-    Pages say `same-origin` where everything else says `no-referrer`: under `no-referrer` browsers send
-    `Origin: null` with a form's post, and the check of the origin would refuse every one of them.
-    """
+    """`headers` with what was missing. `secure`: whether this deployment is reached over https alone."""
     present = {name.lower(): value for name, value in headers}
     html = present.get("content-type", "").startswith("text/html")
     headers.append(("X-Request-Id", request_id))
@@ -24,7 +19,7 @@ def protect(headers: Headers, *, secure: bool, request_id: str) -> Headers:
     if "cache-control" not in present:
         headers.append(_NO_STORE)
     if "referrer-policy" not in present:
-        headers.append(_OWN_REFERRER if html else _NO_REFERRER)
+        headers.append(_NO_REFERRER)
     if "content-security-policy" not in present:
         headers.append(_NOTHING)
     if html:

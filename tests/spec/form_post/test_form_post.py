@@ -20,6 +20,7 @@ def posted(visit: Visit) -> dict[str, str]:
         visit.answer.status_code == 200
         and visit.location == ""
         and visit.answer.headers["Cache-Control"] == "no-store"
+        and visit.answer.headers["Referrer-Policy"] == "no-referrer"
     )
     form = re.search(r'<form[^>]*id="form-post-form"[^>]*>', visit.html)
     assert form and 'method="post"' in form[0] and f'action="{visit.rp.redirect_uri}"' in form[0]
