@@ -6,6 +6,7 @@ give the same bytes after the same work.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from idp import clock, directory, throttle
 from idp.errors import InvalidClient, InvalidRequest, TooMany
@@ -26,6 +27,21 @@ METHODS: dict[str, Method] = {
 _SECRET = ("client_secret_basic", "client_secret_post")
 
 
+class ClientDisabled(InvalidClient):
+    """The credentials are right and the client is not active; outside it reads like every other failure."""
+
+    def __init__(self, client: Client, failed: InvalidClient) -> None:
+        """`client`: who it is; `failed`: the answer."""
+        super().__init__(
+            rule="client_auth.status",
+            expected="active",
+            got=client.status,
+            setting="client.status",
+            headers=failed.headers,
+        )
+        self.client = client
+
+
 def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
     """The client that sent `request`. `public`: whether one without credentials will do.
 
@@ -38,10 +54,13 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
         raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
     client = directory.client(client_id) if 0 < len(client_id) <= 2048 else None
     candidate = client if client is not None and _may_use(client, method) else None
-    if not METHODS[method](request, candidate) or candidate is None or not candidate.active:
+    proved = METHODS[method](request, candidate)
+    if not proved or candidate is None or not candidate.active:
         retry = throttle.failed("client", client_id, request.address)
         if retry is not None:
             raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
+        if proved and candidate is not None:
+            raise ClientDisabled(candidate, _failed(request, client, method))
         raise _failed(request, client, method)
     if candidate.public and not public:
         raise _failed(request, client, method)
@@ -85,17 +104,24 @@ def _may_use(client: Client, method: str) -> bool:
     return method in _SECRET and client.auth_method in _SECRET and bool(client.setting("client_secret_any"))
 
 
+def _challenge(request: ProtocolRequest) -> dict[str, str]:
+    return {"WWW-Authenticate": 'Basic realm="token"'} if request.basic is not None else {}
+
+
 def _failed(request: ProtocolRequest, client: Client | None, method: str) -> InvalidClient:
-    headers = {"WWW-Authenticate": 'Basic realm="token"'} if request.basic is not None else {}
-    got = "an unknown client" if client is None else method
-    if client is not None and not client.active:
-        got = f"{method}, but the client is {client.status}"
-    elif client is not None and client.secrets and not any(s.good(clock.now()) for s in client.secrets):
-        got = f"{method}, but every secret has expired"
-    return InvalidClient(
-        rule="client_auth.method",
-        expected=client.auth_method if client is not None else None,
-        got=got,
-        setting="client.token_endpoint_auth_method",
-        headers=headers,
-    )
+    """The refusal; its private half alone tells an unknown client from a wrong method, key or secret."""
+    told: dict[str, Any]
+    if client is None:
+        told = {"rule": "client_auth.client", "expected": "a registered client", "got": "an unknown one"}
+    elif not _may_use(client, method):
+        setting = "client.token_endpoint_auth_method"
+        told = {"rule": "client_auth.method", "expected": client.auth_method, "got": method, "setting": setting}
+    elif method == "none":
+        told = {"rule": "client_auth.public", "expected": "a client that authenticates", "got": "a public one"}
+    elif method == "private_key_jwt":
+        told = {"rule": "client_auth.assertion", "expected": "a good assertion, used once", "got": "another"}
+    elif client.secrets and not any(secret.good(clock.now()) for secret in client.secrets):
+        told = {"rule": "client_auth.secret", "expected": "the registered secret", "got": "every secret has expired"}
+    else:
+        told = {"rule": "client_auth.secret", "expected": "the registered secret", "got": "another"}
+    return InvalidClient(headers=_challenge(request), **told)

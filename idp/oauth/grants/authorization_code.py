@@ -1,8 +1,9 @@
 """authorization_code (RFC 6749 §4.1.3): the code is burned by the command that reads it, then everything is judged.
 
 When it is burned: client authentication failed, or another tenant's → nothing touched. The right client with
-a wrong verifier or redirect_uri, or another client of the tenant → burned. A replay after the winner's commit
-revokes all that the code became; before it, it is refused and no more.
+a wrong verifier, redirect_uri or resource, another client of the tenant whatever it may use, or a client that
+is disabled → burned. A replay after the winner's commit revokes all that the code became; before it, it is
+refused and no more.
 """
 
 import hmac
@@ -16,7 +17,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from idp import audit, clock, registration, throttle
 from idp.accounts import sessions
 from idp.audit import Actor, Event
-from idp.errors import Busy, InvalidGrant, InvalidRequest, UnauthorizedClient
+from idp.errors import Busy, InvalidGrant, InvalidRequest, InvalidScope, InvalidTarget, UnauthorizedClient
 from idp.ids import digest, uuid7
 from idp.oauth import client_auth, issue
 from idp.oauth.grants.narrowing import narrowed
@@ -40,8 +41,13 @@ class AuthorizationCode(base.AuthorizationCodeGrant):  # type: ignore[misc]
 
     def validate_token_request(self) -> None:
         """Authenticate the client, then burn the code and judge what it stands for. Raises Refusal."""
-        client = client_auth.authenticate(self.request)
+        try:
+            client = client_auth.authenticate(self.request)
+        except client_auth.ClientDisabled as disabled:
+            _burn_for(disabled.client, self.request, str(disabled.rule))
+            raise
         if self.GRANT_TYPE not in client.grant_types:
+            _burn_for(client, self.request, "client.grant_types")
             raise UnauthorizedClient(rule="client.grant_types", got=self.GRANT_TYPE, setting="client.grant_types")
         throttle.budget("tokens")
         code = self.request.form.get("code")
@@ -94,9 +100,21 @@ def _actor(client: Client, request: ProtocolRequest) -> Actor:
     return Actor("client", client.client_id, request.address)
 
 
-def _burned(rule: str, meaning: dict[str, Any], client: Client, request: ProtocolRequest) -> InvalidGrant:
+def _burn_for(client: Client, request: ProtocolRequest, rule: str) -> None:
+    """Burn the code that a client presents which proved who it is and may still not have it."""
+    code = request.form.get("code", "")
+    meaning = codes.burn(code) if 0 < len(code) <= _LONGEST else None
+    if meaning is not None:
+        _record_burned(rule, meaning, client, request)
+
+
+def _record_burned(rule: str | None, meaning: dict[str, Any], client: Client, request: ProtocolRequest) -> None:
     with transaction():
         audit.record(Event.CODE_BURNED, _actor(client, request), why=rule, user_id=meaning["user"])
+
+
+def _burned(rule: str, meaning: dict[str, Any], client: Client, request: ProtocolRequest) -> InvalidGrant:
+    _record_burned(rule, meaning, client, request)
     return InvalidGrant(rule=rule, setting="policy.code_lifetime" if rule == "code.lifetime" else None)
 
 
@@ -107,7 +125,20 @@ def _replayed(code: str, client: Client, request: ProtocolRequest) -> InvalidGra
         if became is not None:
             revoked = grants.revoke(became.id, "code replayed")
             audit.record(Event.CODE_REPLAYED, _actor(client, request), grant_id=became.id, revoked=revoked)
-    return InvalidGrant(rule="code.known" if became is None else "code.replayed")
+    if became is None:
+        return InvalidGrant(
+            rule="code.known", expected="a code of this tenant", got="an unknown, used or expired one",
+            setting="policy.code_lifetime",
+        )  # fmt: skip
+    return _used_before()
+
+
+def _used_before() -> InvalidGrant:
+    return InvalidGrant(
+        rule="code.replayed",
+        expected="a code that is used once",
+        got="one that was redeemed before; all that it became is revoked",
+    )
 
 
 def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dict[str, Any]:
@@ -116,23 +147,23 @@ def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dic
         user = users.held(UUID(meaning["user"]))
         session = sessions.alive(UUID(meaning["session"]))
         if session is None:
-            audit.record(Event.CODE_BURNED, _actor(client, request), why="mint.session", user_id=meaning["user"])
+            _record_burned("mint.session", meaning, client, request)
             raise Kept(InvalidGrant(rule="mint.session", got="ended"))
         grant = _grant(code, meaning, client, session.expires_at)
         try:
             if not grants.client_stands(client.id):
                 raise InvalidGrant(rule="mint.client", got="disabled")
             person = issue.check(client, user, grant, signing_in=True)
-        except InvalidGrant as refusal:
-            audit.record(Event.CODE_BURNED, _actor(client, request), why=refusal.rule, user_id=meaning["user"])
+            scopes, resources = narrowed(request, client, grant.scopes, grant.resources)
+        except (InvalidGrant, InvalidScope, InvalidTarget) as refusal:
+            _record_burned(refusal.rule, meaning, client, request)
             raise Kept(refusal) from None
-        scopes, resources = narrowed(request, client, grant.scopes, grant.resources)
         if not grants.add(grant):
             became = grants.by_code(grant.code_digest)
             if became is not None:
                 grants.revoke(became.id, "code replayed")
                 audit.record(Event.CODE_REPLAYED, _actor(client, request), grant_id=became.id)
-            raise Kept(InvalidGrant(rule="code.replayed"))
+            raise Kept(_used_before())
         token = _first_refresh(client, grant)
         body = issue.mint(
             issue.Order(
