@@ -301,3 +301,17 @@ def test_a_used_token_does_not_come_to_life_when_rotation_is_turned_off(
 )
 def test_what_is_no_refresh_token_is_no_grant(rp: RelyingParty, token: str) -> None:
     assert rp.refresh(token).get_json()["error"] in {GONE, "invalid_request"}
+
+
+@pytest.mark.parametrize("changes", [{"scope": "openid admin"}, {"resource": "https://nowhere.example"}])
+def test_rt01_a_replay_cannot_hide_behind_a_request_that_fails_anyway(
+    rp: RelyingParty, acme: Tenant, database: Any, frozen: Any, changes: dict[str, str]
+) -> None:
+    with frozen() as clock:
+        old = rp.sign_in()["refresh_token"]
+        new = rp.refresh(old).get_json()["refresh_token"]
+        clock.tick(11)
+        refused(rp.refresh(old, **changes), "invalid_grant")
+        refused(rp.refresh(new), "invalid_grant")
+        refused(rp.refresh(old), "invalid_grant")
+    assert events(database, acme, "refresh.replayed") == 1

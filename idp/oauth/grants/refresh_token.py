@@ -57,36 +57,46 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
         if found is None or found[1].client_id != client.id:
             raise InvalidGrant(rule="refresh_token.known")
         row, grant = found
+        again = _again(row, token)
         if row.consumed_at is None and clock.now() >= row.expires_at:
             raise InvalidGrant(rule="refresh_token.lifetime", setting="policy.refresh_idle")
+        # Before anything else is judged: a replay may not hide behind a request that fails for another reason.
+        if row.consumed_at is not None and again is None and grants.revoke(grant.id, "refresh token replayed"):
+            facts = {"grant_id": grant.id, "generation": row.generation, "user_id": grant.user_id}
+            audit.record(Event.REFRESH_REPLAYED, actor, **facts)
+            raise Kept(_replayed())
         user = users.held(grant.user_id)
         person = issue.check(client, user, grant)
         asked = split(request.form.get("scope"))
         scopes, resources = narrowed(request, client, grant.scopes, grant.resources, asked)
-        following = _following(client, row, grant, token, actor)
+        following = again or _following(client, row, grant, token)
         body = issue.mint(issue.Order("refresh_token", client, scopes, resources, person, grant, None, following))
         audit.record(Event.TOKEN_REFRESHED, actor, grant_id=grant.id, generation=row.generation)
     return body
 
 
-def _following(client: Client, row: RefreshToken, grant: Grant, token: str, actor: Actor) -> str:
-    """The refresh token to answer with. Raises Kept when this use is a replay."""
-    if not client.setting("rotate_refresh_tokens") and row.consumed_at is None:
+def _replayed() -> InvalidGrant:
+    return InvalidGrant(
+        rule="refresh_token.replayed",
+        expected="the latest refresh token of its grant",
+        got="one that was used before; the grant is revoked",
+        setting="policy.refresh_grace",
+    )
+
+
+def _following(client: Client, row: RefreshToken, grant: Grant, token: str) -> str:
+    """The refresh token to answer with at the first use of `token`, whose row is held."""
+    if not client.setting("rotate_refresh_tokens"):
         grants.prolong(row.id, refresh_expiry(client, grant))
         return token
-    if row.consumed_at is None and grants.consume(row.id, clock.now()):
-        following = refresh.successors(token)[0]
-        expires = refresh_expiry(client, grant)
-        grants.add_refresh(
-            RefreshToken(uuid7(), grant.id, digest(following), row.generation + 1, clock.now(), None, expires)
-        )
-        return following
-    again = _again(row, token)
-    if again is not None:
-        return again
-    grants.revoke(grant.id, "refresh token replayed")
-    audit.record(Event.REFRESH_REPLAYED, actor, grant_id=grant.id, generation=row.generation, user_id=grant.user_id)
-    raise Kept(InvalidGrant(rule="refresh_token.replayed", setting="policy.refresh_grace"))
+    if not grants.consume(row.id, clock.now()):
+        raise InvalidGrant(rule="refresh_token.known")
+    following = refresh.successors(token)[0]
+    expires = refresh_expiry(client, grant)
+    grants.add_refresh(
+        RefreshToken(uuid7(), grant.id, digest(following), row.generation + 1, clock.now(), None, expires)
+    )
+    return following
 
 
 def _again(row: RefreshToken, token: str) -> str | None:
