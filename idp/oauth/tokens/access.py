@@ -66,7 +66,7 @@ def make(
         "aud": target.audience[0] if len(target.audience) == 1 else list(target.audience),
         "exp": now + lifetime,
         "iat": now,
-        "jti": _jti(grant),
+        "jti": _jti(client, grant),
         "client_id": client.client_id,
         "scope": " ".join(scopes),
         "tenant": tenant.slug,
@@ -79,20 +79,18 @@ def make(
     return jwt.sign(claims, alg=target.alg, typ=target.typ), lifetime
 
 
-def _jti(grant: Grant | None) -> str:
-    if grant is None:
-        return f"{_OF_CLIENT}.{secret(128)}"
-    return f"{_OF_GRANT}.{b64(grant.id.bytes)}.{secret(128)}"
+def _jti(client: Client, grant: Grant | None) -> str:
+    """What a token names: its grant, or its client's row, so that neither revives under the same name."""
+    kind, origin = (_OF_CLIENT, client.id) if grant is None else (_OF_GRANT, grant.id)
+    return f"{kind}.{b64(origin.bytes)}.{secret(128)}"
 
 
-def _grant_id(jti: object) -> UUID | None:
-    """The grant that a `jti` of ours names; None for a client's own token. Raises InvalidToken."""
+def _origin(jti: object) -> tuple[str, UUID]:
+    """The kind and the id of what a `jti` of ours names. Raises InvalidToken."""
     parts = jti.split(".") if isinstance(jti, str) else []
-    if len(parts) == 2 and parts[0] == _OF_CLIENT:
-        return None
     try:
-        if len(parts) == 3 and parts[0] == _OF_GRANT:
-            return UUID(bytes=unb64(parts[1]))
+        if len(parts) == 3 and parts[0] in (_OF_GRANT, _OF_CLIENT):
+            return parts[0], UUID(bytes=unb64(parts[1]))
     except ValueError:
         pass
     raise InvalidToken(rule="access_token.jti")
@@ -105,16 +103,18 @@ def read(token: str) -> AccessToken:
     """
     claims = jwt.verify(token, typ=TYPES, audience=None)
     client_id = claims.get("client_id")
-    grant_id = _grant_id(claims.get("jti"))
+    kind, origin = _origin(claims.get("jti"))
     client = directory.client(client_id) if isinstance(client_id, str) else None
     if client is None or not client.active:
         raise InvalidToken(rule="access_token.client", got="unknown or disabled")
     with transaction(readonly=True):
         if grants.token_revoked(str(claims["jti"])):
             raise InvalidToken(rule="access_token.revoked")
-        if grant_id is None:
+        if kind == _OF_CLIENT:
+            if origin != client.id:
+                raise InvalidToken(rule="access_token.client", got="another client of that client_id")
             return AccessToken(claims, client, None, None)
-        grant = grants.by_id(grant_id)
+        grant = grants.by_id(origin)
         user = users.by_id(grant.user_id) if grant is not None else None
         if grant is None or user is None or not alive(grant, user) or grant.client_id != client.id:
             raise InvalidToken(rule="access_token.grant", got="ended")

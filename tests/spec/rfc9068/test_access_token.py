@@ -5,8 +5,9 @@ from typing import Any
 import jwt as pyjwt
 import pytest
 
-from idp.control import apis
+from idp.control import apis, clients
 from idp.tenants import Tenant, entered
+from tests.attacks.acting import client, party
 from tests.playing import relying_party
 
 
@@ -72,3 +73,16 @@ def test_4_a_token_for_another_audience_is_none_here(app: Any, acme: Tenant) -> 
     token = rp.sign_in(scope="orders.read", nonce=None)["access_token"]
     assert rp.verified(token, "https://api.example.com")["aud"] == "https://api.example.com"
     assert rp.userinfo(token).status_code == 401
+
+
+def test_a_client_made_anew_does_not_revive_its_predecessors_tokens(app: Any, acme: Tenant) -> None:
+    service = {"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "reports"}
+    svc = party(app, acme, client(acme, "svc", secret="c" * 43, **service), "c" * 43)
+    token = svc.post("token", {"grant_type": "client_credentials"}).get_json()["access_token"]
+    assert svc.introspect(token)["active"] is True
+    with entered(acme):
+        clients.delete("svc")
+    client(acme, "svc", secret="c" * 43, **service)
+    assert svc.introspect(token) == {"active": False}
+    fresh = svc.post("token", {"grant_type": "client_credentials"}).get_json()["access_token"]
+    assert svc.introspect(fresh)["active"] is True
