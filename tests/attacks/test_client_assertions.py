@@ -103,6 +103,7 @@ def test_ca10_an_assertion_of_the_other_tenants_twin_is_not_ours(
         token_endpoint_auth_method="private_key_jwt",
         grant_types=["client_credentials"],
         redirect_uris=[],
+        scope="things",
         jwks={"keys": [public(OTHER, "e")]},
     )
     refused(present(app, signer, assertion(globex, OTHER)), "invalid_client", 401)
@@ -172,3 +173,9 @@ def test_ca12_credentials_of_two_kinds_are_none(app: Any, acme: Tenant, signer: 
         )
     refused(present(app, signer, jwt, client_id="web"), "invalid_request")
     assert present(app, signer, jwt, client_id="signer").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["client-authentication+jwt", "JWT", "jwt"])
+def test_ca10_an_assertion_may_say_what_it_is(app: Any, signer: Tenant, kind: str) -> None:
+    assert present(app, signer, assertion(signer, headers={"typ": kind})).status_code == 200
+    refused(present(app, signer, assertion(signer, headers={"typ": "at+jwt"})), "invalid_client", 401)

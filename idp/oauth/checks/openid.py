@@ -1,6 +1,7 @@
 """OpenID Connect Core 1.0 §3.1.2.1 and §5.5: prompt, max_age, nonce, claims, acr_values, hints."""
 
 import json
+import math
 from typing import Any
 
 from idp.accounts.sessions import ACR_VALUES_SUPPORTED
@@ -10,6 +11,7 @@ from idp.oauth.checks.pending import Pending
 PROMPTS = ("none", "login", "consent", "select_account")
 _MOST_CLAIMS = 100
 _DEEPEST = 8
+_MOST_DIGITS = 20
 _LONGEST = {"state": 4096, "nonce": 1024, "login_hint": 512, "id_token_hint": 16384, "claims": 16384}
 
 
@@ -85,7 +87,9 @@ def claims(pending: Pending) -> None:
     if given is None:
         return
     try:
-        parsed = json.loads(given, object_pairs_hook=_once, parse_constant=_never)
+        parsed = json.loads(
+            given, object_pairs_hook=_once, parse_constant=_never, parse_float=_finite, parse_int=_bounded
+        )
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict) or _depth(parsed) > _DEEPEST:
@@ -141,6 +145,19 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a member comes twice")
     return members
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number beyond a double")
+    return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError("a number that is too long")
+    return int(text)
 
 
 def _never(name: str) -> Any:

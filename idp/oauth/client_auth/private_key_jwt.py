@@ -20,6 +20,8 @@ from idp.tenants import current
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+TYPES = (None, "JWT", "client-authentication+jwt")
+"""Header types of an assertion: the explicit one of draft-ietf-oauth-rfc7523bis, and those before it."""
 _LONGEST = 8_192
 _LONGEST_JTI = 256
 
@@ -50,6 +52,7 @@ def assertion(request: ProtocolRequest, client: Client | None) -> bool:
             request.form.get("client_assertion", ""),
             jwks,
             algs=(pinned,) if pinned else ALGORITHMS,
+            typ=TYPES,
             issuer=client.client_id,
             subject=client.client_id,
             audience=audience,

@@ -6,7 +6,7 @@ from flask import Response, request
 
 from idp.errors import InvalidRequest
 from idp.oauth.endpoints import userinfo as room
-from idp.web import asked
+from idp.web import asked, parse
 from idp.web.cors import Cors
 from idp.web.gates import Door, Gate
 
@@ -16,7 +16,7 @@ door = Door("userinfo", __name__, gate=Gate.TENANT)
 def _token() -> str | None:
     """The one access token of the request (RFC 6750 §2); never from the query."""
     header = asked.bearer()
-    form = request.environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+    form = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == parse.FORM
     if request.method != "POST" or not form or not asked.body():
         return header
     in_body = asked.form().get("access_token")
