@@ -176,9 +176,19 @@ def load(identifier: str, browser: Browser) -> Transaction:
     """The transaction of this browser. Raises TransactionGone, also for another browser's."""
     state = transactions.get(identifier) if 0 < len(identifier) <= 64 else None
     if state is None or not same(str(state["binding"]), _bound(browser)):
-        raise TransactionGone(rule="transaction.alive")
+        raise TransactionGone(
+            rule="transaction.alive",
+            expected="a sign-in under way in this browser",
+            got="none" if state is None else "one of another browser",
+            setting="policy.transaction_lifetime",
+        )
     if clock.epoch() >= state["begun"] + current().policy.transaction_lifetime:
-        raise TransactionGone(rule="transaction.lifetime", setting="policy.transaction_lifetime")
+        raise TransactionGone(
+            rule="transaction.lifetime",
+            expected=f"at most {current().policy.transaction_lifetime} s",
+            got=f"{clock.epoch() - state['begun']} s",
+            setting="policy.transaction_lifetime",
+        )
     return Transaction(
         identifier=identifier,
         params=state["params"],
@@ -289,7 +299,7 @@ def _go_on(
 def _ending(going: Transaction) -> Iterator[None]:
     """End the transaction atomically, so that two posts of one page make one code; undone when nothing comes of it."""
     if not transactions.finish(going.identifier, _left(going)):
-        raise TransactionGone(rule="transaction.finished")
+        raise TransactionGone(rule="transaction.finished", expected="one end", got="a second one")
     try:
         yield
     except Busy:

@@ -91,7 +91,7 @@ def step_address(step: interaction.Step, transaction: str) -> str:
     return f"{current().issuer}/interaction/{step.value}?{urlencode({'tx': transaction})}"
 
 
-def stale(transaction: str) -> Response:
+def stale(transaction: str, gone: flow.TransactionGone | None = None) -> Response:
     """A transaction that is no more: begun again by itself when it was lost, else a page with the way on.
 
     One that came to its end is never begun again: sending its last form twice makes one code.
@@ -103,8 +103,16 @@ def stale(transaction: str) -> Response:
             response = see_other(again)
             cookies.clear(response, cookies.RESUME)
             return response
-        html, csp = pages.render("stale", kind="old", tenant=pages.face(current()), continue_url=again)
+        errors.note(gone or flow.TransactionGone(rule="transaction.lifetime"))
+        html, csp = pages.render(
+            "stale",
+            kind="old",
+            tenant=pages.face(current()),
+            continue_url=again,
+            request_id=asked.request_id(),
+        )
         return page(html, csp, status=400)
+    errors.note(gone or flow.TransactionGone(rule="transaction.finished"))
     html, csp = pages.render(
         "stale",
         kind="done",

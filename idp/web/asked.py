@@ -52,20 +52,27 @@ def body() -> bytes:
 def form() -> dict[str, str]:
     """The form of a POST to an endpoint that reads nothing else, such as token (RFC 6749 §3.2).
 
-    Raises UnsupportedMediaType unless it is `application/x-www-form-urlencoded`, InvalidRequest when the
+    Raises UnsupportedMediaType unless it is `application/x-www-form-urlencoded` or empty, InvalidRequest when the
     address has a query, and what `parse.urlencoded` raises.
     """
     if request.environ.get("QUERY_STRING"):
         raise InvalidRequest("Parameters belong in the body.", rule="parse.query")
-    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    _form_type()
     return parse.urlencoded(body())
+
+
+def _form_type() -> None:
+    """Raise UnsupportedMediaType unless the body is a form; none at all is a form without parameters."""
+    kind = request.environ.get("CONTENT_TYPE", "")
+    if kind or body():
+        parse.expect_type(kind, parse.FORM)
 
 
 def token_form() -> tuple[dict[str, str], tuple[str, ...]]:
     """As `form`, with `resource` apart: the one parameter that may come more than once (RFC 8707 §2.2)."""
     if request.environ.get("QUERY_STRING"):
         raise InvalidRequest("Parameters belong in the body.", rule="parse.query")
-    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    _form_type()
     return _with_resources(parse.pairs(body()))
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from idp import config
+from idp import config, explain, journal
 from idp.tenants import Tenant, entered
 from idp.web import cookies
 from tests.attacks.acting import at_once, events
-from tests.playing import RelyingParty, inputs, local, relying_party
+from tests.playing import PASSWORDS, RelyingParty, inputs, local, relying_party
 
 SESSION, BINDING = "idp_acme_session", "idp_acme_browser"
 
@@ -116,7 +116,7 @@ def test_br04_a_step_of_another_browser_is_nothing_here(rp: RelyingParty) -> Non
         assert answer.status_code == 400 and "code=" not in str(answer.headers)
         unknown = victim.get(re.sub("tx=.*", "tx=" + "x" * 43, page))
         masked = [
-            re.sub(r'nonce="[^"]+"|[0-9a-f]{8}-[0-9a-f-]{27}|[\w-]{20,}', "", each.get_data(as_text=True))
+            re.sub(r'nonce="[^"]+"|"request-id"[^>]*>\w+|[\w-]{20,}', "", each.get_data(as_text=True))
             for each in (answer, unknown)
         ]
         assert unknown.status_code == 400 and masked[0] == masked[1]
@@ -291,3 +291,48 @@ def test_br16_a_step_that_is_not_due_is_not_done(rp: RelyingParty) -> None:
     assert answer.status_code == 303 and local(answer.headers["Location"], rp.tenant) == visit.page
     answer = visit.browser.post(visit.page, data=inputs(visit.html))
     assert answer.status_code == 200 and 'id="login-form"' in answer.get_data(as_text=True)
+
+
+def _form(html: str, name: str) -> str:
+    found = re.search(rf'<form id="{name}"[^>]* action="([^"]+)"', html)
+    assert found is not None, html
+    return found.group(1).replace("&amp;", "&")
+
+
+def test_br12_a_form_says_where_it_goes_and_needs_no_button(app: Any, acme: Tenant) -> None:
+    rp = relying_party(app, acme, "asks")
+    visit = rp.authorize()
+    assert local(_form(visit.html, "login-form"), acme) == visit.page
+    visit.submit(username="alice", password=PASSWORDS["acme", "alice"])
+    assert local(_form(visit.html, "consent-form"), acme) == visit.page
+    assert visit.submit().params["error"] == "access_denied"
+
+
+def test_br12_signing_out_needs_no_button_either(rp: RelyingParty, acme: Tenant) -> None:
+    browser = rp.browser()
+    rp.authorize(browser).login("alice")
+    page = browser.get("/t/acme/logout").get_data(as_text=True)
+    answer = browser.post("/t/acme/logout/confirm", data=inputs(page))
+    assert answer.headers["Location"] == f"{acme.issuer}/logout/done"
+    assert browser.get("/t/acme/logout").headers["Location"] == f"{acme.issuer}/logout/done"
+
+
+@pytest.mark.parametrize(
+    "path", ["interaction/login?tx=x", "interaction/consent?tx=x", "authorize", "logout?state=%00"]
+)
+def test_every_page_of_a_refusal_tells_its_request_and_why(app: Any, acme: Tenant, path: str) -> None:
+    answer = app.test_client().get(f"/t/acme/{path}")
+    found = re.search(r'id="request-id"[^>]*>([^<]+)<', answer.get_data(as_text=True))
+    assert answer.status_code == 400 and found is not None
+    assert found.group(1) == answer.headers["X-Request-Id"]
+    journal.flush()
+    with entered(acme):
+        assert explain.look_up(found.group(1))
+
+
+def test_a_page_that_is_too_old_tells_its_request(rp: RelyingParty, acme: Tenant, frozen: Any) -> None:
+    with frozen() as clock:
+        visit = rp.authorize()
+        clock.tick(1_801)
+        page = visit.browser.get(visit.page)
+    assert 'data-kind="old"' in page.get_data(as_text=True) and 'id="request-id"' in page.get_data(as_text=True)

@@ -128,3 +128,16 @@ def test_any_bytes_get_an_answer_below_500(http: Any, acme: Tenant, path: str, b
         answer = http.post(path, data=body, content_type=content_type)
         assert 300 <= answer.status_code < 500
     assert b"Traceback" not in answer.data
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error"),
+    [("token", 400, "invalid_request"), ("introspect", 401, "invalid_client"), ("revoke", 401, "invalid_client")],
+)
+def test_pa09_no_body_at_all_is_a_form_without_parameters(
+    http: Any, acme: Tenant, path: str, status: int, error: str
+) -> None:
+    answer = http.post(f"/t/acme/{path}")
+    assert (answer.status_code, answer.get_json()["error"]) == (status, error)
+    assert http.post(f"/t/acme/{path}", data=b"a=b").status_code == 415
+    assert http.post(f"/t/acme/{path}", content_type="application/json").status_code == 415

@@ -28,8 +28,8 @@ def show() -> Response:
         due = flow.due(identifier, browser)
         if due.step is not Step.CONSENT:
             return answers.go(flow.go_on(due, browser), binding)
-    except TransactionGone:
-        return answers.stale(identifier)
+    except TransactionGone as gone:
+        return answers.stale(identifier, gone)
     except Returned as returned:
         return answers.go(returned.response, binding)
     return _page(due, binding)
@@ -50,8 +50,8 @@ def submit() -> Response:
         if form.get("action") != "allow":
             return answers.go(flow.denied(due, AccessDenied("The person denied the request."), browser), binding)
         return answers.go(flow.consented(due, browser), binding)
-    except TransactionGone:
-        return answers.stale(identifier)
+    except TransactionGone as gone:
+        return answers.stale(identifier, gone)
     except Returned as returned:
         return answers.go(returned.response, binding)
 
@@ -88,6 +88,7 @@ def _page(due: Due, binding: str) -> Response:
         tenant=pages.face(current()),
         client=answers.client_face(due.client, due.request.redirect_uri),
         csrf=csrf.token(binding, _step(due)),
+        action=answers.step_address(Step.CONSENT, due.going.identifier),
         apis=_faces(due),
         access_seconds=min(lifetimes, default=policy.access_token_lifetime),
         offline_seconds=policy.refresh_absolute if offline else None,

@@ -30,8 +30,8 @@ def show() -> Response:
         due = flow.due(identifier, browser)
         if due.step is not Step.LOGIN:
             return answers.go(flow.go_on(due, browser), binding)
-    except TransactionGone:
-        return answers.stale(identifier)
+    except TransactionGone as gone:
+        return answers.stale(identifier, gone)
     except Returned as returned:
         return answers.go(returned.response, binding)
     return _page(due, binding, username=due.request.login_hint or "")
@@ -54,8 +54,8 @@ def submit() -> Response:
         if due.step is not Step.LOGIN:
             return answers.go(flow.go_on(due, browser), binding)
         return _sign_in(due, form, browser, binding)
-    except TransactionGone:
-        return answers.stale(identifier)
+    except TransactionGone as gone:
+        return answers.stale(identifier, gone)
     except Returned as returned:
         return answers.go(returned.response, binding)
 
@@ -92,6 +92,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         tenant=pages.face(current()),
         client=answers.client_face(due.client, due.request.redirect_uri),
         csrf=csrf.token(binding, _step(due)),
+        action=answers.step_address(Step.LOGIN, due.going.identifier),
         username=username[:512],
         error=trouble,
         again=due.session is not None,

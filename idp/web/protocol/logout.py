@@ -48,7 +48,7 @@ def confirm() -> Response:
     if asked.foreign() or not csrf.good(form.get("csrf"), binding, _STEP):
         raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
     question = end_session.ask(form, browser)
-    if form.get("action") != "confirm":
+    if form.get("action", "confirm") != "confirm":
         return answers.see_other(f"{current().issuer}/")
     end_session.sign_out(question.session, browser)
     response = _go_on(question)
