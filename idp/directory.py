@@ -39,7 +39,7 @@ OVERLAP = dt.timedelta(seconds=15)
 MOST_TENANTS = 12_000
 MOST_CLIENTS = 2_000
 UNKNOWN_FOR = 1.0
-REREAD = 60.0
+REREAD = 900.0
 """Seconds after which a tenant's row is read again though nothing told of a change: nothing stays for ever."""
 LATER = 2.0
 """Seconds for which a row goes on that could not be read again."""

@@ -21,6 +21,8 @@ from idp.embedded.deployment import Deployment
 
 DRAIN = 3.0
 """Seconds in production between saying "unready" and closing the door, so that proxies look elsewhere."""
+ARENAS = "2"
+"""Heaps of glibc's allocator in a web process."""
 KILL = 5
 """Seconds that a worker process may take to finish what it answers; idle connections keep it open."""
 HEADER_SECONDS = 10
@@ -75,7 +77,8 @@ def _run(
     for sentence in running.warnings(settings):
         logger.warning("serve.warning", words=sentence)
     folder = Path(tempfile.mkdtemp(prefix="idp-metrics-"))
-    config.hand_down(PROMETHEUS_MULTIPROC_DIR=str(folder))
+    # A hash takes 19 MiB; with an arena for each thread the allocator would keep that many of them for ever.
+    config.hand_down(PROMETHEUS_MULTIPROC_DIR=str(folder), MALLOC_ARENA_MAX=ARENAS)
     readiness = Readiness()
     readiness.draining = multiprocessing.get_context("spawn").Event()
     readiness.watch()

@@ -1,7 +1,7 @@
 """Bytes kept ready in front of everything: discovery and JWKS cost a lookup and two comparisons.
 
 Keyed by host and path exactly as they were asked when Flask answered with a document that may be kept, so
-that an unknown host or spelling never finds one. An entry goes when its tenant changes or after a minute;
+that an unknown host or spelling never finds one. An entry goes when its tenant or its keys change;
 while what makes it is away, the old bytes are served instead of an error.
 """
 
@@ -18,7 +18,7 @@ from idp.web import parse
 from idp.web.environ import Application, Environ, beyond_bounds, request_id
 from idp.web.headers import HSTS
 
-KEEP = 60.0
+KEEP = 900.0
 """Seconds after which a document is built again even though nothing told of a change."""
 LATER = 2.0
 """Seconds for which old bytes go on when they could not be built again."""
@@ -44,8 +44,8 @@ class Kept:
     """The tenant's, as of which the document was made."""
 
     @classmethod
-    def of(cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: Tenant) -> "Kept":
-        """The document `body` of `tenant`; `cache` is its Cache-Control."""
+    def of(cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: Tenant, most: float = KEEP) -> "Kept":
+        """The document `body` of `tenant`; `cache` is its Cache-Control, `most` the seconds that it may be kept."""
         short = [
             ("ETag", etag),
             ("Cache-Control", cache),
@@ -54,7 +54,7 @@ class Kept:
             ("Referrer-Policy", "no-referrer"),
         ]
         full = [("Content-Type", mimetype), ("Content-Length", str(len(body))), *short]
-        return cls(full, short, [body], etag, clock.monotonic() + KEEP, tenant.id, tenant.version)
+        return cls(full, short, [body], etag, clock.monotonic() + min(KEEP, most), tenant.id, tenant.version)
 
 
 class Fast:

@@ -10,11 +10,12 @@ from typing import Any
 
 from flask import Response, request
 
+from idp import clock
 from idp.oauth import metadata
 from idp.signing import jwks
 from idp.tenants import current
 from idp.web.cors import Cors
-from idp.web.fast import Kept
+from idp.web.fast import KEEP, Kept
 from idp.web.gates import Door, Gate
 
 MAX_AGE = 300
@@ -29,7 +30,9 @@ def _document(content: dict[str, Any], mimetype: str = "application/json") -> Re
     response = Response(body, mimetype=mimetype)
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = _CACHE
-    kept = Kept.of(body, mimetype, etag, _CACHE, current())
+    changes = jwks.expires()
+    lasts = (changes - clock.now()).total_seconds() if changes is not None else KEEP
+    kept = Kept.of(body, mimetype, etag, _CACHE, current(), lasts)
     box = request.environ.get("wsgi.idp_box")
     if box is not None:
         box["kept"] = kept
