@@ -7,11 +7,11 @@ request nothing and a flood of them costs no more than the queue holds.
 import datetime as dt
 import re
 
-from idp import clock, ids, journal, metrics
+from idp import clock, ids, journal
 from idp.errors import Refusal
 from idp.store.durable import refusals
 from idp.store.durable.refusals import Refused
-from idp.tenants import maybe_current
+from idp.store.ephemeral import outside
 
 KEPT = dt.timedelta(days=7)
 LONGEST = 300
@@ -26,11 +26,8 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 def refused(request_id: str, refusal: Refusal, path: str) -> None:
     """Keep the private half of a refusal; `path` is the route's pattern. Never raises.
 
-    A refusal outside any tenant has no row to be kept in; the log has its line.
+    One of the entered tenant is its row; where none is entered it goes among the strangers'.
     """
-    if maybe_current() is None:
-        metrics.count("journal_dropped_total", kind="refusal_without_tenant")
-        return
     journal.refused(
         Refused(
             id=ids.uuid7(),
@@ -49,6 +46,11 @@ def refused(request_id: str, refusal: Refusal, path: str) -> None:
 def look_up(request_id: str) -> tuple[Refused, ...]:
     """What the entered tenant refused under this id within seven days, in order. Raises Busy."""
     return refusals.find(request_id, clock.now() - KEPT)
+
+
+def look_up_outside(request_id: str) -> tuple[Refused, ...]:
+    """What was refused under this id outside every tenant: of the newest alone. Raises Busy."""
+    return outside.find(request_id, clock.now() - KEPT)
 
 
 def redacted(value: object) -> str | None:

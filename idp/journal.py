@@ -22,7 +22,8 @@ from idp.logs import log
 from idp.store.durable import activity, refusals
 from idp.store.durable.activity import Activity
 from idp.store.durable.refusals import Refused
-from idp.tenants import Tenant, current, entered
+from idp.store.ephemeral import outside
+from idp.tenants import Tenant, current, entered, maybe_current
 
 CAPACITY = 20_000
 """Lines that wait at most: some seconds of one process at full load."""
@@ -51,7 +52,7 @@ class Journal:
     def __init__(self, capacity: int = CAPACITY) -> None:
         """`capacity`: lines that may wait."""
         self._capacity = capacity
-        self._lines: deque[tuple[Tenant, Line]] = deque()
+        self._lines: deque[tuple[Tenant | None, Line]] = deque()
         self._enough = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -59,8 +60,8 @@ class Journal:
         self._starting = threading.Lock()
         self._writing = threading.Lock()
 
-    def offer(self, tenant: Tenant, line: Line) -> bool:
-        """Take a line; False when the queue is full."""
+    def offer(self, tenant: Tenant | None, line: Line) -> bool:
+        """Take a line of a tenant, or of none; False when the queue is full."""
         if len(self._lines) >= self._capacity:
             self._enough.set()
             return False
@@ -111,11 +112,11 @@ class Journal:
     def _write_batch(self) -> bool:
         """Write one batch; False when Postgres is away and the lines are back in the queue."""
         with self._writing:
-            batch: dict[UUID, tuple[Tenant, list[Line]]] = {}
+            batch: dict[UUID | None, tuple[Tenant | None, list[Line]]] = {}
             for _ in range(min(BATCH, len(self._lines))):
                 tenant, line = self._lines.popleft()
-                batch.setdefault(tenant.id, (tenant, []))[1].append(line)
-            held: list[tuple[Tenant, Line]] = []
+                batch.setdefault(tenant.id if tenant is not None else None, (tenant, []))[1].append(line)
+            held: list[tuple[Tenant | None, Line]] = []
             for tenant, lines in batch.values():
                 if not _write(tenant, lines):
                     held += [(tenant, line) for line in lines]
@@ -123,17 +124,24 @@ class Journal:
             return not held
 
 
-def _write(tenant: Tenant, lines: Sequence[Line]) -> bool:
+def _write(tenant: Tenant | None, lines: Sequence[Line]) -> bool:
+    refused = [line for line in lines if isinstance(line, Refused)]
     try:
+        if tenant is None:
+            outside.keep(refused)
+            return True
         with entered(tenant):
             activity.insert_all(_summed([line for line in lines if isinstance(line, Issued)]))
-            refusals.insert_all([line for line in lines if isinstance(line, Refused)])
+            refusals.insert_all(refused)
     except Busy:
-        return False
+        if tenant is None:  # what strangers caused waits for nobody
+            metrics.count("journal_dropped_total", len(lines), kind="refusal_without_tenant")
+        return tenant is None
     except Exception as error:
         # A deleted tenant, say: its lines must not hold up those of others.
         metrics.count("journal_dropped_total", len(lines), kind="write")
-        log(__name__).error("journal.lost", tenant=tenant.slug, lines=len(lines), cause=type(error).__name__)
+        slug = tenant.slug if tenant is not None else None
+        log(__name__).error("journal.lost", tenant=slug, lines=len(lines), cause=type(error).__name__)
     return True
 
 
@@ -168,8 +176,8 @@ def issued(client_id: UUID, kind: str, scopes: Sequence[str], request_id: str | 
 
 
 def refused(line: Refused) -> bool:
-    """Note a refusal of the entered tenant; False when the queue is full and the line is dropped."""
-    taken = _journal.offer(current(), line)
+    """Note a refusal of the entered tenant, or of none; False when the queue is full and the line is dropped."""
+    taken = _journal.offer(maybe_current(), line)
     if not taken:
         metrics.count("journal_dropped_total", kind="refusal")
     return taken

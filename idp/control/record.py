@@ -8,6 +8,7 @@ from idp import explain, seals
 from idp.control import tenants
 from idp.control.tenants import as_tenant, show
 from idp.store.durable import audit_log
+from idp.store.durable.refusals import Refused
 from idp.tenants import Tenant, entered
 
 
@@ -46,22 +47,22 @@ def _verified(tenant: Tenant) -> dict[str, Any]:
 
 
 def refusals(request_id: str, slug: str | None = None) -> list[dict[str, Any]]:
-    """What was refused under a request's id, in one tenant or wherever it was. Raises NotFound."""
+    """What was refused under a request's id, in one tenant or wherever it was. Raises NotFound.
+
+    Without `slug` also what was refused outside of every tenant.
+    """
     places = [as_tenant(show(slug))] if slug else every()
     for tenant in places:
         with entered(tenant):
             found = explain.look_up(request_id)
         if found:
-            return [
-                {
-                    "tenant": tenant.slug,
-                    **asdict(row),
-                    "id": str(row.id),
-                    "at": row.at.isoformat(timespec="milliseconds"),
-                }
-                for row in found
-            ]
-    return []
+            return [_refusal(tenant.slug, row) for row in found]
+    return [] if slug else [_refusal(None, row) for row in explain.look_up_outside(request_id)]
+
+
+def _refusal(slug: str | None, row: Refused) -> dict[str, Any]:
+    at = row.at.isoformat(timespec="milliseconds")
+    return {"tenant": slug, **asdict(row), "id": str(row.id), "at": at}
 
 
 def every() -> Iterator[Tenant]:

@@ -56,7 +56,9 @@ def form() -> dict[str, str]:
     address has a query, and what `parse.urlencoded` raises.
     """
     if request.environ.get("QUERY_STRING"):
-        raise InvalidRequest("Parameters belong in the body.", rule="parse.query")
+        raise InvalidRequest(
+            "Parameters belong in the body.", rule="parse.query", expected="no query", got="a query"
+        )
     _form_type()
     return parse.urlencoded(body())
 
@@ -71,7 +73,9 @@ def _form_type() -> None:
 def token_form() -> tuple[dict[str, str], tuple[str, ...]]:
     """As `form`, with `resource` apart: the one parameter that may come more than once (RFC 8707 §2.2)."""
     if request.environ.get("QUERY_STRING"):
-        raise InvalidRequest("Parameters belong in the body.", rule="parse.query")
+        raise InvalidRequest(
+            "Parameters belong in the body.", rule="parse.query", expected="no query", got="a query"
+        )
     _form_type()
     return _with_resources(parse.pairs(body()))
 

@@ -18,7 +18,7 @@ from idp import clock, directory, lanes, logs
 from idp.config import Settings
 from idp.errors import Busy
 from idp.tenants import Tenant
-from idp.web import access, headers, nowhere, parse
+from idp.web import access, headers, nowhere, outside, parse
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -130,6 +130,7 @@ class Doorstep:
     def _route(self, clean: Environ, forwarded_host: str | None, respond: Callable[..., Any]) -> Iterable[bytes]:
         problem = beyond_bounds(clean)
         if problem is not None:
+            outside.beyond(clean, problem)
             return _plain(problem, clean, respond)
         path = clean["PATH_INFO"]
         if path.startswith("//"):

@@ -6,6 +6,7 @@ says nothing but that id; its trace goes to the log alone.
 
 import datetime as dt
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -13,13 +14,14 @@ from urllib.parse import urlencode
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-from idp import clock, config, explain, metrics
+from idp import clock, config, metrics
 from idp.errors import InvalidRequest, MethodNotAllowed, NotFound, Refusal, TooLarge, UnsupportedMediaType
 from idp.logs import log
 from idp.tenants import maybe_current
-from idp.web import asked, nowhere, pages
+from idp.web import asked, nowhere, outside, pages
 
 _log = log(__name__)
+_VARIABLE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 _PAGED = frozenset({"authorization_error", "logout_error"})
 
 
@@ -37,14 +39,15 @@ def note(refusal: Refusal) -> None:
     """Count the refusal and keep its private half for `idp explain`; never fails."""
     metrics.count("refusals_total", code=refusal.code if len(refusal.code) < 40 else "other")
     try:
-        explain.refused(asked.request_id(), refusal, _pattern())
+        outside.keep(request.environ, refusal, _pattern())
     except Exception as error:  # an answer must not be lost because its explanation could not be kept
         _log.warning("refusal not kept", request_id=asked.request_id(), reason=type(error).__name__)
 
 
 def _pattern() -> str:
+    """The route's path as `idp routes` prints it."""
     rule = request.url_rule
-    return rule.rule if rule is not None else ""
+    return _VARIABLE.sub(r"{\1}", rule.rule) if rule is not None else ""
 
 
 def json_answer(refusal: Refusal) -> Response:
@@ -156,14 +159,17 @@ def from_http(error: HTTPException) -> Refusal:
     kind = _BY_STATUS.get(status, InvalidRequest)
     refusal = kind(rule="http", got=status, code=None if status == 404 else "invalid_request")
     if status == 405:
-        methods = getattr(error, "valid_methods", None)
-        refusal.headers["Allow"] = ", ".join(sorted(methods or ()))
+        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        refusal.headers["Allow"] = allowed
+        refusal.rule, refusal.expected, refusal.got = "request.method", allowed, request.method
     return refusal
 
 
 def missing() -> Response:
     """The constant answer for what is not there; the same bytes whether or not it is somebody else's."""
     status, headers, body = nowhere.answer(asked.address())
+    if status.startswith("404"):
+        outside.missing(request.environ)
     return Response(body, status=status, headers=headers)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from idp.web import pages, strangers
+from idp.web import outside, pages, strangers
 
 StartResponse = Callable[..., Any]
 
@@ -38,5 +38,7 @@ def answer(address: str) -> tuple[str, list[tuple[str, str]], bytes]:
 def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """The constant answer as a WSGI application, for a request that `environ` has made trustworthy."""
     status, headers, body = answer(environ.get("REMOTE_ADDR", ""))
+    if status.startswith("404"):
+        outside.missing(environ)
     start_response(status, headers)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

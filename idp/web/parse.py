@@ -28,8 +28,25 @@ _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+_EXPECTED = {
+    "parse.utf8": ("valid UTF-8", "other bytes"),
+    "parse.nul": ("text without NUL", "NUL"),
+    "parse.escape": ("% and two hexadecimal digits", "% and something else"),
+    "parse.fields": (f"at most {FIELDS} parameters", None),
+    "parse.duplicate": ("each parameter once", None),
+    "parse.json": ("JSON in UTF-8", "something else"),
+    "parse.json.number": ("a number within a double", None),
+    "parse.json.duplicate": ("each member once", "one twice"),
+    "parse.json.depth": (f"at most {JSON_DEPTH} levels", "more"),
+    "parse.json.text": ("Unicode text without NUL", "NUL or half a surrogate pair"),
+    "parse.json.object": ("an object", "another value"),
+}
+"""What each rule expects, and what it got where saying more would repeat what came."""
+
+
 def _refuse(sentence: str, rule: str, got: object = None) -> NoReturn:
-    raise InvalidRequest(sentence, rule=rule, got=got)
+    expected, usually = _EXPECTED[rule]
+    raise InvalidRequest(sentence, rule=rule, expected=expected, got=usually if got is None else got)
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:
@@ -111,7 +128,8 @@ def expect_type(header: str, expected: str) -> None:
             f"The content type must be {expected}.",
             code="invalid_request",
             rule="parse.media_type",
-            got=header[:80],
+            expected=expected,
+            got=header[:80] or "none",
         )
 
 
@@ -240,5 +258,5 @@ def bearer(header: str | None) -> str | None:
         return None
     token = token.strip()
     if not _TOKEN68.fullmatch(token):
-        raise InvalidToken(rule="bearer.syntax")
+        raise InvalidToken(rule="bearer.syntax", expected="Bearer and a token (RFC 6750 §2.1)", got="something else")
     return token

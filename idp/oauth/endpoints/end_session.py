@@ -69,11 +69,20 @@ def _hinted(hint: str | None) -> str | None:
     try:
         claims = jwt.verify(hint, typ={"JWT"}, audience=None, expired_is_fine=True)
     except InvalidToken as error:
-        raise InvalidRequest("id_token_hint is not an ID token of this issuer.", rule="logout.hint") from error
+        raise _no_hint(error.rule) from error
     audience = claims.get("aud")
     if not isinstance(audience, str) or "client_id" in claims:
-        raise InvalidRequest("id_token_hint is not an ID token of this issuer.", rule="logout.hint")
+        raise _no_hint("another kind of token")
     return audience
+
+
+def _no_hint(got: object) -> InvalidRequest:
+    return InvalidRequest(
+        "id_token_hint is not an ID token of this issuer.",
+        rule="logout.hint",
+        expected=f"an ID token of {current().issuer}, expired or not",
+        got=got,
+    )
 
 
 def _redirect(params: dict[str, str], client: Client | None) -> str | None:

@@ -13,7 +13,13 @@ from idp.tenants import current
 def answer(token: str | None) -> dict[str, Any]:
     """The claims. Raises InvalidToken, InsufficientScope, each with `WWW-Authenticate` (RFC 6750 §3)."""
     if not token:
-        raise InvalidToken("An access token is needed.", rule="userinfo.token", headers=challenge(None))
+        raise InvalidToken(
+            "An access token is needed.",
+            rule="userinfo.token",
+            expected="an access token in the Authorization header or the form",
+            got="none",
+            headers=challenge(None),
+        )
     try:
         with transaction(readonly=True):
             return _claims(token)
