@@ -267,8 +267,11 @@ def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response:
     """The person said no: the transaction ends, the client hears `access_denied`."""
     request = due_now.request
     actor = Actor("user", str(due_now.session.user_id) if due_now.session else None, browser.address)
-    with _ending(due_now.going):
-        audit.record(Event.AUTHORIZATION_DENIED, actor, client_id=due_now.client.client_id, step=due_now.step.value)
+    client_id = due_now.client.client_id
+    with _ending(due_now.going), transaction():
+        if due_now.step is Step.CONSENT:
+            audit.record(Event.CONSENT_DENIED, actor, client_id=client_id, scopes=list(due_now.entries))
+        audit.record(Event.AUTHORIZATION_DENIED, actor, client_id=client_id, step=due_now.step.value)
     return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import jwt as pyjwt
 import pytest
 
+from idp.directory import Bounded
+from idp.oauth import client_auth
 from idp.tenants import Tenant
-from tests.attacks.acting import at_once, change, client, refused
+from tests.attacks.acting import at_once, change, client, events, refused
 from tests.attacks.assertions import EC, OTHER, RSA, TYPE, assertion, basic, present, public
 
 ENDPOINTS = ("token", "introspect", "revoke")
@@ -179,3 +181,18 @@ def test_ca12_credentials_of_two_kinds_are_none(app: Any, acme: Tenant, signer: 
 def test_ca10_an_assertion_may_say_what_it_is(app: Any, signer: Tenant, kind: str) -> None:
     assert present(app, signer, assertion(signer, headers={"typ": kind})).status_code == 200
     refused(present(app, signer, assertion(signer, headers={"typ": "at+jwt"})), "invalid_client", 401)
+
+
+def test_ca08_a_replay_and_a_wrong_key_are_recorded(
+    app: Any, signer: Tenant, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_auth, "_recorded", Bounded(10))
+    jwt = assertion(signer)
+    assert present(app, signer, jwt).status_code == 200
+    refused(present(app, signer, jwt), "invalid_client", 401)
+    assert events(database, signer, "assertion.replayed") == 1
+    for _ in range(3):
+        refused(present(app, signer, assertion(signer, OTHER)), "invalid_client", 401)
+    assert events(database, signer, "client.authentication_failed") == 1
+    refused(present(app, signer, assertion(signer, sub="nobody", iss="nobody")), "invalid_client", 401)
+    assert events(database, signer, "client.authentication_failed") == 1

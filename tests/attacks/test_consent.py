@@ -6,7 +6,7 @@ import pytest
 
 from idp.control import apis, clients
 from idp.tenants import Tenant, entered
-from tests.attacks.acting import change
+from tests.attacks.acting import change, events
 from tests.playing import RelyingParty, inputs, relying_party
 
 ORDERS, BILLS = "https://api.example.com", "https://bills.example.com"
@@ -64,3 +64,10 @@ def test_a_page_that_was_shown_before_an_api_was_added_allows_nothing(asks: Rely
         apis.grant(apis.show(BILLS), clients.show("asks"), ("orders.read",))
     change(acme, "asks", client_name="Acme Asks")
     assert shown.submit(action="allow").answer.status_code == 403
+
+
+def test_a_denial_is_recorded_with_what_was_asked(asks: RelyingParty, acme: Tenant, database: Any) -> None:
+    asks.authorize(scope="openid orders.read", resource=ORDERS).login("alice").consent("deny")
+    rows = database("SELECT facts->'scopes' FROM audit_log WHERE event = 'consent.denied'")
+    assert rows == [(["openid", f"{ORDERS} orders.read"],)]
+    assert events(database, acme, "authorization.denied") == 1

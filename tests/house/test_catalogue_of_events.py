@@ -13,16 +13,11 @@ RESERVED: dict[str, str] = {}
 """Events that nothing writes any more: their names stay, because old rows carry them. Name → since when."""
 
 WAITING = {
-    "ASSERTION_REPLAYED": "a replayed assertion is refused and kept among the refusals",
-    "CLIENT_AUTHENTICATION_FAILED": "failures are counted and kept among the refusals",
     "CLIENT_SECRET_REMOVED": "secrets end by their time until there is a command that removes one",
-    "CONSENT_DENIED": "authorization.denied says it, with the step",
     "CONSENT_WITHDRAWN": "the page on which a person withdraws a consent",
     "PASSWORD_CHANGED": "the page on which a person changes the password",
     "ROLE_UPDATED": "roles have nothing to change but their members",
-    "SIGN_IN_SUCCEEDED": "session.started and session.rotated say it",
     "TENANT_ACTIVATED": "tenant.created says it: a tenant is born active",
-    "TOKEN_ISSUED": "client_credentials are counted in the activity, the others are grants",
 }
 """Events that nothing writes yet, and why; who begins to write one takes it from here."""
 

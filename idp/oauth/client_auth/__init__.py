@@ -7,12 +7,17 @@ give the same bytes after the same work.
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
-from idp import clock, directory, throttle
+from idp import audit, clock, directory, throttle
+from idp.audit import Actor, Event
+from idp.directory import Bounded
 from idp.errors import InvalidClient, InvalidRequest, TooMany
 from idp.oauth.client_auth import none, private_key_jwt, secret
 from idp.oauth.request import ProtocolRequest
+from idp.store.database import transaction
 from idp.store.durable.clients import Client
+from idp.tenants import current
 
 Method = Callable[[ProtocolRequest, Client | None], bool]
 
@@ -23,6 +28,10 @@ METHODS: dict[str, Method] = {
     "none": none.public,
 }
 """Every method we speak, as discovery lists them."""
+
+_RECORD_EVERY = 60
+"""Seconds for which one record of the failures from one address does, in each process."""
+_recorded: Bounded[tuple[UUID, str], int] = Bounded(10_000)
 
 _SECRET = ("client_secret_basic", "client_secret_post")
 
@@ -57,6 +66,7 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
     proved = METHODS[method](request, candidate)
     if not proved or candidate is None or not candidate.active:
         retry = throttle.failed("client", client_id, request.address)
+        _record_failed(client, method, request)
         if retry is not None:
             raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
         if proved and candidate is not None:
@@ -66,6 +76,20 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
         raise _failed(request, client, method)
     request.client, request.auth_method = candidate, method
     return candidate
+
+
+def _record_failed(client: Client | None, method: str, request: ProtocolRequest) -> None:
+    """Record the failure, once an address and minute: a stranger must not be able to fill the audit.
+
+    Whether it is recorded never depends on whether the client exists, since writing takes its time.
+    """
+    now, key = clock.epoch(), (current().id, request.address)
+    if now < (_recorded.get(key) or 0):
+        return
+    _recorded.put(key, now + _RECORD_EVERY)
+    with transaction():
+        actor = Actor("client", client.client_id if client is not None else None, request.address)
+        audit.record(Event.CLIENT_AUTHENTICATION_FAILED, actor, method=method)
 
 
 def _presented(request: ProtocolRequest) -> str:

@@ -9,11 +9,13 @@ equal assertions one is refused whichever process reads it.
 import json
 from typing import Any
 
-from idp import clock
+from idp import audit, clock
+from idp.audit import Actor, Event
 from idp.errors import InvalidToken
 from idp.ids import digest, unb64
 from idp.oauth.request import ProtocolRequest
 from idp.signing import jwt
+from idp.store.database import transaction
 from idp.store.durable import marks
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -59,13 +61,19 @@ def assertion(request: ProtocolRequest, client: Client | None) -> bool:
         )
     except InvalidToken:
         return False
-    return _first_use(claims, client)
+    return _first_use(claims, client, request)
 
 
-def _first_use(claims: dict[str, Any], client: Client) -> bool:
+def _first_use(claims: dict[str, Any], client: Client, request: ProtocolRequest) -> bool:
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
         return False
     # The mark outlives the assertion by the skew that is granted to its expiry.
     expires = clock.from_instant(int(claims["exp"]) + jwt.SKEW)
-    return marks.leave("client_assertion", digest(f"{client.id}:{jti}"), expires)
+    with transaction():
+        first = marks.leave("client_assertion", digest(f"{client.id}:{jti}"), expires)
+        if not first:
+            # Each needs a signature of the client's, and stops with the throttle of its failures.
+            actor = Actor("client", client.client_id, request.address)
+            audit.record(Event.ASSERTION_REPLAYED, actor, assertion_id=jti)
+    return first
