@@ -60,7 +60,9 @@ def _check(what: str, name: str, value: Any, rules: Any) -> None:
         fits = isinstance(value, int) and not isinstance(value, bool)
         if not fits or not rules["least"] <= value <= rules["ceiling"]:
             raise Invalid(
-                f"{where} must be a whole number from {rules['least']} to {rules['ceiling']}.", rule=where, got=value
+                f"{where} must be a whole number from {rules['least']} to {rules['ceiling']}.",
+                rule=where,
+                got=value,
             )
     elif "pattern" in rules:
         if value is not None and not (isinstance(value, str) and re.fullmatch(rules["pattern"], value)):
@@ -73,13 +75,17 @@ def _check(what: str, name: str, value: Any, rules: Any) -> None:
 class Policy:
     """What a tenant decides for itself, each with a default and a platform ceiling."""
 
-    require_pkce: str = _choice("all", ("all", "public"), "Whose authorization requests need PKCE (RFC 7636).")
+    require_pkce: str = _choice(
+        "all", ("all", "public"), "Whose authorization requests need PKCE (RFC 7636)."
+    )
     code_lifetime: int = _seconds(60, 60, "Lifetime of an authorization code.")
     access_token_lifetime: int = _seconds(600, 3600, "Lifetime of an access token.", 10)
     id_token_lifetime: int = _seconds(600, 3600, "Lifetime of an ID token.", 10)
     refresh_idle: int = _seconds(30 * _DAY, 365 * _DAY, "An offline refresh token unused for this long ends.")
     refresh_absolute: int = _seconds(90 * _DAY, 730 * _DAY, "An offline grant ends at this age.")
-    refresh_grace: int = _seconds(10, 60, "A rotated refresh token answers the same successor for this long.", 0)
+    refresh_grace: int = _seconds(
+        10, 60, "A rotated refresh token answers the same successor for this long.", 0
+    )
     session_idle: int = _seconds(3600, 30 * _DAY, "A session unused for this long ends.")
     session_absolute: int = _seconds(_DAY, 90 * _DAY, "A session ends at this age.")
     sessions_per_user: int = _count(20, 1000, "Sessions of one person; the oldest ends.")
@@ -88,16 +94,26 @@ class Policy:
     account_failures_window: int = _seconds(300, _DAY, "Window of account_failures.")
     address_failures: int = _count(100, 1_000_000, "Failed sign-ins from one address.")
     address_failures_window: int = _seconds(300, _DAY, "Window of address_failures.")
-    client_failures: int = _count(50, 1_000_000, "Failed client authentications of one client from one address.")
+    client_failures: int = _count(
+        50, 1_000_000, "Failed client authentications of one client from one address."
+    )
     client_failures_window: int = _seconds(300, _DAY, "Window of client_failures.")
-    unfinished_authorizations: int = _count(600, 10_000_000, "Unfinished authorization requests of one address.")
+    unfinished_authorizations: int = _count(
+        600, 10_000_000, "Unfinished authorization requests of one address."
+    )
     unfinished_authorizations_window: int = _seconds(60, _DAY, "Window of unfinished_authorizations.")
     sign_ins_per_minute: int = _count(6_000, 10_000_000, "Budget of sign-ins.")
     tokens_per_minute: int = _count(600_000, 100_000_000, "Budget of token requests.")
-    hash_seconds_per_minute: int = _count(60, 100_000, "Budget of processor seconds spent on password hashing.")
+    hash_seconds_per_minute: int = _count(
+        60, 100_000, "Budget of processor seconds spent on password hashing."
+    )
     tenant_claims_in_id_token: bool = _flag(True, "Whether ID tokens carry tenant and tenant_id.")
-    id_token_signing_alg: str = _choice("RS256", _ALGORITHMS, "Algorithm of ID tokens of clients that name none.")
-    access_token_signing_alg: str = _choice("RS256", _ALGORITHMS, "Algorithm of the default API's access tokens.")
+    id_token_signing_alg: str = _choice(
+        "RS256", _ALGORITHMS, "Algorithm of ID tokens of clients that name none."
+    )
+    access_token_signing_alg: str = _choice(
+        "RS256", _ALGORITHMS, "Algorithm of the default API's access tokens."
+    )
     key_rotation_days: int = _count(90, 400, "Days that a signing key is active.")
 
     @classmethod

@@ -122,6 +122,7 @@ def vault(settings: Settings) -> Iterator[Settings]:
 @pytest.fixture
 def database(services: Services, vault: Settings) -> Database:
     """An empty database and an empty Redis; call it with SQL to act as superuser."""
+    use(vault)  # a command that ran in this process may have left its own
     services.superuser("DELETE FROM tenants")
     _forget(services)
     return services.superuser

@@ -88,7 +88,9 @@ def play(
 def failed(pending: Pending, refusal: Refusal) -> Response:
     """The error as an authorization response."""
     mode = pending.response_mode
-    if pending.get("response_mode") == "form_post" and pending.redirect_uri.startswith(("https://", "http://")):
+    if pending.get("response_mode") == "form_post" and pending.redirect_uri.startswith(
+        ("https://", "http://")
+    ):
         mode = "form_post"
     return error_response(refusal, pending.redirect_uri, mode, pending.get("state"))
 

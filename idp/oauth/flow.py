@@ -142,7 +142,9 @@ def _hinted(request: AuthorizationRequest, client: Client) -> str | None:
     if request.id_token_hint is None:
         return None
     try:
-        claims = jwt.verify(request.id_token_hint, typ={"JWT"}, audience=client.client_id, expired_is_fine=True)
+        claims = jwt.verify(
+            request.id_token_hint, typ={"JWT"}, audience=client.client_id, expired_is_fine=True
+        )
     except InvalidToken:
         return ""
     return str(claims.get("sub", "")) if "client_id" not in claims else ""
@@ -155,7 +157,9 @@ def _bound(browser: Browser) -> str:
 def _count(started: Transaction, browser: Browser) -> None:
     retry = throttle.failed("unfinished", browser.address)
     if retry is not None:
-        raise TooMany(retry_after=retry, rule="throttle.unfinished", setting="policy.unfinished_authorizations")
+        raise TooMany(
+            retry_after=retry, rule="throttle.unfinished", setting="policy.unfinished_authorizations"
+        )
     started.counted = browser.address
 
 
@@ -226,14 +230,18 @@ def due(identifier: str, browser: Browser) -> Due:
     return Due(step, request, pending.known_client, session, going)
 
 
-def sign_in(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> tuple[Response | Ask | None, str]:
+def sign_in(
+    due_now: Due, user: User, amr: tuple[str, ...], browser: Browser
+) -> tuple[Response | Ask | None, str]:
     """The person has proved who they are on the page: begin their session and go on with it, in one transaction.
 
     The outcome and the session's cookie token; the outcome is None when the same form had been sent before:
     the browser then keeps the session that now counts. Raises AccessDenied, Unavailable, Away.
     """
     with transaction(), audit.together():
-        session, token = sessions.start(user, amr, browser.address, browser.user_agent, replaces=due_now.session)
+        session, token = sessions.start(
+            user, amr, browser.address, browser.user_agent, replaces=due_now.session
+        )
         due_now.going.session_id = session.id
         try:
             return _go_on(due_now.going, session, browser, user), token
@@ -288,8 +296,12 @@ def _go_on(
     if user is not None and not right_person(situation):
         # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
         with _ending(going):
-            refusal = LoginRequired("Another person signed in than the request names.", rule="login.right_person")
-            return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+            refusal = LoginRequired(
+                "Another person signed in than the request names.", rule="login.right_person"
+            )
+            return authorize.error_response(
+                refusal, request.redirect_uri, request.response_mode, request.state
+            )
     step = next_step(situation)
     if step is not Step.DONE or session is None:
         _keep(going)
@@ -329,11 +341,15 @@ def _granted(
         user = users.by_id(session.user_id)
         if user is None or not user.active:
             refusal = LoginRequired(rule="user.active")
-            return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+            return authorize.error_response(
+                refusal, request.redirect_uri, request.response_mode, request.state
+            )
         sessions.touch(session)
     code = secret()
     lifetime = current().policy.code_lifetime
-    codes.put(code, _meaning(request, client, session, _kept_scopes(request, client, session, going)), lifetime)
+    codes.put(
+        code, _meaning(request, client, session, _kept_scopes(request, client, session, going)), lifetime
+    )
     with transaction():
         session_store.use(session.id, client.id)
         audit.record(

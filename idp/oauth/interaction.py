@@ -53,7 +53,9 @@ def must_sign_in(situation: Situation) -> bool:
         return False
     if request.prompt & {"login", "select_account"}:
         return True
-    return request.max_age is not None and situation.now >= session.auth_time + timedelta(seconds=request.max_age)
+    return request.max_age is not None and situation.now >= session.auth_time + timedelta(
+        seconds=request.max_age
+    )
 
 
 def right_person(situation: Situation) -> bool:

@@ -97,11 +97,16 @@ def grantable(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
 
 def resources(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
     """The resources asked for (RFC 8707 §2). Raises InvalidTarget for one unknown or closed to the client."""
-    open_to_client = {*current().issuers, *(api.identifier for api in directory.apis() if client.id in api.grants)}
+    open_to_client = {
+        *current().issuers,
+        *(api.identifier for api in directory.apis() if client.id in api.grants),
+    }
     found = tuple(dict.fromkeys(wanted))
     unknown = [resource for resource in found if resource not in open_to_client]
     if unknown:
-        raise InvalidTarget(rule="resource.open", expected=sorted(open_to_client), got=unknown, setting="api.grants")
+        raise InvalidTarget(
+            rule="resource.open", expected=sorted(open_to_client), got=unknown, setting="api.grants"
+        )
     return found
 
 
@@ -163,7 +168,9 @@ def target(client: Client, scopes: tuple[str, ...], wanted_resources: tuple[str,
     audience = tuple(api.identifier for api in apis)
     if "openid" in granted or not audience or set(tenant.issuers) & set(wanted_resources):
         audience = (*audience, tenant.issuer)
-    lifetimes = [int(api.setting("access_token_lifetime")) for api in apis if api.setting("access_token_lifetime")]
+    lifetimes = [
+        int(api.setting("access_token_lifetime")) for api in apis if api.setting("access_token_lifetime")
+    ]
     algorithms = [str(api.setting("alg")) for api in apis if api.setting("alg")]
     types = {api.typ for api in apis}
     return Target(

@@ -17,7 +17,9 @@ DOUBT = 60.0
 class Breaker:
     """Counts failures in a row; open, it lets one call a second through."""
 
-    def __init__(self, gauge: str = "redis_open", failures: int = FAILURES, longest: float = TRY_EVERY) -> None:
+    def __init__(
+        self, gauge: str = "redis_open", failures: int = FAILURES, longest: float = TRY_EVERY
+    ) -> None:
         """Closed at first. `gauge`: the metric that shows it; `failures`: in a row, that open it; `longest`:
         seconds that one attempt may take, during which nobody makes another.
         """

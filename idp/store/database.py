@@ -274,7 +274,9 @@ def outside() -> Iterator[Connection]:
         try:
             with db.engine.connect() as connection, connection.begin():
                 if signer().stale():
-                    epoch = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar()
+                    epoch = connection.exec_driver_sql(
+                        "SELECT extract(epoch FROM clock_timestamp())"
+                    ).scalar()
                     signer().measured(float(cast(float, epoch)))
                 yield connection
         except sa.exc.DBAPIError as error:

@@ -172,7 +172,9 @@ def drop(kind: str, identifier: str) -> bool:
 
 
 # INCR and its expiry in one step, so that no counter is left without an end.
-_COUNT = "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end return n"
+_COUNT = (
+    "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end return n"
+)
 
 
 def count(kind: str, identifier: str, window: int) -> int:

@@ -26,12 +26,21 @@ SETTINGS = {
         "log_min_duration_statement": "-1",
         "log_min_error_statement": "panic",
     },
-    "idp_ops": {"statement_timeout": "30s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "30s"},
+    "idp_ops": {
+        "statement_timeout": "30s",
+        "lock_timeout": "2s",
+        "idle_in_transaction_session_timeout": "30s",
+    },
     "idp_readonly": {"statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"},
 }
 # track_activities and the logging settings are a superuser's to set; a managed service may refuse them,
 # which the reports then name as a residual risk.
-_SUPERUSER_ONLY = {"track_activities", "log_statement", "log_min_duration_statement", "log_min_error_statement"}
+_SUPERUSER_ONLY = {
+    "track_activities",
+    "log_statement",
+    "log_min_duration_statement",
+    "log_min_error_statement",
+}
 _CLOSED = r"""^(pg_stat_get_.*|pg_(try_)?advisory_.*|lo_.*|loread|lowrite|pg_lock_status|pg_notify
 |pg_terminate_backend|pg_cancel_backend|pg_export_snapshot|pg_logical_emit_message)$""".replace("\n", "")
 """Functions of Postgres that act on or tell of others, which nobody gets by being in PUBLIC."""
@@ -46,7 +55,9 @@ def bootstrap_sql(passwords: dict[str, str], *, database: str = "idp", managed: 
     `passwords` maps each of LOGINS to its password; a missing one leaves the role without a password.
     With `managed`, what only a superuser may do is left out. The statements can be run again.
     """
-    return "\n".join([*_make_roles(passwords), *_set_roles(managed), *_close_database(database, managed)]) + "\n"
+    return (
+        "\n".join([*_make_roles(passwords), *_set_roles(managed), *_close_database(database, managed)]) + "\n"
+    )
 
 
 def _make_roles(passwords: dict[str, str]) -> list[str]:
@@ -58,7 +69,9 @@ def _make_roles(passwords: dict[str, str]) -> list[str]:
         )
         login = "LOGIN" if role in LOGINS else "NOLOGIN"
         bypass = "BYPASSRLS" if role == "idp_backup" else "NOBYPASSRLS"
-        lines.append(f"ALTER ROLE {role} {login} NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION {bypass};")
+        lines.append(
+            f"ALTER ROLE {role} {login} NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION {bypass};"
+        )
         if passwords.get(role):
             quoted = passwords[role].replace("'", "''")
             lines.append(f"ALTER ROLE {role} PASSWORD '{quoted}';")

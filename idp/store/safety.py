@@ -59,7 +59,11 @@ def unforced() -> str:
     """The first table of tenants' rows that does not force row security on its owner too."""
     with outside() as connection:
         table = connection.exec_driver_sql(_UNFORCED).scalar()
-    return f"leads to a database whose table {table} does not force row security; run idp migrate" if table else ""
+    return (
+        f"leads to a database whose table {table} does not force row security; run idp migrate"
+        if table
+        else ""
+    )
 
 
 def settings() -> str:

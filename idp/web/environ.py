@@ -30,7 +30,9 @@ _KEPT = frozenset({
     "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SCRIPT_NAME",
 })  # fmt: skip
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_", "HTTP_X_REAL_IP", "HTTP_X_ORIGINAL_", "HTTP_X_REWRITE_")
-_OVERRIDES = frozenset({"HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_PROXY"})
+_OVERRIDES = frozenset(
+    {"HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_PROXY"}
+)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
 _MALFORMED = b'{"error":"invalid_request","error_description":"The request is malformed or too large."}'
 _BUSY = b'{"error":"temporarily_unavailable","error_description":"The service is busy. Try again shortly."}'
@@ -127,7 +129,9 @@ class Doorstep:
         finally:
             logs.request.reset(mark)
 
-    def _route(self, clean: Environ, forwarded_host: str | None, respond: Callable[..., Any]) -> Iterable[bytes]:
+    def _route(
+        self, clean: Environ, forwarded_host: str | None, respond: Callable[..., Any]
+    ) -> Iterable[bytes]:
         problem = beyond_bounds(clean)
         if problem is not None:
             outside.beyond(clean, problem)

@@ -44,7 +44,9 @@ class Kept:
     """The tenant's, as of which the document was made."""
 
     @classmethod
-    def of(cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: Tenant, most: float = KEEP) -> "Kept":
+    def of(
+        cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: Tenant, most: float = KEEP
+    ) -> "Kept":
         """The document `body` of `tenant`; `cache` is its Cache-Control, `most` the seconds that it may be kept."""
         short = [
             ("ETag", etag),

@@ -258,5 +258,7 @@ def bearer(header: str | None) -> str | None:
         return None
     token = token.strip()
     if not _TOKEN68.fullmatch(token):
-        raise InvalidToken(rule="bearer.syntax", expected="Bearer and a token (RFC 6750 §2.1)", got="something else")
+        raise InvalidToken(
+            rule="bearer.syntax", expected="Bearer and a token (RFC 6750 §2.1)", got="something else"
+        )
     return token

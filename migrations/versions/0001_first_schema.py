@@ -636,7 +636,13 @@ GRANT EXECUTE ON FUNCTION directory.find(text, text), directory.changed(timestam
 RESET ROLE;
 """
 
-UNCHANGING = {"audit_log": "", "audit_seals": "", "activity": "delete", "refusals": "delete", "marks": "delete"}
+UNCHANGING = {
+    "audit_log": "",
+    "audit_seals": "",
+    "activity": "delete",
+    "refusals": "delete",
+    "marks": "delete",
+}
 
 
 def upgrade() -> None:

@@ -48,5 +48,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION directory.keyless(timestamptz)")
     op.execute("SET ROLE idp_owner")
     op.execute("DROP POLICY directory ON signing_keys")
-    op.execute("REVOKE SELECT (tenant_id, activate_at, gone_at, revoked_at) ON signing_keys FROM idp_directory")
+    op.execute(
+        "REVOKE SELECT (tenant_id, activate_at, gone_at, revoked_at) ON signing_keys FROM idp_directory"
+    )
     op.execute("COMMENT ON TABLE alembic_version IS NULL")

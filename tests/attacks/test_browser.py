@@ -335,4 +335,6 @@ def test_a_page_that_is_too_old_tells_its_request(rp: RelyingParty, acme: Tenant
         visit = rp.authorize()
         clock.tick(1_801)
         page = visit.browser.get(visit.page)
-    assert 'data-kind="old"' in page.get_data(as_text=True) and 'id="request-id"' in page.get_data(as_text=True)
+    assert 'data-kind="old"' in page.get_data(as_text=True) and 'id="request-id"' in page.get_data(
+        as_text=True
+    )

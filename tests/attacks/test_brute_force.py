@@ -88,7 +88,9 @@ def test_bf01_two_hundred_addresses_meet_a_limit_and_the_person_does_not(dora, f
         assert outcomes.count("failed") == 100
         assert outcomes[-1] == "throttled"
         assert guess(address=HOME, password=PASSWORD) == dora  # from where she signed in before
-        assert guess(address="192.0.2.99", password=PASSWORD, device=cookie) == dora  # with the browser she used
+        assert (
+            guess(address="192.0.2.99", password=PASSWORD, device=cookie) == dora
+        )  # with the browser she used
         assert guess(address="192.0.2.99", password=PASSWORD) == "throttled"
         time.tick(301)
         assert guess(address="192.0.2.99", password=PASSWORD) == dora  # nobody stays locked out
@@ -100,7 +102,9 @@ def test_bf01_a_known_device_is_limited_by_itself(dora):
     assert guess(address=HOME, password=PASSWORD) == dora
 
 
-@pytest.mark.parametrize("forge", ["other user", "other tenant", "changed", "old", "password changed", "junk"])
+@pytest.mark.parametrize(
+    "forge", ["other user", "other tenant", "changed", "old", "password changed", "junk"]
+)
 def test_bf01_a_device_cookie_is_not_forged_moved_or_kept_for_ever(dora, twins, frozen, forge):
     with frozen() as time:
         cookie = authenticate.device_token(dora)

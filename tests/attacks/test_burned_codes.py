@@ -21,7 +21,9 @@ def _why(database: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("client_id", ["web", "spa"])
-def test_co03_a_disabled_clients_code_is_burned(app: Any, acme: Tenant, database: Any, client_id: str) -> None:
+def test_co03_a_disabled_clients_code_is_burned(
+    app: Any, acme: Tenant, database: Any, client_id: str
+) -> None:
     rp = relying_party(app, acme, client_id)
     code = rp.authorize().login("alice").code
     with entered(acme):

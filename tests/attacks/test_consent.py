@@ -34,7 +34,9 @@ def test_consent_for_one_api_is_none_for_another(asks: RelyingParty) -> None:
     assert silent.params["error"] == "consent_required"
 
 
-def test_a_grant_at_one_more_api_is_not_covered_by_the_consent_before(asks: RelyingParty, acme: Tenant) -> None:
+def test_a_grant_at_one_more_api_is_not_covered_by_the_consent_before(
+    asks: RelyingParty, acme: Tenant
+) -> None:
     with entered(acme):
         apis.ungrant(apis.show(BILLS), clients.show("asks"))
     visit = asks.authorize(scope="openid orders.read offline_access").login("alice").consent()
@@ -55,7 +57,9 @@ def test_the_csrf_token_of_one_resource_allows_no_other(asks: RelyingParty) -> N
     assert answer.status_code == 403
 
 
-def test_a_page_that_was_shown_before_an_api_was_added_allows_nothing(asks: RelyingParty, acme: Tenant) -> None:
+def test_a_page_that_was_shown_before_an_api_was_added_allows_nothing(
+    asks: RelyingParty, acme: Tenant
+) -> None:
     with entered(acme):
         apis.ungrant(apis.show(BILLS), clients.show("asks"))
     shown = asks.authorize(scope="openid orders.read").login("alice")

@@ -14,7 +14,9 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def _cors(answer: Any) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name.lower().startswith("access-control")}
+    return {
+        name: value for name, value in answer.headers.items() if name.lower().startswith("access-control")
+    }
 
 
 @pytest.mark.parametrize("path", CLIENTS)
@@ -31,7 +33,9 @@ def test_cr01_a_foreign_origin_is_told_nothing(http: Any, acme: Tenant, path: st
 
 
 @pytest.mark.parametrize("path", CLIENTS)
-def test_cr01_a_clients_origin_may_read_but_never_with_credentials(http: Any, acme: Tenant, path: str) -> None:
+def test_cr01_a_clients_origin_may_read_but_never_with_credentials(
+    http: Any, acme: Tenant, path: str
+) -> None:
     answer = http.post(path, data="token=x", content_type=FORM, headers={"Origin": SPA})
     assert answer.status_code < 500
     found = _cors(answer)
@@ -64,7 +68,10 @@ def test_cr02_authorize_has_no_cors_and_public_documents_have_all_of_it(http: An
 
 def test_cr04_headers_of_token_like_answers(http: Any, acme: Tenant) -> None:
     answer = http.post(
-        "/t/acme/token", data="grant_type=client_credentials", content_type=FORM, headers={"Authorization": BASIC}
+        "/t/acme/token",
+        data="grant_type=client_credentials",
+        content_type=FORM,
+        headers={"Authorization": BASIC},
     )
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
@@ -104,7 +111,9 @@ def test_cr06_jwks_may_be_kept_and_is_compared_by_its_tag(http: Any, acme: Tenan
         answer = http.get("/t/acme/jwks.json")
         assert "max-age=300" in answer.headers["Cache-Control"]
         assert "stale-while-revalidate=60" in answer.headers["Cache-Control"]
-        assert "stale-if-error=300" in answer.headers["Cache-Control"]  # a revoked key is not to live on for a day
+        assert (
+            "stale-if-error=300" in answer.headers["Cache-Control"]
+        )  # a revoked key is not to live on for a day
         assert "Set-Cookie" not in answer.headers
         tag = answer.headers["ETag"]
         unchanged = http.get("/t/acme/jwks.json", headers={"If-None-Match": f'"other", {tag}'})

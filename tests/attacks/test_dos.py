@@ -105,7 +105,9 @@ def test_do10_what_is_kept_for_strangers_is_bounded(http: Any, acme: Tenant) -> 
     assert len(kept._of[acme.id]) <= fast.MOST_PER_TENANT
 
 
-def test_do10_old_documents_make_room_for_new_ones(http: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_do10_old_documents_make_room_for_new_ones(
+    http: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = http.application.wsgi_app
     http.get("/t/acme/jwks.json")
     monkeypatch.setattr(fast, "MOST_BYTES", 1)
@@ -113,7 +115,9 @@ def test_do10_old_documents_make_room_for_new_ones(http: Any, acme: Tenant, monk
     assert not kept._entries and not kept._of and kept._bytes == 0
 
 
-def test_an_unknown_tenant_is_asked_for_within_limits(http: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_tenant_is_asked_for_within_limits(
+    http: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rulings, Issuers: 404 with one constant page, rate limited."""
     monkeypatch.setattr(strangers, "PER_MINUTE", 3)
     monkeypatch.setattr(strangers, "_seen", {})
@@ -158,7 +162,9 @@ def test_do01_hashing_never_takes_the_last_threads() -> None:
         with ExitStack() as held:
             for _ in range(passwords._queue.workers):
                 held.enter_context(passwords._queue.turn())
-            taken = [passwords._queue._places.acquire(blocking=False) for _ in range(passwords._queue.waiting)]
+            taken = [
+                passwords._queue._places.acquire(blocking=False) for _ in range(passwords._queue.waiting)
+            ]
             assert all(taken)
             began = time.monotonic()
             with pytest.raises(Busy) as caught:

@@ -66,7 +66,9 @@ def test_au04_an_unexpected_error_says_nothing_but_its_id(
         assert set(answer.json) == {"error", "error_description"}
 
 
-def test_the_private_half_is_on_the_page_in_development_alone(broken: Any, vault: Settings, acme: Tenant) -> None:
+def test_the_private_half_is_on_the_page_in_development_alone(
+    broken: Any, vault: Settings, acme: Tenant
+) -> None:
     assert "the.rule" in broken.get("/t/acme/refused").get_data(as_text=True)
     config.use(vault.with_(env="production"))
     page = broken.get("/t/acme/refused")
@@ -91,11 +93,16 @@ def test_a_registered_address_is_kept_byte_for_byte_rfc9207(broken: Any, acme: T
     )
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=1>', "{{7*7}}", "\u202eevil"])
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", '"><img src=x onerror=1>', "{{7*7}}", "\u202eevil"]
+)
 def test_ox03_ox06_what_was_sent_is_text_on_the_page(http: Any, acme: Tenant, text: str) -> None:
     for name in ("client_id", "redirect_uri", "scope", "ui_locales", "login_hint", "state"):
-        answer = http.get(f"/t/acme/authorize?client_id=web&{name}={quote(text)}" if name != "client_id" else
-                          f"/t/acme/authorize?client_id={quote(text)}")
+        answer = http.get(
+            f"/t/acme/authorize?client_id=web&{name}={quote(text)}"
+            if name != "client_id"
+            else f"/t/acme/authorize?client_id={quote(text)}"
+        )
         page = answer.get_data(as_text=True)
         assert answer.status_code == 400
         assert "<script>alert" not in page and "<img src=x" not in page

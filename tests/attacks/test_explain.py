@@ -39,14 +39,17 @@ def test_what_no_gate_let_in_is_explained(
 
 
 @pytest.mark.parametrize(
-    ("name", "secret", "rule"), [("web", "wrong", "client_auth.secret"), ("nobody", "wrong", "client_auth.client")]
+    ("name", "secret", "rule"),
+    [("web", "wrong", "client_auth.secret"), ("nobody", "wrong", "client_auth.client")],
 )
 def test_a_wrong_secret_and_an_unknown_client_differ_inside_alone(
     app: Any, acme: Tenant, name: str, secret: str, rule: str
 ) -> None:
     pair = base64.b64encode(f"{name}:{secret}".encode()).decode()
     form = {"grant_type": "client_credentials"}
-    found = told(app.test_client().post("/t/acme/token", data=form, headers={"Authorization": f"Basic {pair}"}))
+    found = told(
+        app.test_client().post("/t/acme/token", data=form, headers={"Authorization": f"Basic {pair}"})
+    )
     assert found["rule"] == rule and found["expected"] and found["got"] and secret not in str(found["got"])
     assert found["path"] == "/t/{slug}/token"
 

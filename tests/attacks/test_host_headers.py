@@ -32,11 +32,15 @@ def behind_proxy(vault: Settings) -> Iterator[Any]:
 
 
 def _own_host(database: Any, tenant: Tenant, host: str) -> None:
-    database("UPDATE tenants SET primary_host = %s, version = version + 1 WHERE id = %s", host, str(tenant.id))
+    database(
+        "UPDATE tenants SET primary_host = %s, version = version + 1 WHERE id = %s", host, str(tenant.id)
+    )
     database(
         "INSERT INTO hosts (tenant_id, id, host, status, challenge, created_at)"
         " VALUES (%s, %s, %s, 'proved', 'x', now())",
-        str(tenant.id), str(tenant.id), host,
+        str(tenant.id),
+        str(tenant.id),
+        host,
     )
     directory.forget_all()
 
@@ -53,7 +57,9 @@ def test_hh01_an_unknown_host_is_nowhere_whatever_the_path(http: Any, acme: Tena
     assert b"evil" not in answers[0].data
 
 
-@pytest.mark.parametrize("host", ["", "localhost:81", "localhost.", "localhost@evil.test", "[::1]", "localhost,evil"])
+@pytest.mark.parametrize(
+    "host", ["", "localhost:81", "localhost.", "localhost@evil.test", "[::1]", "localhost,evil"]
+)
 def test_hh01_only_the_exact_base_host_is_ours(http: Any, acme: Tenant, host: str) -> None:
     answer = http.get("/t/acme/jwks.json", headers={"Host": host})
     assert answer.status_code in (400, 404)
@@ -67,18 +73,26 @@ def test_hh01_case_and_the_schemes_own_port_do_not_make_another_host(http: Any, 
 @pytest.mark.parametrize(
     "header",
     [
-        "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix",
-        "X-Original-URL", "X-Rewrite-URL",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "X-Forwarded-Prefix",
+        "X-Original-URL",
+        "X-Rewrite-URL",
     ],
 )
 def test_hh02_forwarded_headers_of_a_stranger_change_nothing(http: Any, acme: Tenant, header: str) -> None:
     path = "/t/acme/.well-known/openid-configuration"
     plain = http.get(path)
-    forged = http.get(path, headers={header: "evil.test", "Forwarded": "host=evil.test;proto=https;for=1.2.3.4"})
+    forged = http.get(
+        path, headers={header: "evil.test", "Forwarded": "host=evil.test;proto=https;for=1.2.3.4"}
+    )
     assert forged.data == plain.data and b"evil" not in forged.data
 
 
-def test_hh02_the_clients_address_is_taken_from_a_trusted_proxy_alone(behind_proxy: Any, acme: Tenant) -> None:
+def test_hh02_the_clients_address_is_taken_from_a_trusted_proxy_alone(
+    behind_proxy: Any, acme: Tenant
+) -> None:
     def seen(peer: str, forwarded: str) -> str:
         answer = behind_proxy.get(
             "/t/acme/echo", headers={"X-Forwarded-For": forwarded}, environ_base={"REMOTE_ADDR": peer}
@@ -115,7 +129,9 @@ def test_hh04_documents_are_the_same_by_every_host_and_header(http: Any, acme: T
         assert http.get(path).data == first.data
 
 
-def test_hh04_an_unknown_tenant_is_the_same_bytes_as_a_suspended_one(http: Any, database: Any, globex: Tenant) -> None:
+def test_hh04_an_unknown_tenant_is_the_same_bytes_as_a_suspended_one(
+    http: Any, database: Any, globex: Tenant
+) -> None:
     unknown = http.get("/t/nobody/jwks.json")
     database("UPDATE tenants SET status = 'suspended', version = version + 1 WHERE slug = 'globex'")
     directory.forget_all()
@@ -162,7 +178,11 @@ def test_hh07_an_encoded_letter_is_the_letter(http: Any, acme: Tenant) -> None:
 
 
 def test_hh08_a_message_whose_end_is_unsure_is_refused(http: Any, acme: Tenant) -> None:
-    for head in ({"HTTP_TRANSFER_ENCODING": "chunked"}, {"HTTP_TRANSFER_ENCODING": "x"}, {"CONTENT_LENGTH": "+3"}):
+    for head in (
+        {"HTTP_TRANSFER_ENCODING": "chunked"},
+        {"HTTP_TRANSFER_ENCODING": "x"},
+        {"CONTENT_LENGTH": "+3"},
+    ):
         answer = http.post("/t/acme/token", environ_overrides=head, data=b"a=1")
         assert answer.status_code == 400
         assert answer.json["error"] == "invalid_request"

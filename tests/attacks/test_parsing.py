@@ -30,7 +30,9 @@ def _refused(answer: Any, *statuses: int) -> None:
 
 @pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("name", ["grant_type", "client_id", "token", "scope", "unknown", "resource_x"])
-def test_pa01_a_repeated_parameter_is_refused_rfc6749_3_2(http: Any, acme: Tenant, path: str, name: str) -> None:
+def test_pa01_a_repeated_parameter_is_refused_rfc6749_3_2(
+    http: Any, acme: Tenant, path: str, name: str
+) -> None:
     _refused(_post(http, path, f"{name}=a&{name}=a".encode()))
 
 
@@ -85,9 +87,18 @@ def test_pa08_bounds_of_a_request(http: Any, acme: Tenant) -> None:
 @pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize(
     "kind",
-    ["application/json", "multipart/form-data; boundary=x", "text/plain", "", f"{FORM}; charset=utf-16", f"{FORM}x"],
+    [
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "",
+        f"{FORM}; charset=utf-16",
+        f"{FORM}x",
+    ],
 )
-def test_pa09_only_a_form_is_read_at_token_like_endpoints(http: Any, acme: Tenant, path: str, kind: str) -> None:
+def test_pa09_only_a_form_is_read_at_token_like_endpoints(
+    http: Any, acme: Tenant, path: str, kind: str
+) -> None:
     _refused(_post(http, path, b"grant_type=client_credentials", content_type=kind), 415)
 
 
@@ -132,7 +143,11 @@ def test_any_bytes_get_an_answer_below_500(http: Any, acme: Tenant, path: str, b
 
 @pytest.mark.parametrize(
     ("path", "status", "error"),
-    [("token", 400, "invalid_request"), ("introspect", 401, "invalid_client"), ("revoke", 401, "invalid_client")],
+    [
+        ("token", 400, "invalid_request"),
+        ("introspect", 401, "invalid_client"),
+        ("revoke", 401, "invalid_client"),
+    ],
 )
 def test_pa09_no_body_at_all_is_a_form_without_parameters(
     http: Any, acme: Tenant, path: str, status: int, error: str

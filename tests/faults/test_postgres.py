@@ -78,7 +78,9 @@ def test_f01_postgres_killed_and_back(app: Any, acme: Tenant, rp: RelyingParty, 
     tokens = rp.exchange(rp.authorize(browser).login("alice").code)
     page = rp.authorize(rp.browser(), prompt="login")
     http = app.test_client()
-    known = [http.get(f"/t/acme/{path}").get_data() for path in (".well-known/openid-configuration", "jwks.json")]
+    known = [
+        http.get(f"/t/acme/{path}").get_data() for path in (".well-known/openid-configuration", "jwks.json")
+    ]
     with killed(services):
         began = time.monotonic()
         refused = rp.refresh(tokens["refresh_token"])
@@ -97,7 +99,9 @@ def test_f01_postgres_killed_and_back(app: Any, acme: Tenant, rp: RelyingParty, 
     eventually(directory.fresh)
 
 
-def test_f01_a_restart_under_load_loses_nothing_that_was_answered(app: Any, rp: RelyingParty, services: Any) -> None:
+def test_f01_a_restart_under_load_loses_nothing_that_was_answered(
+    app: Any, rp: RelyingParty, services: Any
+) -> None:
     browser, kept, wrong = rp.browser(), [], []
     rp.authorize(browser).login("alice")
     going = threading.Event()
@@ -229,7 +233,9 @@ def test_f01_connections_that_died_at_rest_are_replaced_unseen(
     assert rp.userinfo(tokens["access_token"]).status_code == 200
 
 
-def test_f01_connections_that_died_in_use_cost_one_answer_and_no_more(rp: RelyingParty, database: Any) -> None:
+def test_f01_connections_that_died_in_use_cost_one_answer_and_no_more(
+    rp: RelyingParty, database: Any
+) -> None:
     tokens = rp.sign_in()
     _all_backends_killed(database)
     answers = [rp.userinfo(tokens["access_token"]) for _ in range(4)]

@@ -92,7 +92,9 @@ def test_f33_many_at_once_are_bounded_and_those_after_them_do_not_wait(
         assert sum(refused) >= 3 * 20 - 6  # but for the one attempt that a request may make for all
         assert waits[threading.get_ident()] <= 6
     assert within(HANGING, lambda: rp.userinfo(tokens[1]["access_token"]).status_code == 200)
-    assert within(HANGING, lambda: nightly.post("token", {"grant_type": "client_credentials"}).status_code == 200)
+    assert within(
+        HANGING, lambda: nightly.post("token", {"grant_type": "client_credentials"}).status_code == 200
+    )
     assert within(HANGING, directory.fresh)
     assert not directory.away()
 
@@ -191,7 +193,9 @@ def test_f33_over_http_keys_are_served_while_others_wait(tmp_path: Path) -> None
         found: list[tuple[int, str | None]] = []
         with frozen(postgres.pid):
             threads = [
-                threading.Thread(target=lambda n=n: found.append(_ask(running.port, f"/t/nobody-{n}/jwks.json")))
+                threading.Thread(
+                    target=lambda n=n: found.append(_ask(running.port, f"/t/nobody-{n}/jwks.json"))
+                )
                 for n in range(12)
             ]
             for thread in threads:

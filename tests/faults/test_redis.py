@@ -85,7 +85,9 @@ def test_what_does_not_need_redis_goes_on(app: Any, rp: RelyingParty, services: 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_needs_redis_is_503_and_nobody_is_signed_out(rp: RelyingParty, services: Any, fault: str) -> None:
+def test_what_needs_redis_is_503_and_nobody_is_signed_out(
+    rp: RelyingParty, services: Any, fault: str
+) -> None:
     browser = rp.browser()
     rp.authorize(browser).login("alice")
     with FAULTS[fault](services):
@@ -101,7 +103,9 @@ def test_what_needs_redis_is_503_and_nobody_is_signed_out(rp: RelyingParty, serv
     assert rp.redeem(again.code).status_code == 200
 
 
-def test_f10_a_code_that_was_lost_is_no_code_and_a_sign_in_starts_again(rp: RelyingParty, services: Any) -> None:
+def test_f10_a_code_that_was_lost_is_no_code_and_a_sign_in_starts_again(
+    rp: RelyingParty, services: Any
+) -> None:
     lost = rp.authorize().login("alice").code
     midway = rp.authorize()
     with killed(services):
@@ -123,7 +127,9 @@ def test_f10_a_code_used_before_the_loss_is_not_used_again(rp: RelyingParty, ser
     assert rp.userinfo(tokens["access_token"]).status_code == 401  # a replay ends what the code became
 
 
-def test_f11_a_code_outlives_a_redis_that_froze_while_it_was_redeemed(rp: RelyingParty, services: Any) -> None:
+def test_f11_a_code_outlives_a_redis_that_froze_while_it_was_redeemed(
+    rp: RelyingParty, services: Any
+) -> None:
     code = rp.authorize().login("alice").code
     with frozen_redis(services):
         assert busy(rp.redeem(code))

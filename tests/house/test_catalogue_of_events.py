@@ -29,7 +29,11 @@ def _named() -> dict[str, set[str]]:
         if file.name == "audit.py" and file.parent == HOUSE:
             continue
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Event":
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "Event"
+            ):
                 found.setdefault(node.attr, set()).add(str(file.relative_to(HOUSE)))
     return found
 

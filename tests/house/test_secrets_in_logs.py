@@ -28,7 +28,9 @@ class Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what the record says, its arguments and its exception."""
-        formatted = logging.Formatter().format(record) if not isinstance(record.msg, dict) else str(record.msg)
+        formatted = (
+            logging.Formatter().format(record) if not isinstance(record.msg, dict) else str(record.msg)
+        )
         self.lines.append(f"{record.name} {formatted} {record.exc_info[1] if record.exc_info else ''}")
 
 
@@ -116,7 +118,9 @@ def _use(rp: Any, tokens: dict[str, Any], known: Known) -> None:
         rp.introspect(token)
     rp.app.test_client().get(f"/t/acme/userinfo?access_token={tokens['access_token']}")
     rp.app.test_client().get(f"/t/acme/{JUNK}")
-    rp.post("token", {"grant_type": JUNK, "password": WRONG, "client_secret": str(rp.secret)}, authenticated=False)
+    rp.post(
+        "token", {"grant_type": JUNK, "password": WRONG, "client_secret": str(rp.secret)}, authenticated=False
+    )
     wrong = relying_party(rp.app, rp.tenant)
     wrong.secret = WRONG
     wrong.post("token", {"grant_type": "client_credentials"})
@@ -131,11 +135,19 @@ def deployment(settings: Any, known: Known) -> None:
 
 
 def test_au03_a_whole_journey_at_debug_writes_no_secret(
-    app: Any, acme: Tenant, database: Any, vault: Any, lines: Lines, capfd: Any, monkeypatch: pytest.MonkeyPatch
+    app: Any,
+    acme: Tenant,
+    database: Any,
+    vault: Any,
+    lines: Lines,
+    capfd: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known, contexts = Known(), []
     sign = Signer.sign
-    monkeypatch.setattr(Signer, "sign", lambda self, tenant: contexts.append(sign(self, tenant)) or contexts[-1])
+    monkeypatch.setattr(
+        Signer, "sign", lambda self, tenant: contexts.append(sign(self, tenant)) or contexts[-1]
+    )
     deployment(vault, known)
     journey(app, acme, known)
     journal.flush()

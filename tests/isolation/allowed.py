@@ -81,7 +81,12 @@ DIRECTORY = ("directory", True, "r", ("idp_directory",), "true", None)
 OPERATORS = ("operators", True, "*", ("idp_ops",), "true", "true")
 
 FUNCTIONS = {
-    "ctx.tenant()": (True, "idp_ctx", "plpgsql", ("idp_app", "idp_directory", "idp_ops", "idp_owner", "idp_readonly")),
+    "ctx.tenant()": (
+        True,
+        "idp_ctx",
+        "plpgsql",
+        ("idp_app", "idp_directory", "idp_ops", "idp_owner", "idp_readonly"),
+    ),
     "directory.find(text,text)": (True, "idp_directory", "sql", ("idp_app",)),
     "directory.changed(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
     "directory.due(uuid,timestamp with time zone,integer)": (True, "idp_directory", "sql", ("idp_app",)),

@@ -46,7 +46,12 @@ def row_of(database: Any, table: str, tenant: UUID, row: UUID, **changes: str) -
     """Columns and values, as SQL, of a row whose every identifier and text is `row`."""
     names, values = [], []
     for name, (kind, required) in columns_of(database, table).items():
-        if required or name in changes or (table, name) == ("role_members", "user_id") or name.endswith("_norm"):
+        if (
+            required
+            or name in changes
+            or (table, name) == ("role_members", "user_id")
+            or name.endswith("_norm")
+        ):
             names.append(name)
             plain = _VALUES[kind].format(id=row, number=row.int % 10_000)
             value = f"'{tenant if name == 'tenant_id' else row}'" if kind == "uuid" else plain

@@ -123,7 +123,9 @@ def test_nothing_of_globex_is_written(rows: Any, alice: Session, superuser: Any,
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_nothing_of_globex_is_changed_deleted_or_locked(rows: Any, alice: Session, superuser: Any, table: str) -> None:
+def test_nothing_of_globex_is_changed_deleted_or_locked(
+    rows: Any, alice: Session, superuser: Any, table: str
+) -> None:
     acme, globex = rows
     mine = attacking.context(acme.id)
     column = next(name for name in attacking.columns_of(superuser, table) if name not in ("tenant_id", "id"))
@@ -153,7 +155,9 @@ def test_nothing_of_globex_is_changed_deleted_or_locked(rows: Any, alice: Sessio
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_reference_tells_foreign_from_absent_not(rows: Any, alice: Session, superuser: Any, table: str) -> None:
+def test_a_reference_tells_foreign_from_absent_not(
+    rows: Any, alice: Session, superuser: Any, table: str
+) -> None:
     acme, _ = rows
     mine = attacking.context(acme.id)
     for column in _references(superuser, table):
@@ -170,7 +174,9 @@ def test_a_reference_tells_foreign_from_absent_not(rows: Any, alice: Session, su
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_unique_value_of_globex_is_free_in_acme(rows: Any, alice: Session, superuser: Any, table: str) -> None:
+def test_a_unique_value_of_globex_is_free_in_acme(
+    rows: Any, alice: Session, superuser: Any, table: str
+) -> None:
     acme, _ = rows
     mine = attacking.context(acme.id)
     answers = set()

@@ -123,9 +123,10 @@ def test_interleaved_tenants_never_meet_on_the_shared_connection(pooled: Any) ->
         assert connection.exec_driver_sql("SELECT count(*) FROM users").scalar() == 0
     for tenant in pooled:
         with entered(tenant), transaction() as tx:
-            assert tx.connection().exec_driver_sql("SELECT count(*) FROM marks WHERE kind = 'turn'").scalar() == 75
-
-
+            assert (
+                tx.connection().exec_driver_sql("SELECT count(*) FROM marks WHERE kind = 'turn'").scalar()
+                == 75
+            )
 
 
 def test_a_stranger_on_the_shared_connection_finds_no_context(pooled: Any, pooled_url: str) -> None:

@@ -26,11 +26,20 @@ from idp.tenants import Tenant, entered
 
 
 def _entry(**changes: Any) -> Entry:
-    values = {"id": uuid7(), "event": "user.created", "actor": {}, "facts": {}, "at": clock.now(), "request_id": None}
+    values = {
+        "id": uuid7(),
+        "event": "user.created",
+        "actor": {},
+        "facts": {},
+        "at": clock.now(),
+        "request_id": None,
+    }
     return Entry(**{**values, **changes})
 
 
-def test_events_and_links_written_by_one_are_no_links_of_the_other(acme: Tenant, globex: Tenant, database: Any) -> None:
+def test_events_and_links_written_by_one_are_no_links_of_the_other(
+    acme: Tenant, globex: Tenant, database: Any
+) -> None:
     database("DELETE FROM audit_log; DELETE FROM audit_seals")
     seal = Seal(uuid7(), 1, 5, 9, uuid7(), uuid7(), 1, b"p" * 32, b"d" * 32, clock.now())
     with entered(acme):
@@ -43,7 +52,9 @@ def test_events_and_links_written_by_one_are_no_links_of_the_other(acme: Tenant,
         audit_log.insert_all([_entry(event="user.deleted")])
         assert [entry.event for entry in audit_log.recent()] == ["user.deleted"]
     with entered(acme):
-        assert audit_log.last_seal() == seal and [entry.event for entry in audit_log.recent()] == ["user.created"]
+        assert audit_log.last_seal() == seal and [entry.event for entry in audit_log.recent()] == [
+            "user.created"
+        ]
     assert {field.name for field in fields(Seal)} >= {"number", "previous", "digest"}
 
 
@@ -109,7 +120,13 @@ def test_messages_wait_in_their_own_tenant(acme: Tenant, globex: Tenant) -> None
 
 def test_refusals_are_found_by_their_own_tenant(acme: Tenant, globex: Tenant) -> None:
     at = clock.now()
-    known = {"id": uuid7(), "request_id": digest("r").hex(), "at": at, "code": "invalid_grant", "path": "/token"}
+    known = {
+        "id": uuid7(),
+        "request_id": digest("r").hex(),
+        "at": at,
+        "code": "invalid_grant",
+        "path": "/token",
+    }
     line = Refused(**{field.name: known.get(field.name) for field in fields(Refused)})
     ago = at - dt.timedelta(minutes=1)
     with entered(acme):

@@ -213,7 +213,11 @@ def test_claims_preview(idp):
     assert "claim rule 1" in made["access_token"]["tier"]["rule"]
     assert "tier" not in made["userinfo"]
     assert made["access_token"]["tenant"]["value"] == "acme"
-    assert all(set(member) == {"value", "rule"} and member["rule"] for one in made.values() for member in one.values())
+    assert all(
+        set(member) == {"value", "rule"} and member["rule"]
+        for one in made.values()
+        for member in one.values()
+    )
     assert made["id_token"]["aud"]["value"] == "web"
     assert made["access_token"]["exp"]["value"] - made["access_token"]["iat"]["value"] == 600
 

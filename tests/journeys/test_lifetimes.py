@@ -168,7 +168,9 @@ def test_a_policy_shortens_codes(app: Any, acme: Tenant, database: Any, clock: A
     assert error(rp.redeem(code)) == "invalid_grant"
 
 
-def test_a_policy_shortens_sessions_that_are_there(rp: RelyingParty, acme: Tenant, database: Any, clock: Any) -> None:
+def test_a_policy_shortens_sessions_that_are_there(
+    rp: RelyingParty, acme: Tenant, database: Any, clock: Any
+) -> None:
     browser = rp.browser()
     rp.authorize(browser).login("alice")
     clock.tick(600)
@@ -196,7 +198,9 @@ def test_a_policy_changes_tokens_and_their_grace(app: Any, acme: Tenant, databas
     assert error(rp.refresh(lasting)) == "invalid_grant"
 
 
-def test_globex_keeps_its_own_policy(app: Any, acme: Tenant, globex: Tenant, database: Any, clock: Any) -> None:
+def test_globex_keeps_its_own_policy(
+    app: Any, acme: Tenant, globex: Tenant, database: Any, clock: Any
+) -> None:
     policy(database, acme, code_lifetime=5)
     theirs = relying_party(app, globex)
     code = theirs.authorize().login("alice").code
@@ -205,7 +209,9 @@ def test_globex_keeps_its_own_policy(app: Any, acme: Tenant, globex: Tenant, dat
 
 
 @pytest.mark.parametrize("instant", ["2031-06-01", "2037-12-31"])
-def test_contexts_go_on_working_whatever_the_protocol_clock_says(frozen: Any, acme: Tenant, instant: str) -> None:
+def test_contexts_go_on_working_whatever_the_protocol_clock_says(
+    frozen: Any, acme: Tenant, instant: str
+) -> None:
     with frozen(instant):
         directory.forget_all()
         again = directory.resolve("acme")

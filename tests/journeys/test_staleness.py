@@ -50,7 +50,9 @@ def warm(app: Any, acme: Tenant) -> Any:
 
 def test_a_client_disabled_by_another_process(warm: Any, acme: Tenant, globex: Tenant, database: Any) -> None:
     assert ask(warm, globex).status_code == 200
-    database("UPDATE clients SET status = 'disabled' WHERE tenant_id = %s AND client_id = 'nightly'", str(acme.id))
+    database(
+        "UPDATE clients SET status = 'disabled' WHERE tenant_id = %s AND client_id = 'nightly'", str(acme.id)
+    )
     within(BOUND, lambda: ask(warm, acme).status_code == 401)
     assert ask(warm, globex).status_code == 200
 
@@ -66,7 +68,9 @@ def test_a_grant_withdrawn_by_another_process(warm: Any, acme: Tenant, database:
     within(BOUND, lambda: "orders.read" not in (ask(warm, acme).get_json().get("scope") or ""))
 
 
-def test_a_tenant_suspended_by_another_process(warm: Any, acme: Tenant, globex: Tenant, database: Any) -> None:
+def test_a_tenant_suspended_by_another_process(
+    warm: Any, acme: Tenant, globex: Tenant, database: Any
+) -> None:
     database(
         "UPDATE tenants SET status = 'suspended', version = version + 1, changed_at = clock_timestamp() WHERE id = %s",
         str(acme.id),
@@ -125,7 +129,14 @@ def test_client_credentials_ask_neither_postgres_nor_redis(
     def commands() -> int:
         with RedisClient.from_url(services.redis.url(OPERATOR)) as operator:
             stats = operator.info("commandstats")
-        counted = ("cmdstat_get", "cmdstat_set", "cmdstat_eval", "cmdstat_evalsha", "cmdstat_getdel", "cmdstat_del")
+        counted = (
+            "cmdstat_get",
+            "cmdstat_set",
+            "cmdstat_eval",
+            "cmdstat_evalsha",
+            "cmdstat_getdel",
+            "cmdstat_del",
+        )
         return sum(stats.get(name, {}).get("calls", 0) for name in counted)
 
     before = commands()
@@ -143,5 +154,7 @@ def test_a_directory_that_hears_nothing_reads_postgres(
         raise Busy
 
     monkeypatch.setattr(directory, "poll", deaf)
-    database("UPDATE clients SET status = 'disabled' WHERE tenant_id = %s AND client_id = 'nightly'", str(acme.id))
+    database(
+        "UPDATE clients SET status = 'disabled' WHERE tenant_id = %s AND client_id = 'nightly'", str(acme.id)
+    )
     within(BOUND, lambda: ask(warm, acme).status_code == 401)

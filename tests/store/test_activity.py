@@ -10,7 +10,13 @@ from idp.tenants import entered
 
 
 def make(at=None, **changes):
-    values = {"id": uuid7(), "client_id": uuid7(), "kind": "client_credentials", "scopes": ["orders.read"], "count": 3}
+    values = {
+        "id": uuid7(),
+        "client_id": uuid7(),
+        "kind": "client_credentials",
+        "scopes": ["orders.read"],
+        "count": 3,
+    }
     return Activity(**{**values, "at": at or clock.now(), "request_id": None, **changes})
 
 

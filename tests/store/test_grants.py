@@ -89,7 +89,9 @@ def test_a_refresh_token_cannot_hang_on_another_tenants_grant(acme, globex):
 
 def test_a_client_that_is_disabled_stands_behind_nothing_in_its_own_tenant(acme, globex, both, database):
     web = both[0][0].client_id
-    database("UPDATE clients SET status = 'disabled' WHERE tenant_id = %s AND id = %s", str(acme.id), str(web))
+    database(
+        "UPDATE clients SET status = 'disabled' WHERE tenant_id = %s AND id = %s", str(acme.id), str(web)
+    )
     with entered(acme):
         assert not grants.client_stands(web)
         assert grants.by_id(both[0][0].id) is None

@@ -46,7 +46,9 @@ def test_a_client_that_went_meanwhile_is_not_noted(twins: tuple[Tenant, Tenant])
         assert issuer_uses.every() == ()
 
 
-def test_a_client_that_went_meanwhile_leaves_the_callers_transaction_whole(twins: tuple[Tenant, Tenant]) -> None:
+def test_a_client_that_went_meanwhile_leaves_the_callers_transaction_whole(
+    twins: tuple[Tenant, Tenant],
+) -> None:
     with entered(twins[0]):
         with transaction() as tx:
             assert marks.leave("before", b"1" * 32, clock.now() + dt.timedelta(hours=1))

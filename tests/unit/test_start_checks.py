@@ -44,7 +44,9 @@ def test_owners_addresses_are_warned_about() -> None:
 
 
 @pytest.mark.parametrize("where", ["", "IN DATABASE idp"])
-def test_a_setting_that_the_runtime_role_was_not_made_with_is_named(vault: Settings, database: Any, where: str) -> None:
+def test_a_setting_that_the_runtime_role_was_not_made_with_is_named(
+    vault: Settings, database: Any, where: str
+) -> None:
     assert safety.settings() == ""
     for name, value in (("row_security", "off"), ("track_activities", "on"), ("statement_timeout", "0")):
         database(f"ALTER ROLE idp_app {where} SET {name} = '{value}'")

@@ -13,7 +13,10 @@ def client_known(pending: Pending) -> None:
     client = directory.client(client_id) if len(client_id) <= 2048 else None
     if client is None or not client.active:
         raise InvalidRequest(
-            "The application is not known here.", rule="client_id.known", got=client_id[:128], setting="clients"
+            "The application is not known here.",
+            rule="client_id.known",
+            got=client_id[:128],
+            setting="clients",
         )
     pending.client = client
 
@@ -46,4 +49,6 @@ def redirect_uri_registered(pending: Pending) -> None:
 def grant_allowed(pending: Pending) -> None:
     """The client may use the authorization code grant (RFC 7591 §2)."""
     if "authorization_code" not in pending.known_client.grant_types:
-        raise UnauthorizedClient(rule="client.grant_types", expected="authorization_code", setting="client.grant_types")
+        raise UnauthorizedClient(
+            rule="client.grant_types", expected="authorization_code", setting="client.grant_types"
+        )

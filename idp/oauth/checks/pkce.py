@@ -29,7 +29,9 @@ def pkce_method(pending: Pending) -> None:
     if given is None and method is None:
         return
     if method not in METHODS:
-        raise InvalidRequest("code_challenge_method must be S256.", rule="pkce.method", expected=METHODS, got=method)
+        raise InvalidRequest(
+            "code_challenge_method must be S256.", rule="pkce.method", expected=METHODS, got=method
+        )
 
 
 def pkce_challenge(pending: Pending) -> None:

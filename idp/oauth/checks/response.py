@@ -12,7 +12,10 @@ def response_mode(pending: Pending) -> None:
     mode = pending.get("response_mode") or "query"
     if mode not in RESPONSE_MODES:
         raise InvalidRequest(
-            "This response_mode is not supported.", rule="response_mode.known", expected=RESPONSE_MODES, got=mode[:64]
+            "This response_mode is not supported.",
+            rule="response_mode.known",
+            expected=RESPONSE_MODES,
+            got=mode[:64],
         )
     if mode == "form_post" and not pending.redirect_uri.startswith(("https://", "http://")):
         raise InvalidRequest("form_post needs an http redirect_uri.", rule="response_mode.form_post")
@@ -23,7 +26,9 @@ def response_type(pending: Pending) -> None:
     """`response_type` is one that is spoken here and registered for the client (RFC 6749 §3.1.1)."""
     given = pending.get("response_type")
     if given is None:
-        raise InvalidRequest("response_type is missing.", rule="response_type.present", expected=RESPONSE_TYPES)
+        raise InvalidRequest(
+            "response_type is missing.", rule="response_type.present", expected=RESPONSE_TYPES
+        )
     if given not in RESPONSE_TYPES:
         raise UnsupportedResponseType(rule="response_type.known", expected=RESPONSE_TYPES, got=given[:64])
     if given not in pending.known_client.response_types:

@@ -28,7 +28,9 @@ def scope_allowed(pending: Pending) -> None:
         # Without a refresh token there is no offline access to grant (OIDC Core §11: then it is ignored).
         pending.scopes = tuple(scope for scope in pending.scopes if scope != "offline_access")
     if not pending.scopes:
-        raise InvalidScope("None of the requested scopes is known here.", rule="scope.known", got=pending.get("scope"))
+        raise InvalidScope(
+            "None of the requested scopes is known here.", rule="scope.known", got=pending.get("scope")
+        )
 
 
 def resource_known(pending: Pending) -> None:

@@ -105,7 +105,9 @@ def _presented(request: ProtocolRequest) -> str:
         if held
     ]
     if len(found) > 1:
-        raise InvalidRequest("The request authenticates in more than one way.", rule="client_auth.single", got=found)
+        raise InvalidRequest(
+            "The request authenticates in more than one way.", rule="client_auth.single", got=found
+        )
     return found[0] if found else "none"
 
 
@@ -139,13 +141,26 @@ def _failed(request: ProtocolRequest, client: Client | None, method: str) -> Inv
         told = {"rule": "client_auth.client", "expected": "a registered client", "got": "an unknown one"}
     elif not _may_use(client, method):
         setting = "client.token_endpoint_auth_method"
-        told = {"rule": "client_auth.method", "expected": client.auth_method, "got": method, "setting": setting}
+        told = {
+            "rule": "client_auth.method",
+            "expected": client.auth_method,
+            "got": method,
+            "setting": setting,
+        }
     elif method == "none":
-        told = {"rule": "client_auth.public", "expected": "a client that authenticates", "got": "a public one"}
+        told = {
+            "rule": "client_auth.public",
+            "expected": "a client that authenticates",
+            "got": "a public one",
+        }
     elif method == "private_key_jwt":
         told = {"rule": "client_auth.assertion", "expected": "a good assertion, used once", "got": "another"}
     elif client.secrets and not any(secret.good(clock.now()) for secret in client.secrets):
-        told = {"rule": "client_auth.secret", "expected": "the registered secret", "got": "every secret has expired"}
+        told = {
+            "rule": "client_auth.secret",
+            "expected": "the registered secret",
+            "got": "every secret has expired",
+        }
     else:
         told = {"rule": "client_auth.secret", "expected": "the registered secret", "got": "another"}
     return InvalidClient(headers=_challenge(request), **told)

@@ -27,7 +27,9 @@ LONGEST = 16_384
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
     """Authlib's endpoint, with its own way to authenticate and to read."""
 
-    def create_endpoint_response(self, request: ProtocolRequest) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+    def create_endpoint_response(
+        self, request: ProtocolRequest
+    ) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Status, document, headers. Raises Refusal when the client itself is refused."""
         client = client_auth.authenticate(request, public=False)
         token = presented(request)
@@ -62,7 +64,9 @@ def _access(token: str, client: Client) -> dict[str, Any]:
 
 
 def _listed(client: Client, audience: tuple[str, ...]) -> bool:
-    return any(api.identifier in audience and client.client_id in api.introspected_by for api in directory.apis())
+    return any(
+        api.identifier in audience and client.client_id in api.introspected_by for api in directory.apis()
+    )
 
 
 def _refresh(token: str, client: Client) -> dict[str, Any]:
@@ -71,7 +75,12 @@ def _refresh(token: str, client: Client) -> dict[str, Any]:
         return INACTIVE
     row, grant = found
     user = users.by_id(grant.user_id)
-    if row.consumed_at is not None or clock.now() >= row.expires_at or user is None or not access.alive(grant, user):
+    if (
+        row.consumed_at is not None
+        or clock.now() >= row.expires_at
+        or user is None
+        or not access.alive(grant, user)
+    ):
         return INACTIVE
     return {
         "active": True,

@@ -24,7 +24,9 @@ from idp.store.durable.clients import Client
 class Revocation(RevocationEndpoint):  # type: ignore[misc]
     """Authlib's endpoint, with its own way to authenticate and to revoke."""
 
-    def create_endpoint_response(self, request: ProtocolRequest) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+    def create_endpoint_response(
+        self, request: ProtocolRequest
+    ) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Status, document, headers. Raises Refusal when the client is refused or the store is away."""
         client = client_auth.authenticate(request)
         token = presented(request)
@@ -58,4 +60,6 @@ def _access(token: str, client: Client, request: ProtocolRequest) -> None:
         return
     with transaction():
         grants.revoke_token(claims["jti"], clock.from_instant(claims["exp"]))
-        audit.record(Event.TOKEN_REVOKED, Actor("client", client.client_id, request.address), jti=claims["jti"])
+        audit.record(
+            Event.TOKEN_REVOKED, Actor("client", client.client_id, request.address), jti=claims["jti"]
+        )

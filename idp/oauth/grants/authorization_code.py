@@ -48,7 +48,9 @@ class AuthorizationCode(base.AuthorizationCodeGrant):  # type: ignore[misc]
             raise
         if self.GRANT_TYPE not in client.grant_types:
             _burn_for(client, self.request, "client.grant_types")
-            raise UnauthorizedClient(rule="client.grant_types", got=self.GRANT_TYPE, setting="client.grant_types")
+            raise UnauthorizedClient(
+                rule="client.grant_types", got=self.GRANT_TYPE, setting="client.grant_types"
+            )
         throttle.budget("tokens")
         code = self.request.form.get("code")
         if code is None:
@@ -90,7 +92,9 @@ def _pkce(challenge: str | None, verifier: str | None) -> str | None:
         return None if verifier is None else "pkce.downgrade"
     if verifier is None:
         return "pkce.verifier"
-    if len(verifier) not in _VERIFIER or not all(c.isascii() and (c.isalnum() or c in "-._~") for c in verifier):
+    if len(verifier) not in _VERIFIER or not all(
+        c.isascii() and (c.isalnum() or c in "-._~") for c in verifier
+    ):
         return "pkce.verifier"
     made = create_s256_code_challenge(verifier)
     return None if hmac.compare_digest(made.encode(), challenge.encode()) else "pkce.verifier"
@@ -108,7 +112,9 @@ def _burn_for(client: Client, request: ProtocolRequest, rule: str) -> None:
         _record_burned(rule, meaning, client, request)
 
 
-def _record_burned(rule: str | None, meaning: dict[str, Any], client: Client, request: ProtocolRequest) -> None:
+def _record_burned(
+    rule: str | None, meaning: dict[str, Any], client: Client, request: ProtocolRequest
+) -> None:
     with transaction():
         audit.record(Event.CODE_BURNED, _actor(client, request), why=rule, user_id=meaning["user"])
 

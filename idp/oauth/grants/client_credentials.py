@@ -24,7 +24,9 @@ class ClientCredentials(base.ClientCredentialsGrant):  # type: ignore[misc]
         """Authenticate, then decide on the scopes. Raises Refusal."""
         client = client_auth.authenticate(self.request, public=False)
         if self.GRANT_TYPE not in client.grant_types:
-            raise UnauthorizedClient(rule="client.grant_types", got=self.GRANT_TYPE, setting="client.grant_types")
+            raise UnauthorizedClient(
+                rule="client.grant_types", got=self.GRANT_TYPE, setting="client.grant_types"
+            )
         throttle.budget("tokens")
         self.granted, self.resources = _granted(client, self.request)
 
@@ -51,11 +53,15 @@ def _decided(
     personal = [scope for scope in asked if scope in scopes.STANDARD]
     if personal:
         raise InvalidScope(
-            "A scope that concerns a person cannot be granted to a client alone.", rule="scope.personal", got=personal
+            "A scope that concerns a person cannot be granted to a client alone.",
+            rule="scope.personal",
+            got=personal,
         )
     granted = scopes.within(client, scopes.grantable(client, asked) if asked else _all(client), resources)
     if not granted:
-        raise InvalidScope("There is no scope to grant.", rule="scope.known", got=list(asked), setting="api.grants")
+        raise InvalidScope(
+            "There is no scope to grant.", rule="scope.known", got=list(asked), setting="api.grants"
+        )
     return granted, resources
 
 

@@ -35,7 +35,9 @@ class RefreshTokenGrant(base.RefreshTokenGrant):  # type: ignore[misc]
         """Authenticate the client and read the token's shape. Raises Refusal."""
         client = client_auth.authenticate(self.request)
         if self.GRANT_TYPE not in client.grant_types:
-            raise UnauthorizedClient(rule="client.grant_types", got=self.GRANT_TYPE, setting="client.grant_types")
+            raise UnauthorizedClient(
+                rule="client.grant_types", got=self.GRANT_TYPE, setting="client.grant_types"
+            )
         throttle.budget("tokens")
         token = self.request.form.get("refresh_token")
         if token is None:
@@ -61,7 +63,11 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
         if row.consumed_at is None and clock.now() >= row.expires_at:
             raise InvalidGrant(rule="refresh_token.lifetime", setting="policy.refresh_idle")
         # Before anything else is judged: a replay may not hide behind a request that fails for another reason.
-        if row.consumed_at is not None and again is None and grants.revoke(grant.id, "refresh token replayed"):
+        if (
+            row.consumed_at is not None
+            and again is None
+            and grants.revoke(grant.id, "refresh token replayed")
+        ):
             facts = {"grant_id": grant.id, "generation": row.generation, "user_id": grant.user_id}
             audit.record(Event.REFRESH_REPLAYED, actor, **facts)
             raise Kept(_replayed())
@@ -70,7 +76,9 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
         asked = split(request.form.get("scope"))
         scopes, resources = narrowed(request, client, grant.scopes, grant.resources, asked)
         following = again or _following(client, row, grant, token)
-        body = issue.mint(issue.Order("refresh_token", client, scopes, resources, person, grant, None, following))
+        body = issue.mint(
+            issue.Order("refresh_token", client, scopes, resources, person, grant, None, following)
+        )
         audit.record(Event.TOKEN_REFRESHED, actor, grant_id=grant.id, generation=row.generation)
     return body
 

@@ -32,7 +32,9 @@ def wellformed(token: str) -> bool:
 
 def successors(token: str) -> list[str]:
     """What may follow `token`, derived under each key of the ring, the newest first."""
-    return [_finished(b64(hmac.digest(key, token.encode(), "sha256"))) for _, key in ring.ring().derive_all(_INFO)]
+    return [
+        _finished(b64(hmac.digest(key, token.encode(), "sha256"))) for _, key in ring.ring().derive_all(_INFO)
+    ]
 
 
 def known_successor(token: str, wanted: bytes) -> str | None:

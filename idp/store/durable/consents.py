@@ -58,10 +58,16 @@ def scopes_of(user_id: UUID, client_id: UUID) -> frozenset[str]:
 def add(user_id: UUID, client_id: UUID, scopes: frozenset[str]) -> None:
     """Allow these scopes as well; two at once lose nothing, because Postgres joins the sets."""
     row = {"scopes": sorted(scopes), "granted_at": clock.now()}
-    statement = insert(consents).values(tenant_id=home(), id=uuid7(), user_id=user_id, client_id=client_id, **row)
+    statement = insert(consents).values(
+        tenant_id=home(), id=uuid7(), user_id=user_id, client_id=client_id, **row
+    )
     both = func.array_cat(consents.c.scopes, statement.excluded.scopes, type_=ARRAY(Text))
     entry = func.unnest(both).table_valued("scope").render_derived()
-    joined = select(func.array_agg(entry.c.scope.distinct(), type_=ARRAY(Text))).select_from(entry).scalar_subquery()
+    joined = (
+        select(func.array_agg(entry.c.scope.distinct(), type_=ARRAY(Text)))
+        .select_from(entry)
+        .scalar_subquery()
+    )
     with transaction() as tx:
         tx.execute(
             statement.on_conflict_do_update(

@@ -33,7 +33,9 @@ def _password(user_id: UUID) -> tuple[Any, ...]:
 def count(kind: str) -> int:
     """How many credentials of a kind the tenant's people have."""
     with transaction(readonly=True) as tx:
-        asked = select(func.count()).select_from(credentials).where(here(credentials), credentials.c.kind == kind)
+        asked = (
+            select(func.count()).select_from(credentials).where(here(credentials), credentials.c.kind == kind)
+        )
         return int(tx.scalar(asked) or 0)
 
 
@@ -69,7 +71,9 @@ def put_password(user_id: UUID, secret: str, source_digest: bytes | None = None)
 def renew_password(user_id: UUID, old: str, new: str) -> bool:
     """Put a hash of present parameters in place of `old`; False when the password was changed meanwhile."""
     with transaction() as tx:
-        renewed = update(credentials).where(*_password(user_id), credentials.c.secret == old).values(secret=new)
+        renewed = (
+            update(credentials).where(*_password(user_id), credentials.c.secret == old).values(secret=new)
+        )
         return tx.execute(renewed.returning(credentials.c.id)).first() is not None
 
 

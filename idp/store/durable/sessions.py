@@ -90,7 +90,9 @@ _END = ("ended_at", "end_reason")
 # Built once: building a statement costs more than running it, and these stand in the path of every request.
 _LIVE = (
     select(*_COLUMNS)
-    .join_from(sessions, users, and_(users.c.tenant_id == sessions.c.tenant_id, users.c.id == sessions.c.user_id))
+    .join_from(
+        sessions, users, and_(users.c.tenant_id == sessions.c.tenant_id, users.c.id == sessions.c.user_id)
+    )
     .where(
         sessions.c.tenant_id == bindparam("tenant"),
         sessions.c.ended_at.is_(None),
@@ -178,7 +180,9 @@ def by_id(session_id: UUID) -> Session | None:
 def by_sid(sid: str) -> Session | None:
     """The session that clients know as `sid`, ended or not."""
     with transaction(readonly=True) as tx:
-        return _session(tx.execute(select(*_COLUMNS).where(here(sessions), sessions.c.sid == sid)).one_or_none())
+        return _session(
+            tx.execute(select(*_COLUMNS).where(here(sessions), sessions.c.sid == sid)).one_or_none()
+        )
 
 
 def of_user(user_id: UUID) -> tuple[Session, ...]:

@@ -150,7 +150,9 @@ def change(
     statement = update(users).where(here(users), users.c.id == user_id)
     try:
         with transaction() as tx:
-            made = tx.execute(statement.values(**values, updated_at=clock.now()).returning(*_COLUMNS)).one_or_none()
+            made = tx.execute(
+                statement.values(**values, updated_at=clock.now()).returning(*_COLUMNS)
+            ).one_or_none()
     except IntegrityError as error:
         raise Conflict("This username or e-mail address is taken.", rule="users.unique") from error
     return _user(made)
@@ -182,7 +184,9 @@ def by_username(username: str) -> User | None:
     except ValueError:
         return None
     with transaction(readonly=True) as tx:
-        return _user(tx.execute(select(*_COLUMNS).where(here(users), users.c.username_norm == prepared)).one_or_none())
+        return _user(
+            tx.execute(select(*_COLUMNS).where(here(users), users.c.username_norm == prepared)).one_or_none()
+        )
 
 
 def for_sign_in(username_norm: str, email_norm: str) -> tuple[User, str | None] | None:

@@ -136,7 +136,9 @@ def add(counters: Sequence[Counter], now: int) -> Full | list[tuple[int, int]]:
 
 def give_back(counters: Sequence[Counter], begins: Sequence[int]) -> None:
     """Take back what `add` counted, where the window of that begin (below 0: any) is running. Raises Away."""
-    arguments = [part for counter, begin in zip(counters, begins, strict=True) for part in (begin, counter.amount)]
+    arguments = [
+        part for counter, begin in zip(counters, begins, strict=True) for part in (begin, counter.amount)
+    ]
     redis.script(_LOWER, _keys(counters), arguments)
 
 
@@ -144,7 +146,10 @@ def _places(counters: Sequence[Counter]) -> list[str]:
     return [
         name
         for one in counters
-        for name in (redis.key(f"throttle-{one.kind}", one.key), redis.key(f"throttle-open-{one.kind}", one.key))
+        for name in (
+            redis.key(f"throttle-{one.kind}", one.key),
+            redis.key(f"throttle-open-{one.kind}", one.key),
+        )
     ]
 
 

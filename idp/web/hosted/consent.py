@@ -48,7 +48,9 @@ def submit() -> Response:
         if not csrf.good(form.get("csrf"), binding, _step(due)):
             raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
         if form.get("action") != "allow":
-            return answers.go(flow.denied(due, AccessDenied("The person denied the request."), browser), binding)
+            return answers.go(
+                flow.denied(due, AccessDenied("The person denied the request."), browser), binding
+            )
         return answers.go(flow.consented(due, browser), binding)
     except TransactionGone as gone:
         return answers.stale(identifier, gone)
@@ -81,7 +83,9 @@ def _faces(due: Due) -> tuple[pages.ApiFace, ...]:
 
 def _page(due: Due, binding: str) -> Response:
     policy = current().policy
-    lifetimes = [int(api.setting("access_token_lifetime") or policy.access_token_lifetime) for api in _reached(due)]
+    lifetimes = [
+        int(api.setting("access_token_lifetime") or policy.access_token_lifetime) for api in _reached(due)
+    ]
     offline = "offline_access" in due.request.scopes and "refresh_token" in due.client.grant_types
     html, csp = pages.render(
         "consent",

@@ -21,7 +21,9 @@ def tenant_home() -> Response:
         ("Sign out", f"{issuer}/logout"),
     )
     shown = links if config.settings().development else ()
-    html, csp = pages.render("tenant_home", tenant=pages.face(current()), links=shown, request_id=asked.request_id())
+    html, csp = pages.render(
+        "tenant_home", tenant=pages.face(current()), links=shown, request_id=asked.request_id()
+    )
     return answers.page(html, csp)
 
 

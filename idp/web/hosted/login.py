@@ -37,7 +37,9 @@ def show() -> Response:
     return _page(due, binding, username=due.request.login_hint or "")
 
 
-@door.route("/interaction/login", methods=("POST",), credentials=("cookie", "csrf", "password"), endpoint="submit")
+@door.route(
+    "/interaction/login", methods=("POST",), credentials=("cookie", "csrf", "password"), endpoint="submit"
+)
 def submit() -> Response:
     """Sign in, or cancel."""
     form = asked.page_form()
@@ -50,7 +52,9 @@ def submit() -> Response:
         if not csrf.good(form.get("csrf"), binding, _step(due)):
             return _page(due, binding, username=form.get("username", ""), trouble="stale", status=403)
         if form.get("action") == "cancel":
-            return answers.go(flow.denied(due, AccessDenied("The person cancelled the sign-in."), browser), binding)
+            return answers.go(
+                flow.denied(due, AccessDenied("The person cancelled the sign-in."), browser), binding
+            )
         if due.step is not Step.LOGIN:
             return answers.go(flow.go_on(due, browser), binding)
         return _sign_in(due, form, browser, binding)
@@ -64,7 +68,9 @@ def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> 
     username, password = form.get("username", ""), form.get("password", "")
     if not username or not password:
         trouble: Trouble = "nothing" if not username and not password else "no_password"
-        return _page(due, binding, username=username, trouble=trouble if username or not password else "no_username")
+        return _page(
+            due, binding, username=username, trouble=trouble if username or not password else "no_username"
+        )
     try:
         user = authenticate.with_password(
             username, password, browser.address, browser.user_agent, device=cookies.read(cookies.DEVICE)

@@ -34,7 +34,9 @@ def _write(answer: Answer) -> Response:
     return response
 
 
-@door.route("/token", methods=("POST",), credentials=(*_AUTHENTICATION, "code", "refresh_token"), cors=Cors.CLIENTS)
+@door.route(
+    "/token", methods=("POST",), credentials=(*_AUTHENTICATION, "code", "refresh_token"), cors=Cors.CLIENTS
+)
 def token() -> Response:
     """The token endpoint."""
     response = _write(server.token(_token_request()))

@@ -23,7 +23,9 @@ def test_5_3_1_the_media_type_of_a_form_has_no_case(rp: RelyingParty, kind: str)
     )
     assert answer.status_code == 200, answer.get_data(as_text=True)
     longer = rp.app.test_client().post(
-        f"/t/{rp.tenant.slug}/userinfo", data=f"access_token={token}", content_type="application/x-www-form-urlencoded2"
+        f"/t/{rp.tenant.slug}/userinfo",
+        data=f"access_token={token}",
+        content_type="application/x-www-form-urlencoded2",
     )
     assert longer.status_code == 401
 

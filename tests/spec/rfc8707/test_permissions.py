@@ -16,7 +16,9 @@ ORDERS, BILLS = "https://api.example.com", "https://bills.example.com"
 def bills(app: Any, acme: Tenant) -> Tenant:
     """Acme with a second API that declares a scope of the same name as the first."""
     with entered(acme):
-        apis.create(BILLS, {"name": "Bills", "scopes": {"orders.read": "Read bills", "bills.pay": "Pay bills"}})
+        apis.create(
+            BILLS, {"name": "Bills", "scopes": {"orders.read": "Read bills", "bills.pay": "Pay bills"}}
+        )
     return acme
 
 
@@ -57,7 +59,9 @@ def test_3_a_grant_at_one_api_opens_no_scope_of_another(nightly: RelyingParty, b
     assert ask(nightly, scope="bills.pay", resource=BILLS).get_json()["scope"] == "bills.pay"
 
 
-def test_3_one_token_that_would_allow_more_than_was_granted_is_not_made(nightly: RelyingParty, bills: Tenant) -> None:
+def test_3_one_token_that_would_allow_more_than_was_granted_is_not_made(
+    nightly: RelyingParty, bills: Tenant
+) -> None:
     allow(bills, BILLS, "nightly", "bills.pay")
     refused(ask(nightly, scope="orders.read bills.pay"), "invalid_target")
     assert ask(nightly, scope="orders.read bills.pay", resource=ORDERS).get_json()["scope"] == "orders.read"
@@ -73,7 +77,9 @@ def test_3_a_scope_of_an_api_in_the_client_s_own_scope_is_no_grant(app: Any, bil
     refused(ask(svc, scope="orders.read"), "invalid_scope")
     refused(ask(svc, resource=ORDERS), "invalid_target")
     own = ask(svc).get_json()
-    assert own["scope"] == "reports" and svc.verified(own["access_token"], bills.issuer)["aud"] == bills.issuer
+    assert (
+        own["scope"] == "reports" and svc.verified(own["access_token"], bills.issuer)["aud"] == bills.issuer
+    )
     person = client(bills, "person", secret="c" * 43, scope="openid orders.read")
     assert party(app, bills, person, "c" * 43).authorize().params["error"] == "invalid_scope"
 
