@@ -114,6 +114,8 @@ class _Directory:
         # Held while a change is taken note of and while a row that was read is put into memory, so that
         # a reader who was overtaken by a change cannot put yesterday's row back.
         self.lock = threading.Lock()
+        # Held while changes are asked for, so that an answer under way brings nothing back that was forgotten.
+        self.polling = threading.Lock()
 
 
 _directory = _Directory()
@@ -138,14 +140,15 @@ def stop() -> None:
 
 def forget_all() -> None:
     """Forget every tenant, client and API, and tell the listeners of each tenant."""
-    for tenant_id in _directory.known.everyone():
-        for listener in _directory.listeners:
-            listener(tenant_id)
-    for part in (_directory.known, _directory.names, _directory.unknown):
-        part.clear()
-    _directory.versions.clear()
-    _directory.heard = float("-inf")
-    _directory.since = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    with _directory.polling:
+        for tenant_id in _directory.known.everyone():
+            for listener in _directory.listeners:
+                listener(tenant_id)
+        for part in (_directory.known, _directory.names, _directory.unknown):
+            part.clear()
+        _directory.versions.clear()
+        _directory.heard = float("-inf")
+        _directory.since = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def on_change(listener: Callable[[UUID], None]) -> None:
@@ -173,6 +176,11 @@ def away() -> bool:
 
 def poll() -> None:
     """Ask once which tenants have changed and forget those. Raises Unavailable."""
+    with _directory.polling:
+        _poll()
+
+
+def _poll() -> None:
     asked = clock.monotonic()
     changes, at = tenant_store.changed(_asked_from())
     for tenant_id, version in changes:

@@ -163,7 +163,7 @@ class Folder:
     def _kept(self) -> dict[str, Any]:
         try:
             return dict(json.loads(self._secrets.read_text()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError) as error:
             raise NotPossible(f"{self._secrets} cannot be read: {error}.") from None

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from idp import audit, clock, throttle
 from idp.accounts import consent, sessions
-from idp.accounts.claims import SUPPORTED
 from idp.audit import Actor, Event
 from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
 from idp.ids import digest, same, secret
 from idp.oauth import authorize, scopes
 from idp.oauth.authorize import Response, Returned
+from idp.oauth.checks import openid
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.signing import jwt
@@ -378,11 +378,6 @@ def _kept_scopes(
     return tuple(scope for scope in request.scopes if scope != "offline_access")
 
 
-def asked_claims(claims: dict[str, Any]) -> dict[str, Any]:
-    """Which claims were asked for by name, of those there are: nothing else that a stranger wrote is kept."""
-    return {part: {name: None for name in wishes if name in SUPPORTED} for part, wishes in claims.items()}
-
-
 def _meaning(
     request: AuthorizationRequest, client: Client, session: Session, granted: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -395,7 +390,7 @@ def _meaning(
         "session": str(session.id),
         "scopes": list(granted),
         "resources": list(request.resources),
-        "claims": asked_claims(request.claims),
+        "claims": openid.asked(request.claims),
         "nonce": request.nonce,
         "challenge": request.code_challenge,
         "auth_time": session.auth_time.timestamp(),

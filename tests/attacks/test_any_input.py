@@ -165,6 +165,7 @@ def test_pa03_pa16_no_parameter_makes_a_server_error(app: Any, acme: Tenant, end
         '{"userinfo":' * 400 + "1" + "}" * 400,
         "[" * 8000,
         json.dumps({"userinfo": {f"c{n}": None for n in range(101)}}),
+        '{"id_token": {"x": {"n": 1e9991}}}',
     ],
 )
 def test_pa16_claims_of_another_shape_are_refused(app: Any, acme: Tenant, wish: str) -> None:
@@ -177,7 +178,6 @@ def test_pa16_claims_of_another_shape_are_refused(app: Any, acme: Tenant, wish: 
     [
         {"userinfo": {"name\0": None}},
         {"id_token": {"name": {"value": "\0\ud800"}}},
-        {"id_token": {"x": {"n": 10**400}}},
         {"userinfo": {"email": {"values": ["\0"]}}, "other": {"a": 1}},
     ],
 )
@@ -185,7 +185,7 @@ def test_pa16_pa03_what_a_claims_parameter_holds_never_reaches_the_database(
     app: Any, acme: Tenant, wish: dict[str, Any], database: Any
 ) -> None:
     rp = relying_party(app, acme)
-    code = rp.authorize(claims=json.dumps(wish).replace('"n": 1', '"n": 1e9991')).login("alice").code
+    code = rp.authorize(claims=json.dumps(wish)).login("alice").code
     assert rp.redeem(code).status_code == 200
     assert all(set(kept) <= {"userinfo", "id_token"} for (kept,) in database("SELECT claims FROM grants"))
 

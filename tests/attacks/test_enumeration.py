@@ -214,12 +214,12 @@ OVER_HTTP = {
 
 
 def seen(visit, name):
-    """What a browser sees, but for what differs between any two answers: request id, form token, the name typed."""
+    """What a browser sees, but for what differs between any two: request id, transaction, form token, the name."""
     hidden = re.compile(r'name="csrf" value="[^"]*"|value="[^"]*" name="csrf"')
     answer = visit.answer
     own = answer.headers.get("X-Request-Id", "-")
     body = hidden.sub("", visit.html).replace(own, "ID").replace(f'value="{name}"', 'value="NAME"')
-    body = re.sub(r'nonce="[^"]*"|nonce-[\w-]+', "", body)
+    body = re.sub(r'nonce="[^"]*"|nonce-[\w-]+|\?tx=[\w-]+', "", body)
     headers = sorted(
         (key, re.sub(r"nonce-[\w-]+", "", value))
         for key, value in answer.headers

@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+from idp.accounts.claims import SUPPORTED
 from idp.accounts.sessions import ACR_VALUES_SUPPORTED
 from idp.errors import InvalidRequest, Refusal
 from idp.oauth.checks.pending import Pending
@@ -162,3 +163,8 @@ def _bounded(text: str) -> int:
 
 def _never(name: str) -> Any:
     raise ValueError(name)
+
+
+def asked(claims: dict[str, Any]) -> dict[str, Any]:
+    """Which claims were asked for by name, of those there are: nothing else that a stranger wrote is kept."""
+    return {part: {name: None for name in wishes if name in SUPPORTED} for part, wishes in claims.items()}
