@@ -164,7 +164,7 @@ def test_make_targets_of_the_page_exist():
 
 
 def test_bench_markers_stand_once():
-    assert README.count("<!-- bench -->") == README.count("<!-- /bench -->") == 1
+    assert README.count("<!-- bench:start -->") == README.count("<!-- bench:end -->") == 1
 
 
 @pytest.mark.slow
