@@ -81,8 +81,8 @@ def _run(
     config.hand_down(PROMETHEUS_MULTIPROC_DIR=str(folder), MALLOC_ARENA_MAX=ARENAS)
     readiness = Readiness()
     readiness.draining = multiprocessing.get_context("spawn").Event()
-    readiness.watch()
     management, address = listen(Management(settings, readiness, folder), settings.management_bind)
+    readiness.watch()
     logger.info(
         "serve.starts", listening=f"{host}:{port}", management=address, workers=workers, threads=threads
     )
