@@ -1,0 +1,87 @@
+"""The deployment under proof, as a stranger knows it: addresses, routes, two canaries, the public commands."""
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from idp.prove.promises import NotProved
+
+COMMAND_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The public command line of the product, run as processes in `environment`."""
+
+    words: Sequence[str]
+    """The program and the options that every call takes, such as ("idp", "--home", "/srv/idp")."""
+    environment: Mapping[str, str]
+
+    def __call__(self, *arguments: str, given: str | None = None) -> str:
+        """What one command prints on standard output; `given` is its standard input. Raises NotProved."""
+        try:
+            done = subprocess.run(
+                [*self.words, *arguments],
+                env=dict(self.environment),
+                input=given,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotProved(f"{' '.join(arguments[:2])} could not be run: {error}") from None
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise NotProved(f"idp {' '.join(arguments[:2])} failed: {said.removeprefix('idp: ')}")
+        return done.stdout
+
+    def json(self, *arguments: str, given: str | None = None) -> Any:
+        """The same, read as JSON."""
+        return json.loads(self(*arguments, "--json", given=given))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the running server, as `idp routes --json` tells it."""
+
+    path: str
+    methods: tuple[str, ...]
+    gate: str
+    credentials: tuple[str, ...]
+    cors: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """One of the two throw-away tenants. They share every name and no secret."""
+
+    slug: str
+    id: str
+    issuer: str
+    passwords: Mapping[str, str]
+    """By username."""
+    secrets: Mapping[str, str]
+    """Client secrets by client_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What every probe is given."""
+
+    base_url: str
+    management_url: str | None
+    database_url: str
+    """As the runtime role; through pgbouncer where the deployment has one."""
+    owner_database_url: str | None
+    redis_url: str
+    redis_admin_url: str | None
+    routes: tuple[Route, ...]
+    a: Canary
+    b: Canary
+    program: Program
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What one probe obtained and another uses again, such as a signed-in browser; by name."""
