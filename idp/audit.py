@@ -103,6 +103,7 @@ class Event(StrEnum):
     KEY_ERASED = "key.erased"
     KEY_REWRAPPED = "key.rewrapped"
     CLAIMS_PREVIEWED = "claims.previewed"
+    CONTEXT_SIGNED = "context.signed"
 
 
 @dataclass(frozen=True, slots=True)

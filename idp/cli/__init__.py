@@ -17,6 +17,7 @@ from idp.cli import session
 from idp.config import ConfigError, environment
 from idp.embedded import NotPossible
 from idp.errors import Refusal
+from idp.prove.promises import NotProved
 
 _LOGIN = re.compile(r"://[^\s/]+@")
 
@@ -37,6 +38,8 @@ COMMANDS = {
     "routes": ("routes", "List every route, its gate and credentials."),
     "explain": ("explain", "Say why a request was refused."),
     "audit": ("audit", "Show and verify what was recorded."),
+    "prove": ("prove", "Prove on the running deployment that no tenant reaches another."),
+    "context": ("context", "Sign tenant contexts for the canaries of a proof."),
 }
 
 
@@ -83,7 +86,7 @@ def status(arguments: list[str] | None = None) -> int:
         return 130
     except Refusal as error:
         return _fail(error.description)
-    except (ConfigError, NotPossible) as error:
+    except (ConfigError, NotPossible, NotProved) as error:
         return _fail(str(error))
     except Exception as error:
         if environment().get("IDP_LOG_LEVEL") == "DEBUG":

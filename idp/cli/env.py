@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from idp import __version__
 from idp.cli import session
 from idp.config import Settings
 
@@ -15,9 +16,12 @@ _PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 @click.option("--show-secrets", is_flag=True, help="Show the passwords inside the URLs.")
 @session.options
 def command(show_secrets: bool) -> None:
-    """Show how this deployment is reached."""
+    """Show how this deployment is reached, and which version and schema this program has."""
+    from idp.control import schema
+
     deployment = session.found()
-    values = addresses(deployment.settings())
+    values: dict[str, str | None] = {"version": __version__, "schema": schema.head()}
+    values |= addresses(deployment.settings())
     if "management_bind" in deployment.folder.state() and not deployment.up:
         values["management_url"] = None  # its port is a free one of each run, and somebody else's by now
     if not show_secrets:

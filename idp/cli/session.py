@@ -43,16 +43,26 @@ class Session:
     deployment: Deployment | None = None
 
 
+_SHARED = (
+    (("--home",), "home", "The folder of the deployment (else IDP_HOME, else .idp).", False),
+    (("--json",), "json", "Answer in JSON.", True),
+    (("--as", "as_"), "as_", "Who acts, for the audit (else the system user and host).", False),
+    (("--reason",), "reason", "Why, for the audit.", False),
+)
+
+
 def options(function: Decorated) -> Decorated:
     """Add `--home --json --as --reason`; their values are read through this module, not as arguments."""
-    for names, field, words, flag in reversed(
-        (
-            (("--home",), "home", "The folder of the deployment (else IDP_HOME, else .idp).", False),
-            (("--json",), "json", "Answer in JSON.", True),
-            (("--as", "as_"), "as_", "Who acts, for the audit (else the system user and host).", False),
-            (("--reason",), "reason", "Why, for the audit.", False),
-        )
-    ):
+    return _with(function, "home", "json", "as_", "reason")
+
+
+def home_option(function: Decorated) -> Decorated:
+    """Add `--home` alone, for a command that changes nothing of its own and answers in its own forms."""
+    return _with(function, "home")
+
+
+def _with(function: Decorated, *wanted: str) -> Decorated:
+    for names, field, words, flag in reversed([each for each in _SHARED if each[1] in wanted]):
         kind: Any = click.Path(path_type=Path) if field == "home" else None
         function = click.option(
             *names,

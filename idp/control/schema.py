@@ -27,3 +27,8 @@ def upgrade(settings: Settings, ring: Ring) -> Migrated:
 def context_keys(ring: Ring) -> list[tuple[str, bytes]]:
     """(id, key) of every key-encryption key's context key, newest first."""
     return ring.derive_all(CONTEXT)
+
+
+def head() -> str:
+    """The revision that this code needs."""
+    return migrate.head()

@@ -20,7 +20,10 @@ class Program:
     environment: Mapping[str, str]
 
     def __call__(self, *arguments: str, given: str | None = None) -> str:
-        """What one command prints on standard output; `given` is its standard input. Raises NotProved."""
+        """What one command prints on standard output; `given` is its standard input.
+
+        Raises NotProved; what the product itself said stands at the end of the sentence.
+        """
         try:
             done = subprocess.run(
                 [*self.words, *arguments],
@@ -66,6 +69,12 @@ class Canary:
     """By username."""
     secrets: Mapping[str, str]
     """Client secrets by client_id."""
+    keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """Private JWKs by client_id, of clients that authenticate with `private_key_jwt`."""
+    context: str = field(default="", repr=False)
+    """A signed tenant context that outlives the proof."""
+    expired: str = field(default="", repr=False)
+    """One that was signed as well and has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +92,9 @@ class Target:
     a: Canary
     b: Canary
     program: Program
+    version: str = ""
+    """Of the product, as it says itself."""
+    schema: str = ""
+    """The revision that the product needs."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What one probe obtained and another uses again, such as a signed-in browser; by name."""

@@ -42,9 +42,9 @@ class Signer:
         self._measured = float("-inf")
         self._lock = threading.Lock()
 
-    def sign(self, tenant_id: UUID) -> str:
-        """A context for one tenant, valid for LIFETIME seconds from now."""
-        expiry = int(time.time() + self._offset) + LIFETIME
+    def sign(self, tenant_id: UUID, lives: int = LIFETIME) -> str:
+        """A context for one tenant, valid for `lives` seconds from now in Postgres' time."""
+        expiry = int(time.time() + self._offset) + lives
         message = f"v1.{self._id}.{tenant_id}.{expiry}"
         return f"{message}.{hmac.digest(self._key, message.encode(), 'sha256').hex()}"
 

@@ -18,6 +18,8 @@ import pytest
 from tests.running import GRACE, Up, gone, idp, up, within
 
 NAMES = {
+    "version",
+    "schema",
     "base_url",
     "management_url",
     "home",

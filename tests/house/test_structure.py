@@ -26,6 +26,7 @@ REAL_TIME = {
     "idp/ids.py": "the time inside an id only keeps rows in order",
     "idp/clock.py": "the one reader of time",
     "idp/store/context.py": "Postgres judges the expiry of a signed context by its own clock",
+    "idp/prove/clock.py": "the prover shares nothing with what it verifies, its clock included",
 }
 
 

@@ -1,0 +1,234 @@
+"""Two throw-away tenants that share every name and no secret, made and removed by the public commands.
+
+Whatever ends the proof, they are removed; what a killed proof left is swept by the next one, which knows it by
+its slug. Passwords and secrets are random, and reach the commands through their environment.
+"""
+
+import json
+import secrets
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from joserfc.jwk import ECKey
+from redis import Redis
+from redis.exceptions import RedisError
+
+from idp.prove.promises import NotProved
+from idp.prove.target import Canary, Program
+
+PREFIX = "canary-"
+CALLBACK = "http://127.0.0.1:9/callback"
+"""Where the canaries' codes are sent; nobody listens there."""
+API = "https://api.canary.example"
+USERS = ("alice", "bob")
+SECRET_CLIENTS = ("web", "post", "asks", "service", "reader")
+KEY_CLIENT = "signer"
+KEY_ID = "canary-key"
+"""The `kid` that both tenants' KEY_CLIENT has; the keys differ."""
+LIVES, OVER = 600, -60
+"""Seconds for which the canaries' contexts are signed."""
+_ENOUGH = 1_000_000
+_POLICY = {
+    "account_failures": _ENOUGH, "address_failures": _ENOUGH, "client_failures": _ENOUGH,
+    "unfinished_authorizations": _ENOUGH, "sign_ins_per_minute": _ENOUGH, "tokens_per_minute": _ENOUGH,
+    "hash_seconds_per_minute": 100_000,
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Plan:
+    """One canary before it is made: its secrets, and the names under which its commands find them."""
+
+    slug: str
+    passwords: dict[str, str] = field(
+        default_factory=lambda: {name: secrets.token_urlsafe(24) for name in USERS}
+    )
+    secrets: dict[str, str] = field(
+        default_factory=lambda: {name: secrets.token_urlsafe(32) for name in SECRET_CLIENTS}
+    )
+    key: dict[str, Any] = field(
+        default_factory=lambda: dict(
+            ECKey.generate_key("P-256", {"kid": KEY_ID, "use": "sig", "alg": "ES256"}).as_dict(private=True)
+        )
+    )
+
+    def environment(self) -> dict[str, str]:
+        """The secrets by the names under which `blueprint` refers to them."""
+        return {self._name(name): value for name, value in {**self.passwords, **self.secrets}.items()}
+
+    def blueprint(self) -> dict[str, Any]:
+        """The tenant as `idp apply` takes it; but for its slug and secrets the same for every canary."""
+        return {
+            "slug": self.slug, "name": "Canary", "policy": _POLICY,
+            "groups": [{"name": "staff", "groups": [{"name": "sales"}]}], "roles": ["buyer"],
+            "clients": self._clients(), "apis": _apis(), "users": [self._user(name) for name in USERS],
+        }  # fmt: skip
+
+    def _name(self, name: str) -> str:
+        return f"CANARY_{self.slug.rpartition('-')[2].upper()}_{name.upper()}"
+
+    def _secret(self, name: str) -> dict[str, str]:
+        return {"env": self._name(name)}
+
+    def _user(self, name: str) -> dict[str, Any]:
+        return {
+            "username": name, "password": self._secret(name), "email": f"{name}@canary.example",
+            "email_verified": True, "name": f"{name.title()} Canary", "groups": ["sales"], "roles": ["buyer"],
+        }  # fmt: skip
+
+    def _clients(self) -> list[dict[str, Any]]:
+        codes = {
+            "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [CALLBACK],
+            "grant_types": ["authorization_code", "refresh_token"], "require_consent": False,
+            "scope": "openid profile email offline_access groups roles",
+        }  # fmt: skip
+        machine = {"grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_basic"}
+        public = {name: value for name, value in self.key.items() if name != "d"}
+        methods = {"web": "client_secret_basic", "post": "client_secret_post", "asks": "client_secret_basic"}
+        return [
+            *({"client_id": name, "client_secret": self._secret(name), "token_endpoint_auth_method": method, **codes,
+               "require_consent": name == "asks"} for name, method in methods.items()),
+            {"client_id": "spa", "token_endpoint_auth_method": "none", **codes},
+            {"client_id": KEY_CLIENT, "token_endpoint_auth_method": "private_key_jwt", **codes,
+             "token_endpoint_auth_signing_alg": "ES256", "jwks": {"keys": [public]},
+             "grant_types": ["authorization_code", "refresh_token", "client_credentials"]},
+            *({"client_id": name, "client_secret": self._secret(name), **machine} for name in ("service", "reader")),
+        ]  # fmt: skip
+
+
+def _apis() -> list[dict[str, Any]]:
+    readers = ("web", "service", KEY_CLIENT)
+    return [
+        {
+            "identifier": API, "name": "Orders", "scopes": {"orders.read": "Read your orders"},
+            "introspected_by": ["reader"], "grants": [{"client_id": each, "scope": "orders.read"} for each in readers],
+        }
+    ]  # fmt: skip
+
+
+@contextmanager
+def pair(program: Program, redis_url: str | None) -> Iterator[tuple[Canary, Canary]]:
+    """Two canaries for the length of the block. Raises NotProved where they cannot be made or removed."""
+    sweep(program, redis_url)
+    run = secrets.token_hex(4)
+    plans = [Plan(f"{PREFIX}{run}-{letter}") for letter in "ab"]
+    try:
+        a, b = _made(program, plans)
+        yield a, b
+    finally:
+        with _undisturbed():
+            remove(program, [plan.slug for plan in plans], redis_url)
+
+
+def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
+    environment = dict(program.environment)
+    for plan in plans:
+        environment |= plan.environment()
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        json.dump({"tenants": [plan.blueprint() for plan in plans]}, file)
+        file.flush()
+        replace(program, environment=environment)("apply", file.name)
+    slugs = [plan.slug for plan in plans]
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        rows = beside.submit(found, program)
+        signed = program.json("context", "sign", *slugs, "--lives", str(LIVES), "--lives", str(OVER))
+        tenants = {row["slug"]: row for row in rows.result()}
+    a, b = (_canary(plan, tenants[plan.slug], signed) for plan in plans)
+    return a, b
+
+
+def _canary(plan: Plan, tenant: Mapping[str, Any], signed: Sequence[Mapping[str, Any]]) -> Canary:
+    contexts = {each["lives"]: str(each["context"]) for each in signed if each["slug"] == plan.slug}
+    return Canary(
+        slug=plan.slug, id=str(tenant["id"]), issuer=str(tenant["issuer"]), passwords=plan.passwords,
+        secrets=plan.secrets, keys={KEY_CLIENT: plan.key}, context=contexts[LIVES], expired=contexts[OVER],
+    )  # fmt: skip
+
+
+def found(program: Program) -> list[dict[str, Any]]:
+    """Every canary that there is, of whichever run."""
+    rows: list[dict[str, Any]] = []
+    after = PREFIX.rstrip("-")
+    while page := program.json("tenant", "list", "--after", after):
+        rows += [row for row in page if str(row["slug"]).startswith(PREFIX)]
+        after = page[-1]["slug"]
+        if len(page) < 100 or not str(after).startswith(PREFIX):
+            break
+    return rows
+
+
+def sweep(program: Program, redis_url: str | None) -> list[str]:
+    """Remove what killed proofs left; the slugs of what there was. Raises NotProved."""
+    rows = found(program)
+    _remove(program, rows, redis_url)
+    return [str(row["slug"]) for row in rows]
+
+
+def remove(program: Program, slugs: Sequence[str], redis_url: str | None) -> None:
+    """Delete these canaries with every row and every key in Redis that they have. Raises NotProved."""
+    _remove(program, [row for row in found(program) if row["slug"] in slugs], redis_url)
+
+
+def _remove(program: Program, rows: Sequence[Mapping[str, Any]], redis_url: str | None) -> None:
+    present = {str(row["slug"]): str(row["id"]) for row in rows}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        outcomes = list(pool.map(lambda slug: _failed(program, slug), present))
+    _forget(redis_url, list(present.values()))
+    if any(outcomes):
+        raise NotProved(f"A canary could not be removed and will be swept by the next proof: {max(outcomes)}")
+
+
+def _failed(program: Program, slug: str) -> str:
+    try:
+        program("tenant", "delete", slug, "--purge")
+    except NotProved as problem:
+        return str(problem)
+    return ""
+
+
+def _forget(redis_url: str | None, tenants: Sequence[str]) -> None:
+    """Drop what Redis still keeps of removed canaries; where that cannot be, it ends by its own lifetimes."""
+    if redis_url is None or not tenants:
+        return
+    with suppress(RedisError), Redis.from_url(redis_url, socket_timeout=5) as client:
+        for tenant in tenants:
+            for key in client.scan_iter(match=f"idp:{{{tenant}}}:*", count=1000):
+                client.delete(key)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No signal ends the removal."""
+    names = (signal.SIGINT, signal.SIGTERM)
+    former = [signal.signal(name, signal.SIG_IGN) for name in names] if _main() else []
+    try:
+        yield
+    finally:
+        for name, handler in zip(names, former, strict=False):
+            signal.signal(name, handler)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGINT and SIGTERM raise NotProved inside the block, so that everything is cleaned up."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise NotProved(f"The proof was stopped by {signal.Signals(number).name}.")
+
+    names = (signal.SIGINT, signal.SIGTERM)
+    former = [signal.signal(name, stop) for name in names] if _main() else []
+    try:
+        yield
+    finally:
+        for name, handler in zip(names, former, strict=False):
+            signal.signal(name, handler)
+
+
+def _main() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,144 @@
+"""A whole proof: learn the deployment from its public commands, make canaries, try each promise, remove them.
+
+`PROMISES` is the list of everything that is promised; a module of probes adds its own here.
+"""
+
+import datetime as dt
+import http.client
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+from redis.exceptions import RedisError
+
+from idp.prove import canaries, clock, database, runtime_role
+from idp.prove.promises import Group, NotProved, Outcome, Promise, Tally
+from idp.prove.target import Program, Route, Target
+
+PROMISES: tuple[Promise, ...] = (*runtime_role.PROMISES,)
+OVER_HTTP = frozenset({Group.OUTSIDE, Group.BETWEEN, Group.TOKENS})
+
+Progress = Callable[[str], None]
+"""Is told one line before each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found, when, against what."""
+
+    base_url: str
+    version: str
+    schema: str
+    postgres: str
+    begun_at: dt.datetime
+    seconds: float
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every promise was kept."""
+        return all(outcome.kept for outcome in self.outcomes)
+
+
+def prove(program: Program, groups: Collection[Group] = (), tell: Progress = lambda _line: None) -> Proof:
+    """Try every promise of `groups` (all of them when empty). Raises NotProved."""
+    wanted = [promise for promise in PROMISES if not groups or promise.group in groups]
+    if not wanted:
+        raise NotProved("There is nothing to prove in the groups that were named.")
+    begun, began = clock.now(), clock.elapsed()
+    tell("looking at the deployment")
+    known = program.json("env", "--show-secrets")
+    if not known["database_url"] or not known["redis_url"]:
+        raise NotProved("The deployment's database or Redis is not known; start it, or set its addresses.")
+    postgres = database.look(known["database_url"], known["schema"])
+    if OVER_HTTP & {promise.group for promise in wanted}:
+        _answers(known["base_url"])
+    with canaries.stoppable(), _target(program, known, tell) as target:
+        outcomes = tuple(_tried(promise, target, tell) for promise in wanted)
+        tell("removing the canaries")
+    return Proof(
+        known["base_url"],
+        known["version"],
+        known["schema"],
+        postgres,
+        begun,
+        clock.elapsed() - began,
+        outcomes,
+    )
+
+
+def _answers(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    with closing(kind(parts.hostname or "", parts.port, timeout=10)) as connection:
+        try:
+            connection.request("GET", "/livez", headers={"Connection": "close"})
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            raise NotProved(f"{base_url} does not answer; start the server, or mend IDP_BASE_URL.") from None
+
+
+@contextmanager
+def _target(program: Program, known: dict[str, Any], tell: Progress) -> Iterator[Target]:
+    with ExitStack() as stack:
+        stack.enter_context(database.alone(known["database_url"]))
+        routes = tuple(_route(each) for each in program.json("routes"))
+        tell("making two canary tenants")
+        redis_url = known["redis_admin_url"] or known["redis_url"]
+        a, b = stack.enter_context(canaries.pair(program, redis_url))
+        yield Target(
+            base_url=known["base_url"], management_url=known["management_url"],
+            database_url=known["database_url"], owner_database_url=known["owner_database_url"],
+            redis_url=known["redis_url"], redis_admin_url=known["redis_admin_url"],
+            routes=routes, a=a, b=b, program=program, version=known["version"], schema=known["schema"],
+        )  # fmt: skip
+
+
+def _route(given: dict[str, Any]) -> Route:
+    return Route(
+        path=given["path"], methods=tuple(given["methods"]), gate=given["gate"],
+        credentials=tuple(given["credentials"]), cors=given["cors"], endpoint=given["endpoint"],
+    )  # fmt: skip
+
+
+def _tried(promise: Promise, target: Target, tell: Progress) -> Outcome:
+    tell(f"{promise.group}: {promise.sentence}")
+    tally, began = Tally(), clock.elapsed()
+    try:
+        promise.probe(target, tally)
+    except (psycopg2.OperationalError, RedisError, OSError, http.client.HTTPException) as problem:
+        said = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+        raise NotProved(f"{promise.code} could not be tried to its end: {said}") from None
+    return Outcome(promise, tally, clock.elapsed() - began)
+
+
+def content(proof: Proof) -> dict[str, Any]:
+    """A proof as JSON."""
+    return {
+        "holds": proof.holds,
+        "base_url": proof.base_url,
+        "version": proof.version,
+        "schema": proof.schema,
+        "postgres": proof.postgres,
+        "begun_at": proof.begun_at.isoformat(timespec="seconds"),
+        "seconds": round(proof.seconds, 2),
+        "promises": [_outcome(outcome) for outcome in proof.outcomes],
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "code": outcome.promise.code,
+        "group": str(outcome.promise.group),
+        "sentence": outcome.promise.sentence,
+        "how": outcome.promise.how,
+        "kept": outcome.kept,
+        "tried": outcome.tally.tried,
+        "found": outcome.tally.found,
+        "notes": outcome.tally.notes,
+        "seconds": round(outcome.seconds, 2),
+    }
