@@ -10,9 +10,9 @@ from uuid import UUID
 import psycopg2
 
 from idp.control import schema
+from idp.prove.allowed import CONTROL_PLANE, TENANT
 from idp.signing import ring
 from idp.store.context import Signer
-from tests.isolation.allowed import CONTROL_PLANE, TENANT
 
 BOTH = UUID("00000000-0000-7000-8000-00000000b074")
 """The id of a row that each of the twins has in every table."""

@@ -1,0 +1,226 @@
+"""What `pg_catalog` must say of everything but tables: schemas, functions, triggers, roles, settings, extras."""
+
+from idp.prove.allowed import (
+    BLIND,
+    BLIND_VIEWS,
+    EXTENSIONS,
+    FUNCTIONS,
+    LOCKS,
+    LOGINS,
+    OWNERS,
+    SCHEMAS,
+    SETTINGS,
+    SOURCES,
+    TRIGGERS,
+    UNRESTRAINED,
+    VERSIONS,
+)
+from idp.prove.look import Look, differ
+
+_OF_EXTENSION = "EXISTS (SELECT FROM pg_depend d WHERE d.objid = {} AND d.deptype = 'e')"
+
+
+def schemas(look: Look) -> list[str]:
+    """Who may look into which schema; nobody but its owner may make anything in it."""
+    rows = look(
+        "SELECT n.nspname, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, g.privilege_type "
+        "FROM pg_namespace n LEFT JOIN LATERAL aclexplode(n.nspacl) g ON g.grantee <> n.nspowner "
+        "WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+    )
+    found: dict[str, set[str]] = {}
+    wrong = []
+    for name, role, right in rows:
+        found.setdefault(name, set())
+        if role is not None:
+            found[name].add(role)
+        if right not in (None, "USAGE"):
+            wrong.append(f"{role} has {right} on schema {name}")
+    wrong += [f"{name} can be looked into" for name in look.beside if found.pop(name, set())]
+    return wrong + list(differ("schemas", found, SCHEMAS))
+
+
+def functions(look: Look) -> list[str]:
+    """Only known functions; whose owner's rights they have cannot bypass; search_path pinned; none leakproof."""
+    rows = look(
+        "SELECT p.oid::regprocedure::text, p.prosecdef, o.rolname, l.lanname, p.proconfig::text, p.proleakproof, "
+        "o.rolsuper OR o.rolbypassrls OR o.rolcanlogin, "
+        "(SELECT array_agg(CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END ORDER BY 1) "
+        " FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g WHERE g.grantee <> p.proowner), "
+        "encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') "
+        "FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner "
+        f"JOIN pg_language l ON l.oid = p.prolang WHERE {look.ours} AND NOT {_OF_EXTENSION.format('p.oid')}"
+    )
+    wrong = []
+    for name, definer, owner, language, config, leakproof, powerful, callers, source in rows:
+        if name not in FUNCTIONS:
+            wrong.append(f"{name} is on no list")
+            continue
+        given = (definer, owner, language, tuple(sorted(callers or ())))
+        wrong += differ(name, given, FUNCTIONS[name])
+        if "search_path=pg_catalog" not in (config or "") or "pg_temp" not in (config or ""):
+            wrong.append(f"{name} does not pin its search_path: {config}")
+        if leakproof or powerful:
+            wrong.append(f"{name}: leakproof {leakproof}, owner can bypass or log in {powerful}")
+        if source != SOURCES[name]:
+            wrong.append(f"{name} does something else than it was written for")
+    return wrong + [f"{name} does not exist" for name in FUNCTIONS if name not in {row[0] for row in rows}]
+
+
+def triggers(look: Look) -> list[str]:
+    """Only the triggers that tell the directory; no rules, no event triggers."""
+    found = look(
+        "SELECT tgrelid::regclass::text, tgname, tgfoid::regproc::text, tgenabled::text "
+        "FROM pg_trigger WHERE NOT tgisinternal"
+    )
+    wrong = [
+        f"trigger {name} on {table}"
+        for table, name, function, enabled in found
+        if (table, name) not in TRIGGERS or function != "touch_tenant" or enabled != "O"
+    ]
+    wrong += [f"{table} does not tell the directory" for table, name in TRIGGERS - {row[:2] for row in found}]
+    wrong += [f"rule {name}" for (name,) in look(
+        "SELECT r.rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
+        f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {look.ours} AND c.relkind <> 'v'"
+    )]  # fmt: skip
+    return wrong + [f"event trigger {name}" for (name,) in look("SELECT evtname FROM pg_event_trigger")]
+
+
+def roles(look: Look) -> list[str]:
+    """Our roles with exactly their attributes; another one beside the cluster's maker is known if it has no power."""
+    rows = look(
+        "SELECT rolname, rolcanlogin, rolbypassrls, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication, "
+        "rolinherit, rolvaliduntil IS NOT NULL, rolconnlimit FROM pg_roles WHERE rolname !~ '^pg_' AND oid <> 10"
+    )
+    for role in sorted(look.service):
+        look.note(f"the service's own role {role} is the service's to answer for")
+    wanted = {
+        role: (role in LOGINS, role == "idp_backup", False, False, False, -1) for role in (*LOGINS, *OWNERS)
+    }
+    found = {row[0]: row[1:] for row in rows if row[0] not in look.service}
+    for role, (_login, bypass, powerful, *_rest) in list(found.items()):
+        if role not in wanted and not (bypass or powerful):
+            look.note(f"the role {role} is not ours and has no power of its own here")
+            del found[role]
+    return list(differ("roles", found, wanted))
+
+
+def memberships(look: Look) -> list[str]:
+    """The migrator may become an owner, by SET ROLE alone; nobody else can become anybody."""
+    found = set(look(
+        "SELECT roleid::regrole::text, member::regrole::text, admin_option, inherit_option, set_option "
+        "FROM pg_auth_members WHERE member::regrole::text <> 'pg_monitor'"
+    ))  # fmt: skip
+    theirs = {each for each in found if each[1] in look.service}
+    for role, member, _admin, inherits, sets in sorted(theirs):
+        if inherits or sets:
+            look.note(f"the service's role {member} can act as {role}")
+    wanted = {(owner, "idp_migrator", False, False, True) for owner in OWNERS}
+    return list(differ("memberships", found - theirs, wanted))
+
+
+def role_settings(look: Look) -> list[str]:
+    """Exactly the settings that are written down, for any database."""
+    rows = look(
+        "SELECT setdatabase::text, CASE WHEN setrole = 0 THEN 'all' ELSE setrole::regrole::text END, setconfig "
+        "FROM pg_db_role_setting"
+    )
+    found = {(database, role): set(values) for database, role, values in rows if role not in look.service}
+    wanted = {("0", role): set(values) for role, values in SETTINGS.items()}
+    if look.managed:
+        for setting in sorted(wanted[("0", "idp_app")] - found.get(("0", "idp_app"), set())):
+            if setting.startswith(UNRESTRAINED):
+                look.note(f"the service does not let idp_app have {setting}")
+                wanted[("0", "idp_app")].discard(setting)
+    return list(differ("settings", found, wanted))
+
+
+def defaults_for_new_things(look: Look) -> list[str]:
+    """What is made later is granted to nobody: no default privilege but the owners' functions being their own."""
+    rows = look(
+        "SELECT defaclrole::regrole::text, defaclnamespace::text, defaclobjtype::text, defaclacl::text "
+        "FROM pg_default_acl"
+    )
+    found = {row for row in rows if row[0] not in look.service}
+    return list(
+        differ("default privileges", found, {(role, "0", "f", f"{{{role}=X/{role}}}") for role in OWNERS})
+    )
+
+
+def database(look: Look) -> list[str]:
+    """Nobody connects but the roles that log in, and only owners make schemas; no temporary tables."""
+    rows = look(
+        "SELECT CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, g.privilege_type "
+        "FROM pg_database d, aclexplode(d.datacl) g WHERE d.datname = current_database() AND g.grantee <> d.datdba"
+    )
+    found = {row for row in rows if row[0] not in look.service}
+    wanted = {(role, "CONNECT") for role in LOGINS} | {("idp_ctx", "CREATE"), ("idp_directory", "CREATE")}
+    return list(differ("database", found, wanted))
+
+
+_EXTRAS = {
+    "publication": "SELECT pubname FROM pg_publication",
+    "subscription": "SELECT subname FROM pg_subscription",
+    "foreign server": "SELECT srvname FROM pg_foreign_server",
+    "foreign data wrapper": "SELECT fdwname FROM pg_foreign_data_wrapper",
+    "large object": "SELECT oid::text FROM pg_largeobject_metadata",
+    "grant on a parameter": "SELECT parname FROM pg_parameter_acl",
+    "extended statistics": "SELECT stxname FROM pg_statistic_ext",
+    "replication slot": "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()",
+    "language": "SELECT lanname FROM pg_language WHERE lanname NOT IN ('internal', 'c', 'sql', 'plpgsql')",
+}
+
+
+def extras(look: Look) -> list[str]:
+    """Nothing that crosses tenants by its nature: extensions, publications, foreign servers, large objects."""
+    wrong = [
+        f"{kind} {name}"
+        for kind, query in _EXTRAS.items()
+        for (name,) in look.if_allowed(f"any {kind}", query)
+    ]
+    for (name,) in look("SELECT extname FROM pg_extension"):
+        if name not in EXTENSIONS:
+            wrong.append(f"extension {name}")
+    readable = look(
+        "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relname ~ '^pg_stat_statements' "
+        "AND has_table_privilege('idp_app', c.oid, 'SELECT') UNION ALL SELECT p.oid::regprocedure::text "
+        "FROM pg_proc p WHERE p.proname ~ '^pg_stat_statements' AND has_function_privilege('idp_app', p.oid, 'EXECUTE')"
+    )
+    return wrong + [f"idp_app may look into {name}" for (name,) in readable]
+
+
+def blind(look: Look) -> list[str]:
+    """The runtime role cannot read others' statements, the server's files, or large objects."""
+    found = [
+        f"idp_app may call {name}"
+        for (name,) in look(
+            "SELECT f FROM unnest(%s) f WHERE to_regprocedure(f) IS NOT NULL "
+            "AND has_function_privilege('idp_app', f, 'EXECUTE')",
+            list(BLIND),
+        )
+    ]
+    found += [
+        f"idp_app may read {name}"
+        for (name,) in look(
+            "SELECT v FROM unnest(%s) v WHERE has_table_privilege('idp_app', v, 'SELECT')", list(BLIND_VIEWS)
+        )
+    ]
+    locks = look(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
+        "AND proname ~ '^pg_(try_)?advisory' AND has_function_privilege('idp_app', oid, 'EXECUTE')"
+    )
+    found += differ("locks by name", {name for (name,) in locks}, set(LOCKS))
+    if look.managed:
+        for sentence in found:
+            look.note(f"the service leaves it so that {sentence}")
+        return []
+    return found
+
+
+def server(look: Look) -> list[str]:
+    """A version in which row security has no known hole, and no replay of an older one."""
+    [(number, text)] = look(
+        "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
+    )
+    major, minor = divmod(int(number), 10_000)
+    fine = major > max(VERSIONS) or minor >= VERSIONS.get(major, 10_000)
+    return [] if fine else [f"PostgreSQL {text} has holes in row security that later versions have closed"]
