@@ -39,6 +39,7 @@ COMMANDS = {
     "explain": ("explain", "Say why a request was refused."),
     "audit": ("audit", "Show and verify what was recorded."),
     "prove": ("prove", "Prove on the running deployment that no tenant reaches another."),
+    "report": ("report", "Show and verify reports of proofs."),
     "context": ("context", "Sign tenant contexts for the canaries of a proof."),
 }
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,13 +33,25 @@ def command(groups: tuple[str, ...], json_file: Path | None) -> None:
 
     wanted = [Group(each) for each in groups]
     proof = run.prove(_program(), wanted, lambda line: click.echo(f"… {line}", err=True))
-    report = json.dumps(run.content(proof), indent=2, ensure_ascii=False)
+    report = _kept(proof, whole=not groups)
     if json_file is not None:
         with click.open_file(str(json_file), "w", encoding="utf-8") as file:
-            file.write(f"{report}\n")
+            file.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     click.echo(_words(proof), err=True)
     if not proof.holds:
         session.no()
+
+
+def _kept(proof: "Proof", *, whole: bool) -> dict[str, Any]:
+    """The report, signed; one of every promise is kept as the last proof."""
+    from idp.control import proofs
+    from idp.prove import run
+
+    with session.deployment():
+        report = proofs.signed(run.content(proof))
+        if whole:
+            proofs.keep(report)
+    return report
 
 
 def _program() -> "Program":

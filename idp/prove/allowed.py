@@ -54,6 +54,16 @@ CONTROL_PLANE = {
 GLOBAL_READONLY = {"alembic_version": ("idp_app", "idp_ops", "idp_readonly", "idp_backup")}
 """Tables that hold nothing of a tenant, and who may read them."""
 
+PLATFORM = {
+    "proofs": {
+        "idp_app": "SELECT",
+        "idp_ops": "SELECT INSERT DELETE",
+        "idp_readonly": "SELECT",
+        "idp_backup": "SELECT",
+    }
+}
+"""Tables of the platform that hold nothing of a tenant, and who may do what to them."""
+
 SEALED = {"ctx.keys": "idp_ctx"}
 """Tables that nobody but their owner may touch."""
 
@@ -73,6 +83,7 @@ WITHOUT_TENANT = {
     "tenants_slug_key": "slugs are public, and one per platform",
     "tenants_changed_at": "the directory asks which tenants changed",
     "hosts_host_key": "a host belongs to one tenant",
+    "proofs_pkey": "holds nothing of a tenant",
     "alembic_version_pkc": "holds nothing of a tenant",
     "ctx.keys_pkey": "holds nothing of a tenant",
 }

@@ -14,6 +14,7 @@ from idp.prove.allowed import (
     GLOBAL_READONLY,
     OPERATORS,
     OWN,
+    PLATFORM,
     SEALED,
     SEEN_BY_DIRECTORY,
     SELF,
@@ -31,6 +32,7 @@ def classes() -> dict[str, str]:
     found: dict[str, str] = {}
     kinds: dict[str, Iterable[str]] = {
         "tenant": TENANT, "control-plane": CONTROL_PLANE, "global-readonly": GLOBAL_READONLY, "sealed": SEALED,
+        "platform": PLATFORM,
     }  # fmt: skip
     for name, tables in kinds.items():
         for table in tables:
@@ -77,7 +79,7 @@ def row_security(look: Look) -> list[str]:
     return [
         f"{name}: ENABLE {on}, FORCE {forced}"
         for name, on, forced in rows
-        if name not in GLOBAL_READONLY and not (on and forced)
+        if name not in GLOBAL_READONLY and name not in PLATFORM and not (on and forced)
     ]
 
 
@@ -141,7 +143,7 @@ def constraints(look: Look) -> list[str]:
     wrong, keyed, held = [], set(), set()
     for table, name, kind, other, valid, mine, theirs in rows:
         paired = mine[:1] == ["tenant_id"] and theirs == ["tenant_id", "id"] and len(mine) == 2
-        if kind == "p" and (mine == ["tenant_id", "id"] or table in ("tenants", *GLOBAL_READONLY)):
+        if kind == "p" and (mine == ["tenant_id", "id"] or table in ("tenants", *GLOBAL_READONLY, *PLATFORM)):
             keyed.add(table)
         elif kind == "f" and (mine, theirs, other) == (["tenant_id"], ["id"], "tenants"):
             held.add(table)
@@ -207,6 +209,7 @@ def privileges(look: Look) -> list[str]:
         wanted[table] = {**read, "idp_app": _rights(rights, free)}
     for table, names in SEEN_BY_DIRECTORY.items():
         wanted[table]["idp_directory"] = f"SELECT({','.join(names)})"
+    wanted |= PLATFORM
     wanted |= {table: dict.fromkeys(readers, "SELECT") for table, readers in GLOBAL_READONLY.items()}
     found = _granted(look)
     return [

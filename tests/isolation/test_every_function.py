@@ -25,6 +25,7 @@ ELSEWHERE = {
 
 NOT_OF_A_TENANT = {
     "columns": "shapes of tables, no rows",
+    "proofs": "of the platform, hold nothing of a tenant",
     "control_plane": "operators' own role: every tenant is theirs to see",
     "tenants.counting": "a clause, no rows",
     "audit_log.counter_stepped_back": "asks Postgres for its own counter, no rows",

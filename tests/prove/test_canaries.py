@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -103,14 +104,16 @@ def test_contexts_are_signed_for_canaries_alone(deployment: Up, pair: tuple[Cana
     assert done.returncode == 2 and "600" in done.stderr
 
 
-def test_a_killed_proof_is_swept_by_the_next(deployment: Up) -> None:
+def test_a_killed_proof_is_swept_by_the_next(deployment: Up, tmp_path: Path) -> None:
     with _proving(deployment) as process:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     assert len(_there(deployment)) == 2
-    done = idp("prove", "--home", str(deployment.home), *SQL, "--json")
+    home, report = str(deployment.home), str(tmp_path / "report.json")
+    done = idp("prove", "--home", home, *SQL, "--json", report)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["holds"] is True
+    verdict = json.loads(idp("report", "verify", report, "--home", home, "--json").stdout)
+    assert verdict["genuine"] is True and verdict["holds"] is True
     assert _there(deployment) == []
     with Redis.from_url(deployment.env()["redis_admin_url"]) as client:
         assert list(client.scan_iter(match="idp:{*")) == []

@@ -1,0 +1,93 @@
+"""Operators' verbs for proofs of isolation: sign and keep a report, tell the last one, check a signature."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from idp import clock, ids
+from idp.errors import Invalid
+from idp.signing import reports, ring
+from idp.store.durable import proofs
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last whole proof of this deployment."""
+
+    at: dt.datetime
+    holds: bool
+    seconds: float
+    version: str
+    schema: str
+    broken: tuple[str, ...]
+    """Codes of the promises that did not hold."""
+
+    @property
+    def age(self) -> dt.timedelta:
+        """How long ago it ended."""
+        return clock.now() - self.at
+
+
+def last() -> Last | None:
+    """The last whole proof; None where there never was one. Raises Unavailable."""
+    found = proofs.recent(1)
+    return _read(found[0]) if found else None
+
+
+def _read(kept: proofs.Kept) -> Last:
+    report = json.loads(kept.report)
+    broken = tuple(each["code"] for each in report["promises"] if not each["kept"])
+    return Last(kept.at, kept.holds, report["seconds"], report["version"], report["schema"], broken)
+
+
+def signed(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report with the signature of this deployment's key ring."""
+    return reports.sign(report, ring.ring())
+
+
+def keep(report: Mapping[str, Any]) -> None:
+    """Keep a signed report of a whole proof."""
+    text = json.dumps(report, ensure_ascii=False)
+    proofs.keep(proofs.Kept(ids.uuid7(), clock.now(), bool(report["holds"]), text))
+
+
+def listing() -> list[dict[str, Any]]:
+    """The kept proofs, the newest first."""
+    return [
+        {
+            "at": kept.at.isoformat(timespec="seconds"),
+            "holds": read.holds,
+            "seconds": read.seconds,
+            "version": read.version,
+            "schema": read.schema,
+            "broken": list(read.broken),
+        }
+        for kept in proofs.recent()
+        for read in (_read(kept),)
+    ]
+
+
+def newest() -> dict[str, Any] | None:
+    """The last kept report as it was signed; None where there is none."""
+    found = proofs.recent(1)
+    return dict(json.loads(found[0].report)) if found else None
+
+
+def verify(text: str) -> dict[str, Any]:
+    """Whether a report in JSON is one that this deployment signed, and of what. Raises Invalid for no report."""
+    try:
+        report = json.loads(text)
+    except (ValueError, RecursionError):
+        report = None
+    if not isinstance(report, dict):
+        raise Invalid("The file is no report in JSON.", rule="report")
+    problem = reports.verify(report, ring.ring())
+    told = {name: report.get(name) for name in ("holds", "base_url", "version", "schema", "begun_at")}
+    return {"genuine": problem is None, "problem": problem, **told}
+
+
+def public_keys() -> dict[str, str]:
+    """The keys under which reports of this deployment verify, by id, the newest first."""
+    return reports.keys(ring.ring())
