@@ -16,6 +16,7 @@ from idp.accounts import passwords
 from idp.config import Settings
 from idp.errors import Refusal
 from idp.web import bodies, errors, gates, shares
+from idp.web.direct import Direct
 from idp.web.environ import Doorstep
 from idp.web.fast import Fast
 from idp.web.gates import Door
@@ -29,7 +30,7 @@ THREADS = 16
 class _Slug(BaseConverter):
     """What a tenant may be called; anything else is no route at all."""
 
-    regex = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    regex = gates.SLUG
 
 
 class _NoSession(SessionInterface):
@@ -84,7 +85,7 @@ def create_app(settings: Settings, doors: tuple[Door, ...] | None = None) -> App
     app.url_map.redirect_defaults = False
     gates.register(app, every_door() if doors is None else doors)
     _wire(app)
-    inner = Doorstep(app.wsgi_app, settings)
+    inner = Doorstep(Direct(app.wsgi_app, gates.declarations(app)), settings)
     app.wsgi_app = Fast(  # type: ignore[method-assign]
         inner, proxied=bool(settings.trusted_proxies), secure=settings.secure
     )
@@ -102,16 +103,16 @@ def _wire(app: Application) -> None:
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
         if error.code == 404 or isinstance(error, RequestRedirect):
-            return errors.missing()
-        return errors.write(errors.from_http(error), None)
+            return errors.missing().framed()
+        return errors.json_answer(errors.from_http(error)).framed()
 
     @app.errorhandler(Refusal)
     def away(refusal: Refusal) -> Response:
-        return errors.write(refusal, None)
+        return errors.json_answer(refusal).framed()
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> Response:
-        return errors.unexpected(error, None)
+        return errors.json_answer(errors.unexpected(error)).framed()
 
 
 def wsgi(settings: Settings, threads: int = THREADS, processes: int = 1) -> Application:

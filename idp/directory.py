@@ -10,6 +10,7 @@ import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -59,11 +60,11 @@ class Bounded(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value, or None."""
-        with self._lock:
-            value = self._items.get(key)
-            if value is not None:
+        value = self._items.get(key)
+        if value is not None:
+            with suppress(KeyError):  # another thread's entry may have pushed it out in between
                 self._items.move_to_end(key)
-            return value
+        return value
 
     def put(self, key: K, value: V) -> V:
         """Keep `value`; returns it."""

@@ -3,6 +3,9 @@
 Labels stay few and bounded; a label for each tenant would grow with the customers.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _COUNTERS = {
@@ -41,14 +44,24 @@ _GAUGES = {
 
 def count(name: str, amount: float = 1, **labels: str) -> None:
     """Add `amount` to the counter `name`."""
-    counter = _COUNTERS[name]
-    (counter.labels(**labels) if labels else counter).inc(amount)
+    _child(_COUNTERS, name, labels).inc(amount)
 
 
 def observe(name: str, seconds: float, **labels: str) -> None:
     """Record a duration of `seconds` under `name`."""
-    histogram = _DURATIONS[name]
-    (histogram.labels(**labels) if labels else histogram).observe(seconds)
+    _child(_DURATIONS, name, labels).observe(seconds)
+
+
+_children: dict[tuple[str, ...], Any] = {}
+"""The series by name and label values: finding one through the library costs more than counting."""
+
+
+def _child(among: Mapping[str, Any], name: str, labels: dict[str, str]) -> Any:
+    key = (name, *labels, *labels.values())
+    child = _children.get(key)
+    if child is None:
+        child = _children[key] = among[name].labels(**labels) if labels else among[name]
+    return child
 
 
 def show(name: str, value: float) -> None:

@@ -132,8 +132,17 @@ def unlimited(each: Counter) -> Counter:
 
 def _key(*parts: str) -> str:
     """One digest for several parts; their lengths keep `a, bc` apart from `ab, c`."""
-    parts = tuple(_network(part) if ":" in part else part for part in parts)
+    parts = _networks(parts)
     return digest("".join(f"{len(part)}:{part}" for part in parts).encode("utf-8", "surrogatepass")).hex()
+
+
+def _mark(kind: str, parts: tuple[str, ...]) -> tuple[int]:
+    """A name in this process for what `_key` names everywhere; two that fall together cost a question more."""
+    return (hash((current().slug, kind, _networks(parts))),)
+
+
+def _networks(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([_network(part) if ":" in part else part for part in parts])
 
 
 def _network(part: str) -> str:
@@ -262,7 +271,7 @@ def failed(kind: str, *parts: str) -> int | None:
     TooMany, else None.
     """
     each = counter(kind, *parts)
-    _failing.add(_name(each), each.window, 1, UNLIMITED, clock.epoch())
+    _failing.add(_mark(kind, parts), each.window, 1, UNLIMITED, clock.epoch())
     full = _add([each])
     return full.retry_after if full else None
 
@@ -273,9 +282,9 @@ def blocked(kind: str, *parts: str) -> int | None:
     Asks nobody about a client that has not failed in this process, so that good ones never wait for Redis;
     one that keeps failing elsewhere is stopped there, and here by `failed`.
     """
-    each = counter(kind, *parts)
-    if kind == "client" and not _failing.running(_name(each), clock.epoch()):
+    if kind == "client" and not _failing.running(_mark(kind, parts), clock.epoch()):
         return None
+    each = counter(kind, *parts)
     looked = _add([replace(each, most=each.most - 1, amount=0)])
     return looked.retry_after if looked else None
 
@@ -294,12 +303,11 @@ def budget(kind: str, amount: float = 1) -> None:
 
     `tokens` is counted in this process alone: no Redis in the path of a token.
     """
-    each = budget_counter(kind, amount)
     if kind != "tokens":
-        reserve([each])
+        reserve([budget_counter(kind, amount)])
         return
-    now = clock.epoch()
-    limit = max(1, each.most // _processes)
-    fits, _, begin = _here.add(_name(each), MINUTE, each.amount, limit, now)
+    tenant, now = current(), clock.epoch()
+    limit = max(1, tenant.policy.tokens_per_minute // _processes)
+    fits, _, begin = _here.add((tenant.slug, kind), MINUTE, round(amount), limit, now)
     if not fits:
-        raise refusal(Full(each, max(1, begin + MINUTE - now)))
+        raise refusal(Full(budget_counter(kind, amount), max(1, begin + MINUTE - now)))

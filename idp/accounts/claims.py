@@ -165,7 +165,8 @@ def _rules(where: str, client: Client | None, apis: Sequence[Api]) -> Iterator[t
     if client is not None:
         owners.append((f"client {client.client_id}", client))
     for name, owner in owners:
-        for number, rule in enumerate(claim_rules.load(owner.setting("claims") or ()), 1):
+        kept = owner.setting("claims")
+        for number, rule in enumerate(claim_rules.load(kept) if kept else (), 1):
             if where in rule.where:
                 yield rule, f"claim rule {number} of {name} ({rule.source})"
 

@@ -3,49 +3,64 @@
 Views take what they need from here and hand it to a room; below the door nobody sees the framework.
 """
 
+from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
-
-from flask import request
 
 from idp import config
 from idp.errors import InvalidRequest
 from idp.tenants import maybe_current
 from idp.web import bodies, parse
 
+Environ = dict[str, Any]
+
+of_request: ContextVar[Environ] = ContextVar("idp_environ")
+"""The WSGI environ that this thread answers, made trustworthy; the doorstep enters it."""
+
+
+def environ() -> Environ:
+    """The WSGI environ of the moment. Raises LookupError outside of requests."""
+    return of_request.get()
+
+
+def method() -> str:
+    """The request's method."""
+    found: str = environ()["REQUEST_METHOD"]
+    return found
+
 
 def request_id() -> str:
     """The name of this request, as `X-Request-Id` carries it."""
-    found: str = request.environ["idp.request_id"]
+    found: str = environ()["idp.request_id"]
     return found
 
 
 def address() -> str:
     """The client's address: the peer, or what a trusted proxy says."""
-    found: str = request.environ.get("REMOTE_ADDR", "")
+    found: str = environ().get("REMOTE_ADDR", "")
     return found
 
 
 def agent() -> str:
     """The User-Agent, at most 256 characters."""
-    return request.headers.get("User-Agent", "")[:256]
+    return str(environ().get("HTTP_USER_AGENT", ""))[:256]
 
 
 def _raw_query() -> bytes:
-    text: str = request.environ.get("QUERY_STRING", "")
+    text: str = environ().get("QUERY_STRING", "")
     return text.encode("latin-1", "replace")
 
 
 def body() -> bytes:
     """The body, at most 64 KiB. Raises InvalidRequest when the sender left before its end."""
-    environ = request.environ
-    kept: bytes | None = environ.get("idp.body")
+    here = environ()
+    kept: bytes | None = here.get("idp.body")
     if kept is None:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        kept = bodies.read(address(), environ["wsgi.input"].read, length) if length else b""
+        length = int(here.get("CONTENT_LENGTH") or 0)
+        kept = bodies.read(address(), here["wsgi.input"].read, length) if length else b""
         if len(kept) != length:
             raise InvalidRequest("The body ended early.", rule="parse.body", expected=length, got=len(kept))
-        environ["idp.body"] = kept
+        here["idp.body"] = kept
     return kept
 
 
@@ -55,7 +70,7 @@ def form() -> dict[str, str]:
     Raises UnsupportedMediaType unless it is `application/x-www-form-urlencoded` or empty, InvalidRequest when the
     address has a query, and what `parse.urlencoded` raises.
     """
-    if request.environ.get("QUERY_STRING"):
+    if environ().get("QUERY_STRING"):
         raise InvalidRequest(
             "Parameters belong in the body.", rule="parse.query", expected="no query", got="a query"
         )
@@ -65,14 +80,14 @@ def form() -> dict[str, str]:
 
 def _form_type() -> None:
     """Raise UnsupportedMediaType unless the body is a form; none at all is a form without parameters."""
-    kind = request.environ.get("CONTENT_TYPE", "")
+    kind = environ().get("CONTENT_TYPE", "")
     if kind or body():
         parse.expect_type(kind, parse.FORM)
 
 
 def token_form() -> tuple[dict[str, str], tuple[str, ...]]:
     """As `form`, with `resource` apart: the one parameter that may come more than once (RFC 8707 §2.2)."""
-    if request.environ.get("QUERY_STRING"):
+    if environ().get("QUERY_STRING"):
         raise InvalidRequest(
             "Parameters belong in the body.", rule="parse.query", expected="no query", got="a query"
         )
@@ -82,7 +97,7 @@ def token_form() -> tuple[dict[str, str], tuple[str, ...]]:
 
 def page_form() -> dict[str, str]:
     """The form that a hosted page posts; the address may have a query, which is not read."""
-    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    parse.expect_type(environ().get("CONTENT_TYPE", ""), parse.FORM)
     return parse.urlencoded(body())
 
 
@@ -96,9 +111,9 @@ def parameters() -> dict[str, str]:
 
     Raises InvalidRequest when a name comes twice, in either or across both.
     """
-    if request.method != "POST":
+    if method() != "POST":
         return query()
-    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
+    parse.expect_type(environ().get("CONTENT_TYPE", ""), parse.FORM)
     return parse.merged(_raw_query(), body())
 
 
@@ -107,9 +122,9 @@ def authorization_parameters() -> tuple[dict[str, str], tuple[str, ...]]:
 
     RFC 8707 §2 allows that; every other name comes once. Raises what `parameters` raises.
     """
-    if request.method == "POST":
-        parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.FORM)
-    found = [*parse.pairs(_raw_query()), *(parse.pairs(body()) if request.method == "POST" else [])]
+    if method() == "POST":
+        parse.expect_type(environ().get("CONTENT_TYPE", ""), parse.FORM)
+    found = [*parse.pairs(_raw_query()), *(parse.pairs(body()) if method() == "POST" else [])]
     return _with_resources(found)
 
 
@@ -120,13 +135,13 @@ def _with_resources(found: list[tuple[str, str]]) -> tuple[dict[str, str], tuple
 
 def json_object() -> dict[str, Any]:
     """A JSON object in the body; raises UnsupportedMediaType and what `parse.json_object` raises."""
-    parse.expect_type(request.environ.get("CONTENT_TYPE", ""), parse.JSON)
+    parse.expect_type(environ().get("CONTENT_TYPE", ""), parse.JSON)
     return parse.json_object(body())
 
 
 def authorization() -> str | None:
     """The Authorization header as it came."""
-    found: str | None = request.environ.get("HTTP_AUTHORIZATION")
+    found: str | None = environ().get("HTTP_AUTHORIZATION")
     return found
 
 
@@ -142,7 +157,7 @@ def bearer() -> str | None:
 
 def cookie(name: str) -> str | None:
     """A cookie by its exact name; None when it is absent, empty, or came more than once."""
-    header: str = request.environ.get("HTTP_COOKIE", "")
+    header: str = environ().get("HTTP_COOKIE", "")
     found = [
         value for key, _, value in (part.strip().partition("=") for part in header.split(";")) if key == name
     ]
@@ -154,9 +169,9 @@ def foreign() -> bool:
 
     `Origin` must be the entered tenant's own when there is one; its absence says nothing.
     """
-    if request.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site":
+    if environ().get("HTTP_SEC_FETCH_SITE") == "cross-site":
         return True
-    origin = request.environ.get("HTTP_ORIGIN")
+    origin = environ().get("HTTP_ORIGIN")
     return origin is not None and origin != _own_origin()
 
 

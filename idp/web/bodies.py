@@ -27,7 +27,9 @@ def threads(count: int) -> None:
 def read(address: str, source: Callable[[int], bytes], length: int) -> bytes:
     """`length` bytes from `source`, or fewer when the sender left; raises Busy when `address` owes too many."""
     with _changed:
-        if not _changed.wait_for(lambda: _reading.get(address, 0) < _cap, PATIENCE):
+        if _reading.get(address, 0) >= _cap and not _changed.wait_for(
+            lambda: _reading.get(address, 0) < _cap, PATIENCE
+        ):
             metrics.count("throttled_total", kind="bodies")
             raise Busy(rule="bodies", expected=_cap)
         _reading[address] = _reading.get(address, 0) + 1

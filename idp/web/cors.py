@@ -5,10 +5,15 @@ has registered, never with credentials, never `null`. Nothing else, and never `/
 """
 
 from enum import StrEnum
+from typing import TypeVar
 
-from flask import Response, request
+from flask import Response
 
 from idp.oauth import origins
+from idp.web import asked
+from idp.web.reply import Reply
+
+Answered = TypeVar("Answered", bound=Response | Reply)
 
 
 class Cors(StrEnum):
@@ -25,13 +30,13 @@ _HEADERS = "Authorization, Content-Type, DPoP"
 
 def _origin() -> str | None:
     """The origin that asked, when a client of the entered tenant has registered it."""
-    origin: str | None = request.environ.get("HTTP_ORIGIN")
+    origin: str | None = asked.environ().get("HTTP_ORIGIN")
     if origin is None or origin == "null":
         return None
     return origin if origin in origins.allowed() else None
 
 
-def allow(response: Response, rule: Cors) -> Response:
+def allow(response: Answered, rule: Cors) -> Answered:
     """Add to an answer what `rule` grants the origin that asked; a tenant is entered."""
     if rule is Cors.NONE:
         return response
@@ -46,9 +51,9 @@ def allow(response: Response, rule: Cors) -> Response:
     return response
 
 
-def preflight(rule: Cors, methods: str) -> Response:
+def preflight(rule: Cors, methods: str) -> Reply:
     """The answer to a preflight (Fetch §3.2.2); without a permission it is empty of permissions."""
-    response = allow(Response(status=204, mimetype="text/plain"), rule)
+    response = allow(Reply(204), rule)
     response.headers.pop("Access-Control-Expose-Headers", None)
     if "Access-Control-Allow-Origin" in response.headers:
         response.headers["Access-Control-Allow-Methods"] = methods

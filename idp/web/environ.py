@@ -18,7 +18,7 @@ from idp import clock, directory, lanes, logs
 from idp.config import Settings
 from idp.errors import Busy
 from idp.tenants import Tenant
-from idp.web import access, headers, nowhere, outside, parse
+from idp.web import access, asked, headers, nowhere, outside, parse
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -122,11 +122,12 @@ class Doorstep:
             access.note(name, clean, int(status[:3]), clock.monotonic() - began)
             return start_response(status, answered)
 
-        mark = logs.request.set(name)
+        mark, entered = logs.request.set(name), asked.of_request.set(clean)
         try:
             with lanes.taken():
                 return self._route(clean, forwarded_host, respond)
         finally:
+            asked.of_request.reset(entered)
             logs.request.reset(mark)
 
     def _route(

@@ -6,12 +6,11 @@ says nothing but that id; its trace goes to the log alone.
 
 import datetime as dt
 import json
-import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from idp import clock, config, metrics
@@ -19,9 +18,10 @@ from idp.errors import InvalidRequest, MethodNotAllowed, NotFound, Refusal, TooL
 from idp.logs import log
 from idp.tenants import maybe_current
 from idp.web import asked, nowhere, outside, pages
+from idp.web.reply import Heads, Reply
 
 _log = log(__name__)
-_VARIABLE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+Answered = TypeVar("Answered", Response, Reply)
 _PAGED = frozenset({"authorization_error", "logout_error"})
 
 
@@ -39,38 +39,33 @@ def note(refusal: Refusal) -> None:
     """Count the refusal and keep its private half for `idp explain`; never fails."""
     metrics.count("refusals_total", code=refusal.code if len(refusal.code) < 40 else "other")
     try:
-        outside.keep(request.environ, refusal, _pattern())
+        environ = asked.environ()
+        outside.keep(environ, refusal, environ.get("idp.pattern", ""))
     except Exception as error:  # an answer must not be lost because its explanation could not be kept
         _log.warning("refusal not kept", request_id=asked.request_id(), reason=type(error).__name__)
 
 
-def _pattern() -> str:
-    """The route's path as `idp routes` prints it."""
-    rule = request.url_rule
-    return _VARIABLE.sub(r"{\1}", rule.rule) if rule is not None else ""
-
-
-def json_answer(refusal: Refusal) -> Response:
+def json_answer(refusal: Refusal) -> Reply:
     """`{"error", "error_description"}` (RFC 6749 §5.2), with a challenge on 401 (RFC 9110 §11.6.1)."""
     note(refusal)
-    body = json.dumps(refusal.public(), separators=(",", ":"))
-    response = Response(body, refusal.status, mimetype="application/json")
-    _challenge(refusal, response)
-    return _finish(refusal, response)
+    body = json.dumps(refusal.public(), separators=(",", ":")).encode()
+    reply = Reply.of("application/json", body, refusal.status)
+    _challenge(refusal, reply)
+    return _finish(refusal, reply)
 
 
-def _challenge(refusal: Refusal, response: Response) -> None:
+def _challenge(refusal: Refusal, reply: Reply) -> None:
     tenant = maybe_current()
     realm = f'realm="{tenant.issuer}"' if tenant is not None else 'realm="provider"'
     if refusal.code in {"invalid_token", "insufficient_scope"}:
-        response.headers["WWW-Authenticate"] = (
+        reply.headers["WWW-Authenticate"] = (
             f'Bearer {realm}, error="{refusal.code}", error_description="{refusal.description}"'
         )
     elif refusal.status == 401:
-        response.headers["WWW-Authenticate"] = f"Basic {realm}"
+        reply.headers["WWW-Authenticate"] = f"Basic {realm}"
 
 
-def _finish(refusal: Refusal, response: Response) -> Response:
+def _finish(refusal: Refusal, response: Answered) -> Answered:
     for name, value in refusal.headers.items():
         response.headers[name] = value
     response.headers["Cache-Control"] = "no-store"
@@ -140,7 +135,7 @@ def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str])
     return response
 
 
-def write(refusal: Refusal, page: str | None) -> Response:
+def write(refusal: Refusal, page: str | None) -> Response | Reply:
     """The refusal as the route answers: JSON, or the page of that name."""
     return json_answer(refusal) if page is None else page_answer(refusal, page)
 
@@ -161,22 +156,22 @@ def from_http(error: HTTPException) -> Refusal:
     if status == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
         refusal.headers["Allow"] = allowed
-        refusal.rule, refusal.expected, refusal.got = "request.method", allowed, request.method
+        refusal.rule, refusal.expected, refusal.got = "request.method", allowed, asked.method()
     return refusal
 
 
-def missing() -> Response:
+def missing() -> Reply:
     """The constant answer for what is not there; the same bytes whether or not it is somebody else's."""
     status, headers, body = nowhere.answer(asked.address())
     if status.startswith("404"):
-        outside.missing(request.environ)
-    return Response(body, status=status, headers=headers)
+        outside.missing(asked.environ())
+    return Reply(int(status[:3]), body, Heads(*(pair for pair in headers if pair[0] != "Content-Length")))
 
 
-def unexpected(error: BaseException, page: str | None) -> Response:
+def unexpected(error: BaseException) -> Refusal:
     """A 500 that says nothing but the request's id; the trace goes to the log."""
-    _log.error("unexpected error", request_id=asked.request_id(), endpoint=request.endpoint, exc_info=error)
-    refusal = Refusal(
+    endpoint = asked.environ().get("idp.endpoint")
+    _log.error("unexpected error", request_id=asked.request_id(), endpoint=endpoint, exc_info=error)
+    return Refusal(
         "Something went wrong on our side.", code="server_error", status=500, rule=type(error).__name__
     )
-    return write(refusal, page)

@@ -5,21 +5,23 @@ credentials they take. The tenant gate resolves the tenant once, from the path a
 request can change it. `idp routes` prints the declarations, and a test holds them equal to the URL map.
 """
 
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
-from flask import Blueprint, Flask, Response, current_app, make_response, request
+from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import HTTPException
 
 from idp import config, directory
 from idp.errors import Refusal
 from idp.tenants import Tenant, entered
-from idp.web import errors, shares
+from idp.web import asked, errors, shares
 from idp.web.cors import Cors, allow, preflight
+from idp.web.reply import Reply
 
 CREDENTIALS = frozenset({
     "cookie", "csrf", "password", "client_id", "client_secret", "private_key_jwt",
@@ -27,7 +29,14 @@ CREDENTIALS = frozenset({
 })  # fmt: skip
 """The kinds of credential that a route can say it takes."""
 
+SLUG = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+"""What a tenant may be called."""
+
 View = Callable[..., Any]
+Answer = Response | Reply
+Guarded = Callable[[str], Reply]
+"""A plain view behind its gate, called with the slug of the path."""
+_VARIABLE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 
 class Gate(StrEnum):
@@ -54,16 +63,26 @@ class Declared:
     page: str | None
     """Name of the page on which it refuses; None: it refuses in JSON."""
     cors: Cors
+    pattern: str
+    """The path with its variables in braces."""
+    plain: Guarded | None = None
+    """The guarded view, where it needs nothing of the framework."""
 
 
 class Door(Blueprint):
     """A Blueprint with a gate. Routes of the tenant gate lie under `/t/{slug}` unless they are `rooted`."""
 
-    def __init__(self, name: str, import_name: str, *, gate: Gate, page: str | None = None) -> None:
-        """`page`: the page on which its routes refuse ("error" and kin); None for JSON."""
+    def __init__(
+        self, name: str, import_name: str, *, gate: Gate, page: str | None = None, plain: bool = False
+    ) -> None:
+        """`page`: the page on which its routes refuse ("error" and kin); None for JSON.
+
+        `plain`: its views answer with a Reply and need nothing of the framework (`idp.web.direct`).
+        """
         super().__init__(name, import_name)
         self.gate = gate
         self.page = page
+        self.plain = plain
         self.declared: list[Declared] = []
 
     def route(  # type: ignore[override]
@@ -91,13 +110,14 @@ class Door(Blueprint):
         def register(view: View) -> View:
             name = endpoint or view.__name__
             shown = self.page if page is None else page
-            one = Declared(f"{self.name}.{name}", self.gate, answered, taken, shown, cors)
-            self.declared.append(one)
-            guard = _tenant_gate if self.gate is Gate.TENANT else _public_gate
+            pattern = _VARIABLE.sub(r"{\1}", prefix + rule)
+            one = Declared(f"{self.name}.{name}", self.gate, answered, taken, shown, cors, pattern)
+            guarded = (_tenant_gate if self.gate is Gate.TENANT else _public_gate)(view, one)
+            self.declared.append(replace(one, plain=cast(Guarded, guarded) if self.plain else None))
             self.add_url_rule(
                 prefix + rule,
                 endpoint=name,
-                view_func=guard(view, one),
+                view_func=_framed(guarded),
                 methods=answered,
                 provide_automatic_options=False,
             )
@@ -106,23 +126,34 @@ class Door(Blueprint):
         return register
 
 
-def _ask(view: View, values: dict[str, Any], declared: Declared) -> Response:
+def _framed(guarded: View) -> View:
+    """The guarded view as the framework calls it."""
+
+    @wraps(guarded)
+    def framed(**values: Any) -> Response:
+        answer: Answer = guarded(**values)
+        return answer.framed() if isinstance(answer, Reply) else answer
+
+    return framed
+
+
+def _ask(view: View, values: dict[str, Any], declared: Declared) -> Answer:
     """Call the view; whatever it raises is written as the route answers."""
     try:
-        return make_response(view(**values))
+        answer: Answer = view(**values)
+        return answer
     except Refusal as refusal:
         return errors.write(refusal, declared.page)
     except HTTPException as error:
         return errors.missing() if error.code == 404 else errors.write(errors.from_http(error), declared.page)
     except Exception as error:
-        return errors.unexpected(error, declared.page)
+        return errors.write(errors.unexpected(error), declared.page)
 
 
 def _public_gate(view: View, declared: Declared) -> View:
     @wraps(view)
-    def guarded(**values: Any) -> Response:
-        environ = request.environ
-        environ["idp.endpoint"] = declared.endpoint
+    def guarded(**values: Any) -> Answer:
+        environ = _arrived(declared)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return preflight(declared.cors, ", ".join(declared.methods))
         return allow(_ask(view, values, declared), declared.cors)
@@ -132,9 +163,8 @@ def _public_gate(view: View, declared: Declared) -> View:
 
 def _tenant_gate(view: View, declared: Declared) -> View:
     @wraps(view)
-    def guarded(slug: str, **values: Any) -> Response:
-        environ = request.environ
-        environ["idp.endpoint"] = declared.endpoint
+    def guarded(slug: str, **values: Any) -> Answer:
+        environ = _arrived(declared)
         tenant = directory.resolve(slug)
         if tenant is None or not tenant.active:
             return errors.missing()
@@ -149,9 +179,17 @@ def _tenant_gate(view: View, declared: Declared) -> View:
     return guarded
 
 
-def _inside(tenant: Tenant, view: View, values: dict[str, Any], declared: Declared) -> Response:
+def _arrived(declared: Declared) -> asked.Environ:
+    """The request's environ, which names from here on the route that it has reached."""
+    environ = asked.environ()
+    environ["idp.endpoint"] = declared.endpoint
+    environ["idp.pattern"] = declared.pattern
+    return environ
+
+
+def _inside(tenant: Tenant, view: View, values: dict[str, Any], declared: Declared) -> Answer:
     """Call the view for the entered tenant with one of its threads."""
-    if request.environ["REQUEST_METHOD"] == "OPTIONS":
+    if asked.method() == "OPTIONS":
         return preflight(declared.cors, ", ".join(declared.methods))
     try:
         held = shares.take(tenant.id)
@@ -177,16 +215,17 @@ def _issuer_asked(tenant: Tenant, environ: dict[str, Any]) -> str | None:
     return None
 
 
-def _elsewhere(tenant: Tenant, declared: Declared) -> Response:
+def _elsewhere(tenant: Tenant, declared: Declared) -> Answer:
     """A tenant has one issuer: by another of its addresses a page moves there, a protocol endpoint is nothing.
 
     What clients send requests to is of the protocol also where it answers with a page: sent on, a request meant
     for one issuer would be answered by another.
     """
-    if declared.page is None or "client_id" in declared.credentials or request.method not in {"GET", "HEAD"}:
+    if declared.page is None or "client_id" in declared.credentials or asked.method() not in {"GET", "HEAD"}:
         return errors.missing()
-    rest = request.environ["PATH_INFO"].removeprefix(f"/t/{tenant.slug}")
-    query = request.environ.get("QUERY_STRING", "")
+    environ = asked.environ()
+    rest = environ["PATH_INFO"].removeprefix(f"/t/{tenant.slug}")
+    query = environ.get("QUERY_STRING", "")
     target = tenant.issuer + quote(rest.encode("latin-1", "replace"))
     if query:
         target += "?" + quote(query, safe=_QUERY)

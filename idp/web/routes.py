@@ -1,13 +1,10 @@
 """The surface as data: every route with its gate and the credentials it takes."""
 
-import re
 from dataclasses import dataclass
 
 from flask import Flask
 
 from idp.web import gates
-
-_VARIABLE = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ def table(app: Flask) -> list[Route]:
     known = gates.declarations(app)
     found = [
         Route(
-            path=_VARIABLE.sub(r"{\1}", rule.rule),
+            path=known[rule.endpoint].pattern,
             methods=tuple(sorted(rule.methods or ())),
             gate=known[rule.endpoint].gate.value,
             credentials=known[rule.endpoint].credentials,

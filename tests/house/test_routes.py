@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from flask import Flask
 
 from idp.cli.routes import command
-from idp.web import gates, routes
+from idp.web import gates
 from idp.web.gates import CREDENTIALS, Door, Gate, Undeclared
 
 
@@ -28,7 +28,7 @@ def test_idp_routes_is_the_url_map(app: Any) -> None:
     result = CliRunner().invoke(command, ["--json"])
     assert result.exit_code == 0, result.output
     printed = {(row["path"], row["endpoint"]): row for row in json.loads(result.output)}
-    mapped = {(routes._VARIABLE.sub(r"{\1}", rule.rule), rule.endpoint) for rule in app.url_map.iter_rules()}
+    mapped = {(gates._VARIABLE.sub(r"{\1}", rule.rule), rule.endpoint) for rule in app.url_map.iter_rules()}
     assert set(printed) == mapped
     assert {"path", "methods", "gate", "credentials"} <= set(next(iter(printed.values())))
 

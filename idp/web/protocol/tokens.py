@@ -2,15 +2,14 @@
 
 import json
 
-from flask import Response
-
 from idp.oauth import server
 from idp.oauth.request import Answer, ProtocolRequest
 from idp.web import asked
 from idp.web.cors import Cors
 from idp.web.gates import Door, Gate
+from idp.web.reply import Reply
 
-door = Door("tokens", __name__, gate=Gate.TENANT)
+door = Door("tokens", __name__, gate=Gate.TENANT, plain=True)
 
 _AUTHENTICATION = ("client_id", "client_secret", "private_key_jwt")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -26,26 +25,26 @@ def _token_request() -> ProtocolRequest:
     return ProtocolRequest(form, resources=resources, basic=asked.basic(), address=asked.address())
 
 
-def _write(answer: Answer) -> Response:
-    response = Response(_encode(answer.body), answer.status, mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
+def _write(answer: Answer) -> Reply:
+    reply = Reply.of("application/json", _encode(answer.body).encode(), answer.status)
+    reply.headers.add("Cache-Control", "no-store")
     for name, value in answer.headers.items():
-        response.headers[name] = value
-    return response
+        reply.headers[name] = value
+    return reply
 
 
 @door.route(
     "/token", methods=("POST",), credentials=(*_AUTHENTICATION, "code", "refresh_token"), cors=Cors.CLIENTS
 )
-def token() -> Response:
+def token() -> Reply:
     """The token endpoint."""
-    response = _write(server.token(_token_request()))
-    response.headers["Pragma"] = "no-cache"  # RFC 6749 §5.1 asks for it beside Cache-Control
-    return response
+    reply = _write(server.token(_token_request()))
+    reply.headers.add("Pragma", "no-cache")  # RFC 6749 §5.1 asks for it beside Cache-Control
+    return reply
 
 
 @door.route("/introspect", methods=("POST",), credentials=(*_AUTHENTICATION, "access_token", "refresh_token"))
-def introspect() -> Response:
+def introspect() -> Reply:
     """The introspection endpoint."""
     return _write(server.introspect(_request("introspect")))
 
@@ -56,6 +55,6 @@ def introspect() -> Response:
     credentials=(*_AUTHENTICATION, "access_token", "refresh_token"),
     cors=Cors.CLIENTS,
 )
-def revoke() -> Response:
+def revoke() -> Reply:
     """The revocation endpoint."""
     return _write(server.revoke(_request("revoke")))

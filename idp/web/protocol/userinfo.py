@@ -2,22 +2,21 @@
 
 import json
 
-from flask import Response, request
-
 from idp.errors import InvalidRequest
 from idp.oauth.endpoints import userinfo as room
 from idp.web import asked, parse
 from idp.web.cors import Cors
 from idp.web.gates import Door, Gate
+from idp.web.reply import Reply
 
-door = Door("userinfo", __name__, gate=Gate.TENANT)
+door = Door("userinfo", __name__, gate=Gate.TENANT, plain=True)
 
 
 def _token() -> str | None:
     """The one access token of the request (RFC 6750 §2); never from the query."""
     header = asked.bearer()
-    form = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == parse.FORM
-    if request.method != "POST" or not form or not asked.body():
+    form = asked.environ().get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == parse.FORM
+    if asked.method() != "POST" or not form or not asked.body():
         return header
     in_body = asked.form().get("access_token")
     if header is not None and in_body is not None:
@@ -26,8 +25,9 @@ def _token() -> str | None:
 
 
 @door.route("/userinfo", methods=("GET", "POST"), credentials=("access_token",), cors=Cors.CLIENTS)
-def userinfo() -> Response:
+def userinfo() -> Reply:
     """The claims of the person whose token it is."""
-    response = Response(json.dumps(room.answer(_token()), separators=(",", ":")), mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    body = json.dumps(room.answer(_token()), separators=(",", ":"))
+    reply = Reply.of("application/json", body.encode())
+    reply.headers.add("Cache-Control", "no-store")
+    return reply
