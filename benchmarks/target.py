@@ -217,6 +217,8 @@ def ours(folder: Path, home: Path | None = None, blueprint: Path | None = BLUEPR
         "--port",
         str(port),
         "--no-demo",
+        "--workers",
+        "1",
     ]
     if blueprint is not None:
         command += ["--blueprint", str(blueprint)]

@@ -132,6 +132,16 @@ def shield() -> None:
             )
 
 
+_RUNNING = ("HOME", "LANG", "PATH", "PROMETHEUS_MULTIPROC_DIR", "TMPDIR", "TZ")
+
+
+def bare() -> None:
+    """Keep of this process's environment only what a running web process reads; each request gets a copy."""
+    shield()
+    for name in [name for name in os.environ if name not in _RUNNING and not name.startswith(("LC_", "SSL_"))]:
+        del os.environ[name]
+
+
 def hand_down(**names: str) -> None:
     """Put `names` into the environment of the processes that this one starts."""
     os.environ.update(names)

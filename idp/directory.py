@@ -8,11 +8,9 @@ for a second, so that a flood of them costs one query each.
 
 import datetime as dt
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 
 from idp import clock, metrics
@@ -20,6 +18,7 @@ from idp.config import Settings
 from idp.config import settings as process_settings
 from idp.errors import Busy
 from idp.logs import log
+from idp.memory import Recent
 from idp.store import database
 from idp.store.durable import apis as api_store
 from idp.store.durable import clients as client_store
@@ -45,51 +44,6 @@ REREAD = 900.0
 LATER = 2.0
 """Seconds for which a row goes on that could not be read again."""
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Bounded(Generic[K, V]):
-    """A mapping that forgets what was used longest ago."""
-
-    def __init__(self, most: int) -> None:
-        """`most`: entries kept."""
-        self._most = most
-        self._items: OrderedDict[K, V] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: K) -> V | None:
-        """The value, or None."""
-        value = self._items.get(key)
-        if value is not None:
-            with suppress(KeyError):  # another thread's entry may have pushed it out in between
-                self._items.move_to_end(key)
-        return value
-
-    def put(self, key: K, value: V) -> V:
-        """Keep `value`; returns it."""
-        with self._lock:
-            self._items[key] = value
-            self._items.move_to_end(key)
-            while len(self._items) > self._most:
-                self._items.popitem(last=False)
-        return value
-
-    def everyone(self) -> list[K]:
-        """What is there."""
-        with self._lock:
-            return list(self._items)
-
-    def drop(self, key: K) -> None:
-        """Forget one entry."""
-        with self._lock:
-            self._items.pop(key, None)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._items.clear()
-
 
 @dataclass(slots=True)
 class _Known:
@@ -97,15 +51,15 @@ class _Known:
 
     tenant: Tenant
     until: float
-    clients: Bounded[str, tuple[float, Client]] = field(default_factory=lambda: Bounded(MOST_CLIENTS))
+    clients: Recent[str, tuple[float, Client]] = field(default_factory=lambda: Recent(MOST_CLIENTS))
     apis: tuple[float, tuple[Api, ...]] | None = None
 
 
 class _Directory:
     def __init__(self) -> None:
-        self.known: Bounded[UUID, _Known] = Bounded(MOST_TENANTS)
-        self.names: Bounded[tuple[str, str], UUID] = Bounded(2 * MOST_TENANTS)
-        self.unknown: Bounded[tuple[str, str], float] = Bounded(4_096)
+        self.known: Recent[UUID, _Known] = Recent(MOST_TENANTS)
+        self.names: Recent[tuple[str, str], UUID] = Recent(2 * MOST_TENANTS)
+        self.unknown: Recent[tuple[str, str], float] = Recent(4_096)
         self.versions: dict[UUID, int] = {}
         self.heard = float("-inf")
         self.since = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -24,6 +24,35 @@ def secret(bits: int = 256) -> str:
     return secrets.token_urlsafe(bits // 8)
 
 
+class _Pool:
+    """Random bytes in stock: asking the kernel for sixteen takes longer than all else about a name."""
+
+    def __init__(self) -> None:
+        self._stock: list[bytes] = []
+        self._pid = 0
+
+    def take(self) -> bytes:
+        """Sixteen random bytes, handed out once."""
+        if self._pid != os.getpid():  # a fork must not hand out what its parent hands out
+            self._stock, self._pid = [], os.getpid()
+        try:
+            return self._stock.pop()
+        except IndexError:
+            fresh = os.urandom(16 * 256)
+            stock = [fresh[at : at + 16] for at in range(0, len(fresh), 16)]
+            taken = stock.pop()
+            self._stock = stock
+            return taken
+
+
+_pool = _Pool()
+
+
+def unique() -> str:
+    """A random name of 128 bits in base64url: for what has to be unique and is no secret, such as `jti`."""
+    return b64(_pool.take())
+
+
 def digest(value: str | bytes) -> bytes:
     """SHA-256 of a secret of high entropy: what is kept instead of the secret itself."""
     return hashlib.sha256(value.encode() if isinstance(value, str) else value).digest()

@@ -68,7 +68,7 @@ class Journal:
         self._lines.append((tenant, line))
         if self._pid != os.getpid():
             self._start()
-        if len(self._lines) >= BATCH:
+        if len(self._lines) >= BATCH and not self._enough.is_set():
             self._enough.set()
         return True
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 
-MOST = 3
+MOST = 2
 """Lanes of a process."""
 
 
 class _Here(threading.local):
     taken = False
+    depth = 0
 
 
 _here = _Here()
@@ -31,20 +32,33 @@ def open_(most: int = MOST) -> None:
     _free = free
 
 
-@contextmanager
-def taken() -> Iterator[None]:
+class _Taken:
+    """See `taken`. One object for all: what it has to know is kept by thread."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        free = _free
+        if free is None or _here.depth:
+            _here.depth += 1
+            return
+        free.get()
+        _here.taken, _here.depth = True, 1
+
+    def __exit__(self, *_: object) -> None:
+        _here.depth -= 1
+        if _here.taken and not _here.depth:
+            _here.taken = False
+            if _free is not None:
+                _free.put(None)
+
+
+_TAKEN = _Taken()
+
+
+def taken() -> _Taken:
     """Run in a lane; waits until one is free."""
-    free = _free
-    if free is None or _here.taken:
-        yield
-        return
-    free.get()
-    _here.taken = True
-    try:
-        yield
-    finally:
-        _here.taken = False
-        free.put(None)
+    return _TAKEN
 
 
 @contextmanager

@@ -165,7 +165,7 @@ def load(settings: Settings, threads: int, processes: int, draining: Any) -> Any
     from idp import app
     from idp.web.health import readiness
 
-    config.shield()
+    config.bare()
     threading.Thread(target=_follow, args=(os.getppid(),), name="parent", daemon=True).start()
     readiness.draining = draining
     made = app.wsgi(settings, threads, processes)

@@ -7,8 +7,8 @@ import datetime as dt
 from uuid import UUID
 
 from idp import clock
-from idp.directory import Bounded
 from idp.errors import Busy
+from idp.memory import Recent
 from idp.store.durable import issuer_uses
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -19,7 +19,7 @@ EVERY = 3_600
 LATER = 60
 """Seconds after which a note that could not be written is tried again."""
 
-_next: Bounded[tuple[UUID, UUID, str, dt.datetime | None], int] = Bounded(10_000)
+_next: Recent[tuple[UUID, UUID, str, dt.datetime | None], int] = Recent(10_000)
 
 
 def note(client: Client) -> None:

@@ -7,12 +7,12 @@ until the tenant changes.
 from uuid import UUID
 
 from idp import registration
-from idp.directory import Bounded
 from idp.errors import Busy
+from idp.memory import Recent
 from idp.store.durable import clients
 from idp.tenants import current
 
-_known: Bounded[UUID, tuple[int, frozenset[str]]] = Bounded(2_000)
+_known: Recent[UUID, tuple[int, frozenset[str]]] = Recent(2_000)
 
 
 def allowed() -> frozenset[str]:

@@ -12,8 +12,8 @@ from functools import wraps
 from typing import Any
 
 from idp import directory
-from idp.directory import Bounded
 from idp.errors import InvalidScope, InvalidTarget
+from idp.memory import Recent
 from idp.store.durable.apis import Api
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -43,12 +43,13 @@ def remembered(rule: Asked) -> Asked:
 
     The directory replaces them when they change, so that an answer is never older than they are.
     """
-    kept: Bounded[tuple[Any, ...], tuple[Any, ...]] = Bounded(_MOST_REMEMBERED)
+    kept: Recent[tuple[Any, ...], tuple[Any, ...]] = Recent(_MOST_REMEMBERED)
 
     @wraps(rule)
     def asked(client: Client, wanted: tuple[str, ...], resources: tuple[str, ...]) -> Any:
         tenant, apis = current(), directory.apis()
-        key = (client.id, wanted, resources)
+        # The row itself is remembered beside the answer, so that its name in memory cannot go to another one.
+        key = (id(client), wanted, resources)
         found = kept.get(key)
         if found is not None and found[0] is tenant and found[1] is client and found[2] is apis:
             return found[3]

@@ -8,9 +8,7 @@ revocation still reaches every process within its 5 s.
 
 import datetime as dt
 import threading
-from collections import OrderedDict
-from contextlib import suppress
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -20,6 +18,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from idp import clock
 from idp.errors import Busy
+from idp.memory import Recent
 from idp.signing import envelope, keys, ring
 from idp.store.durable import signing_keys
 from idp.store.durable.signing_keys import SigningKey
@@ -36,45 +35,6 @@ GRACE = 3.0
 
 JoseKey = RSAKey | ECKey | OKPKey
 JOSE_KEYS: dict[str, type[RSAKey] | type[ECKey] | type[OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
-
-
-T = TypeVar("T")
-
-
-class Recent(Generic[T]):
-    """A mapping of bounded size that forgets what was used longest ago; safe among threads."""
-
-    def __init__(self, limit: int) -> None:
-        """`limit`: entries."""
-        self._limit = limit
-        self._entries: OrderedDict[Any, T] = OrderedDict()
-
-    def get(self, key: Any) -> T | None:
-        """The value under `key`, now the most recently used; None when there is none."""
-        value = self._entries.get(key)
-        if value is not None:
-            with suppress(KeyError):  # another thread's entry may have pushed it out in between
-                self._entries.move_to_end(key)
-        return value
-
-    def keep(self, key: Any, value: T) -> T:
-        """Keep `value`, which is answered; the oldest goes when there are too many."""
-        self._entries[key] = value
-        while len(self._entries) > self._limit:
-            with suppress(KeyError):
-                self._entries.popitem(last=False)
-        return value
-
-    def drop(self, key: Any) -> None:
-        """Forget one entry."""
-        self._entries.pop(key, None)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
 
 class KeySet:
@@ -103,9 +63,9 @@ class KeySet:
         return chosen
 
 
-_sets: Recent[KeySet] = Recent(TENANTS)
-_opened: Recent[JoseKey] = Recent(OPENED)
-_public: Recent[JoseKey] = Recent(PUBLIC)
+_sets: Recent[UUID, KeySet] = Recent(TENANTS)
+_opened: Recent[tuple[UUID, str, bytes], JoseKey] = Recent(OPENED)
+_public: Recent[tuple[UUID, str], JoseKey] = Recent(PUBLIC)
 # Striped: one tenant's slow read holds up few others, and a herd reads a tenant's rows once (F21).
 _reading = tuple(threading.Lock() for _ in range(64))
 
@@ -128,7 +88,7 @@ def load(tenant: Tenant | None = None) -> KeySet:
 
 def _read(tenant: Tenant, former: KeySet | None) -> KeySet:
     try:
-        return _sets.keep(tenant.id, KeySet(signing_keys.all_keys(), tenant.version))
+        return _sets.put(tenant.id, KeySet(signing_keys.all_keys(), tenant.version))
     except Busy:
         if former is None:
             raise
@@ -147,7 +107,7 @@ def private_key(row: SigningKey, tenant_id: UUID) -> JoseKey:
     if known is not None:
         return known
     der = ring.holding(row.kek_id).unwrap(row.kek_id, row.sealed, tenant_id, row.kid)
-    return _opened.keep(name, native(envelope.from_der(der), row.public))
+    return _opened.put(name, native(envelope.from_der(der), row.public))
 
 
 def public_key(row: SigningKey, tenant_id: UUID) -> JoseKey:
@@ -156,7 +116,7 @@ def public_key(row: SigningKey, tenant_id: UUID) -> JoseKey:
     known = _public.get(name)
     if known is not None:
         return known
-    return _public.keep(name, JOSE_KEYS[row.public["kty"]].import_key(cast(Any, row.public)))
+    return _public.put(name, JOSE_KEYS[row.public["kty"]].import_key(cast(Any, row.public)))
 
 
 def native(key: Any, public: dict[str, str]) -> JoseKey:

@@ -16,6 +16,7 @@ from joserfc.jws import JWSRegistry
 
 from idp import clock, ids
 from idp.errors import InvalidToken
+from idp.memory import Recent
 from idp.signing import cache, keys
 from idp.signing.cache import JoseKey
 from idp.signing.jwks import MEMBERS
@@ -40,7 +41,7 @@ _HALF_HASHES = {
 _encode = json.JSONEncoder(
     separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False
 ).encode
-_heads: cache.Recent[bytes] = cache.Recent(20_000)
+_heads: Recent[tuple[str, str, str], bytes] = Recent(20_000)
 
 
 _WITHOUT_SIGN = (1 << 255) - 1
@@ -83,7 +84,7 @@ def sign(claims: Mapping[str, Any], *, alg: str, typ: str) -> str:
         raise NoKey(f"tenant {tenant.slug} has no active {alg} key; run idp keys rotate --alg {alg}")
     key = cache.private_key(row, tenant.id)
     # The header is the same for each token of a key and a type: its bytes are made once.
-    head = _heads.get((row.kid, alg, typ)) or _heads.keep((row.kid, alg, typ), _head(alg, row.kid, typ))
+    head = _heads.get((row.kid, alg, typ)) or _heads.put((row.kid, alg, typ), _head(alg, row.kid, typ))
     signed = head + ids.b64(_encode(claims).encode()).encode()
     return f"{signed.decode()}.{ids.b64(_ALGORITHMS[alg].sign(signed, key))}"
 

@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from idp import clock, metrics
@@ -65,14 +65,17 @@ def flush() -> None:
     """Count and write everything that waits."""
     with _flushing:
         shown = logging.getLogger().isEnabledFor(logging.INFO)
-        written = []
+        written: list[str] = []
+        counts: Counter[tuple[str, int]] = Counter()
         while _lines:
             line = _lines.popleft()
             _, _, _, _, endpoint, status, seconds = line
-            metrics.count("requests_total", endpoint=endpoint, status=str(status))
+            counts[endpoint, status] += 1
             metrics.observe("request", seconds, endpoint=endpoint)
             if shown:
                 written.append(_text(line))
+        for (endpoint, status), count in counts.items():
+            metrics.count("requests_total", count, endpoint=endpoint, status=str(status))
         if written:
             try:
                 sys.stderr.write("".join(written))

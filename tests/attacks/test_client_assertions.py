@@ -6,7 +6,7 @@ from typing import Any
 import jwt as pyjwt
 import pytest
 
-from idp.directory import Bounded
+from idp.memory import Recent
 from idp.oauth import client_auth
 from idp.tenants import Tenant
 from tests.attacks.acting import at_once, change, client, events, refused
@@ -186,7 +186,7 @@ def test_ca10_an_assertion_may_say_what_it_is(app: Any, signer: Tenant, kind: st
 def test_ca08_a_replay_and_a_wrong_key_are_recorded(
     app: Any, signer: Tenant, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_auth, "_recorded", Bounded(10))
+    monkeypatch.setattr(client_auth, "_recorded", Recent(10))
     jwt = assertion(signer)
     assert present(app, signer, jwt).status_code == 200
     refused(present(app, signer, jwt), "invalid_client", 401)

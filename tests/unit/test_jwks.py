@@ -111,16 +111,3 @@ def test_keys_outlive_an_outage_by_seconds_only(ring: Keyring, monkeypatch: pyte
             jwt.algorithms()
     with entered(tenant):  # nothing has changed as far as this process knows
         assert jwt.algorithms() == keys.ALGORITHMS
-
-
-def test_caches_are_bounded_and_forget_what_was_used_longest_ago() -> None:
-    kept: cache.Recent[int] = cache.Recent(3)
-    for number in (1, 2, 3):
-        kept.keep(number, number)
-    assert kept.get(1) == 1
-    kept.keep(4, 4)
-    assert (len(kept), kept.get(2), kept.get(1)) == (3, None, 1)
-    kept.drop(1)
-    kept.drop(1)
-    kept.clear()
-    assert len(kept) == 0

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from idp import audit, clock, directory, throttle
 from idp.audit import Actor, Event
-from idp.directory import Bounded
 from idp.errors import InvalidClient, InvalidRequest, TooMany
+from idp.memory import Recent
 from idp.oauth.client_auth import none, private_key_jwt, secret
 from idp.oauth.request import ProtocolRequest
 from idp.store.database import transaction
@@ -31,7 +31,7 @@ METHODS: dict[str, Method] = {
 
 _RECORD_EVERY = 60
 """Seconds for which one record of the failures from one address does, in each process."""
-_recorded: Bounded[tuple[UUID, str], int] = Bounded(10_000)
+_recorded: Recent[tuple[UUID, str], int] = Recent(10_000)
 
 _SECRET = ("client_secret_basic", "client_secret_post")
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from idp import clock, directory, registration
 from idp.accounts import sessions
 from idp.errors import InvalidToken
-from idp.ids import b64, secret, unb64
+from idp.ids import b64, unb64, unique
 from idp.oauth.scopes import Target
 from idp.signing import jwt
 from idp.store.database import transaction
@@ -82,7 +82,7 @@ def make(
 def _jti(client: Client, grant: Grant | None) -> str:
     """What a token names: its grant, or its client's row, so that neither revives under the same name."""
     kind, origin = (_OF_CLIENT, client.id) if grant is None else (_OF_GRANT, grant.id)
-    return f"{kind}.{b64(origin.bytes)}.{secret(128)}"
+    return f"{kind}.{b64(origin.bytes)}.{unique()}"
 
 
 def _origin(jti: object) -> tuple[str, UUID]:
