@@ -138,7 +138,9 @@ _RUNNING = ("HOME", "LANG", "PATH", "PROMETHEUS_MULTIPROC_DIR", "TMPDIR", "TZ")
 def bare() -> None:
     """Keep of this process's environment only what a running web process reads; each request gets a copy."""
     shield()
-    for name in [name for name in os.environ if name not in _RUNNING and not name.startswith(("LC_", "SSL_"))]:
+    for name in [
+        name for name in os.environ if name not in _RUNNING and not name.startswith(("LC_", "SSL_"))
+    ]:
         del os.environ[name]
 
 
