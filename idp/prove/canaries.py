@@ -135,10 +135,12 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
         file.flush()
         replace(program, environment=environment)("apply", file.name)
     slugs = [plan.slug for plan in plans]
-    with ThreadPoolExecutor(max_workers=1) as beside:
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        hosts = beside.map(lambda slug: program("tenant", "host", "add", slug, f"{slug}.example.net"), slugs)
         rows = beside.submit(found, program)
         signed = program.json("context", "sign", *slugs, "--lives", str(LIVES), "--lives", str(OVER))
         tenants = {row["slug"]: row for row in rows.result()}
+        list(hosts)  # raises what failed
     a, b = (_canary(plan, tenants[plan.slug], signed) for plan in plans)
     return a, b
 

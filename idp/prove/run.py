@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import psycopg2
 from redis.exceptions import RedisError
 
-from idp.prove import canaries, catalogue, clock, database, runtime_role
+from idp.prove import canaries, catalogue, clock, database, runtime_role, sessions
 from idp.prove.promises import Group, NotProved, Outcome, Promise, Tally
 from idp.prove.target import Program, Route, Target
 
-PROMISES: tuple[Promise, ...] = (*catalogue.PROMISES, *runtime_role.PROMISES)
+PROMISES: tuple[Promise, ...] = (*catalogue.PROMISES, *runtime_role.PROMISES, *sessions.PROMISES)
 OVER_HTTP = frozenset({Group.OUTSIDE, Group.BETWEEN, Group.TOKENS})
 
 Progress = Callable[[str], None]
