@@ -21,7 +21,7 @@ from idp.oauth.authorize import Response, Returned
 from idp.oauth.checks import openid
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
 from idp.oauth.request import AuthorizationRequest, Browser
-from idp.signing import jwt
+from idp.oauth.tokens import id_token
 from idp.store.database import transaction
 from idp.store.durable import sessions as session_store
 from idp.store.durable import users
@@ -142,12 +142,10 @@ def _hinted(request: AuthorizationRequest, client: Client) -> str | None:
     if request.id_token_hint is None:
         return None
     try:
-        claims = jwt.verify(
-            request.id_token_hint, typ={"JWT"}, audience=client.client_id, expired_is_fine=True
-        )
+        claims = id_token.read(request.id_token_hint, audience=client.client_id, expired_is_fine=True)
     except InvalidToken:
         return ""
-    return str(claims.get("sub", "")) if "client_id" not in claims else ""
+    return str(claims.get("sub", ""))
 
 
 def _bound(browser: Browser) -> str:

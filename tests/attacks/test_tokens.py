@@ -36,7 +36,7 @@ def part(value: object) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def claims(tenant: Tenant, **others: Any) -> dict[str, Any]:
+def claims(tenant: Tenant, /, **others: Any) -> dict[str, Any]:
     now = clock.epoch()
     return {
         "iss": tenant.issuer,
@@ -191,6 +191,16 @@ def test_tk06_a_token_of_a_former_issuer_of_the_same_tenant_is_not_ours(acme: Te
         {},
     ):
         refused(forged(acme, {}, claims(acme, iss=iss)), "token.iss")
+
+
+def test_tk06_a_token_that_names_another_tenant_than_its_issuer_is_refused(acme: Tenant) -> None:
+    own = {"tenant": acme.slug, "tenant_id": str(acme.id)}
+    assert (
+        jwt.verify(forged(acme, {}, claims(acme, **own)), typ={"at+jwt"}, audience=None)["tenant"] == "acme"
+    )
+    for name in own:
+        for other in ("globex", "", None, 1, [own[name]]):
+            refused(forged(acme, {}, claims(acme, **{**own, name: other})), f"token.{name}")
 
 
 def test_tk07_a_token_of_one_type_is_none_of_another(acme: Tenant) -> None:

@@ -7,6 +7,8 @@ equal assertions one is refused whichever process reads it.
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from idp import audit, clock
@@ -15,6 +17,7 @@ from idp.errors import InvalidToken
 from idp.ids import digest, unb64
 from idp.oauth.request import ProtocolRequest
 from idp.signing import jwt
+from idp.signing.checks import Check, Table, no
 from idp.store.database import transaction
 from idp.store.durable import marks
 from idp.store.durable.clients import Client
@@ -24,6 +27,7 @@ TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 TYPES = (None, "JWT", "client-authentication+jwt")
 """Header types of an assertion: the explicit one of draft-ietf-oauth-rfc7523bis, and those before it."""
+MARK = "client_assertion"
 _LONGEST = 8_192
 _LONGEST_JTI = 256
 
@@ -40,40 +44,80 @@ def claimed_client(assertion: str) -> str:
     return subject if isinstance(subject, str) and subject.isprintable() else ""
 
 
-def assertion(request: ProtocolRequest, client: Client | None) -> bool:
-    """Whether the request's assertion is the client's, meant for us, fresh, and seen for the first time."""
-    jwks = client.metadata.get("jwks") if client is not None else None
-    if client is None or not isinstance(jwks, dict) or request.form.get("client_assertion_type") != TYPE:
-        return False
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a client's assertion has to be: by whose keys, with which algorithms, for whom."""
+
+    jwks: Mapping[str, Any]
+    algs: tuple[str, ...]
+    audience: frozenset[str]
+
+
+def rules(client: Client) -> Rules:
+    """The rules for a client of the entered tenant."""
+    jwks = client.metadata.get("jwks")
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
     audience = {current().issuer}
     if client.setting("assertion_for_token_endpoint"):
         audience.add(f"{current().issuer}/token")
+    algs = (pinned,) if pinned else ALGORITHMS
+    return Rules(jwks if isinstance(jwks, dict) else {}, algs, frozenset(audience))
+
+
+def _jti(claims: Mapping[str, Any]) -> None:
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
+        raise no("assertion.jti", expected=f"a string of 1 to {_LONGEST_JTI} characters", got=jti)
+
+
+NAMED = Table[Mapping[str, Any]](Check("jti", _jti))
+"""What an assertion needs beyond a good JWT."""
+
+
+def read(token: str, client: Client) -> dict[str, Any]:
+    """The claims of an assertion of `client`, whether or not it was used. Raises InvalidToken."""
+    told = rules(client)
+    _, claims = jwt.verify_with(
+        token,
+        told.jwks,
+        algs=told.algs,
+        typ=TYPES,
+        issuer=client.client_id,
+        subject=client.client_id,
+        audience=told.audience,
+    )
+    NAMED.hold(claims)
+    return claims
+
+
+def assertion(request: ProtocolRequest, client: Client | None) -> bool:
+    """Whether the request's assertion is the client's, meant for us, fresh, and seen for the first time."""
+    if client is None or request.form.get("client_assertion_type") != TYPE:
+        return False
     try:
-        _, claims = jwt.verify_with(
-            request.form.get("client_assertion", ""),
-            jwks,
-            algs=(pinned,) if pinned else ALGORITHMS,
-            typ=TYPES,
-            issuer=client.client_id,
-            subject=client.client_id,
-            audience=audience,
-        )
+        claims = read(request.form.get("client_assertion", ""), client)
     except InvalidToken:
         return False
     return _first_use(claims, client, request)
 
 
 def _first_use(claims: dict[str, Any], client: Client, request: ProtocolRequest) -> bool:
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
-        return False
     # The mark outlives the assertion by the skew that is granted to its expiry.
     expires = clock.from_instant(int(claims["exp"]) + jwt.SKEW)
     with transaction():
-        first = marks.leave("client_assertion", digest(f"{client.id}:{jti}"), expires)
+        first = marks.leave(MARK, mark_of(client, claims), expires)
         if not first:
             # Each needs a signature of the client's, and stops with the throttle of its failures.
             actor = Actor("client", client.client_id, request.address)
-            audit.record(Event.ASSERTION_REPLAYED, actor, assertion_id=jti)
+            audit.record(Event.ASSERTION_REPLAYED, actor, assertion_id=claims["jti"])
     return first
+
+
+def mark_of(client: Client, claims: Mapping[str, Any]) -> bytes:
+    """Under what an assertion is marked as used."""
+    return digest(f"{client.id}:{claims['jti']}")
+
+
+def used(client: Client, claims: Mapping[str, Any]) -> bool:
+    """Whether an assertion was used before; it is not marked by this."""
+    return marks.left(MARK, mark_of(client, claims))

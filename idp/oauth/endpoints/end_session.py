@@ -11,7 +11,7 @@ from idp.accounts import sessions
 from idp.audit import Actor, Event
 from idp.errors import InvalidRedirectUri, InvalidRequest, InvalidToken
 from idp.oauth.request import Browser
-from idp.signing import jwt
+from idp.oauth.tokens import id_token
 from idp.store.database import transaction
 from idp.store.durable import clients, grants
 from idp.store.durable.clients import Client
@@ -67,11 +67,11 @@ def _hinted(hint: str | None) -> str | None:
     if hint is None:
         return None
     try:
-        claims = jwt.verify(hint, typ={"JWT"}, audience=None, expired_is_fine=True)
+        claims = id_token.read(hint, expired_is_fine=True)
     except InvalidToken as error:
         raise _no_hint(error.rule) from error
     audience = claims.get("aud")
-    if not isinstance(audience, str) or "client_id" in claims:
+    if not isinstance(audience, str):
         raise _no_hint("another kind of token")
     return audience
 

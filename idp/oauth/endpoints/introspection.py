@@ -8,14 +8,12 @@ from typing import Any
 
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from idp import clock, directory
+from idp import directory
 from idp.errors import InvalidRequest, InvalidToken, TooLarge
-from idp.ids import digest
 from idp.oauth import client_auth
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.tokens import access, refresh
 from idp.store.database import transaction
-from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
 from idp.tenants import current
 
@@ -70,17 +68,12 @@ def _listed(client: Client, audience: tuple[str, ...]) -> bool:
 
 
 def _refresh(token: str, client: Client) -> dict[str, Any]:
-    found = grants.by_refresh(digest(token), held=False) if refresh.wellformed(token) else None
-    if found is None or found[1].client_id != client.id:
+    try:
+        found = refresh.read(token)
+    except InvalidToken:
         return INACTIVE
-    row, grant = found
-    user = users.by_id(grant.user_id)
-    if (
-        row.consumed_at is not None
-        or clock.now() >= row.expires_at
-        or user is None
-        or not access.alive(grant, user)
-    ):
+    row, grant = found.row, found.grant
+    if grant.client_id != client.id:
         return INACTIVE
     return {
         "active": True,

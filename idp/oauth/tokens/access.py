@@ -11,6 +11,7 @@ from idp.errors import InvalidToken
 from idp.ids import b64, unb64, unique
 from idp.oauth.scopes import Target
 from idp.signing import jwt
+from idp.signing.checks import Check, Table, no
 from idp.store.database import transaction
 from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
@@ -96,37 +97,115 @@ def _origin(jti: object) -> tuple[str, UUID]:
     raise InvalidToken(rule="access_token.jti")
 
 
+@dataclass(slots=True)
+class Read:
+    """An access token with a good signature, and what it names as far as the checks have found it."""
+
+    claims: dict[str, Any]
+    kind: str = ""
+    origin: UUID | None = None
+    client: Client | None = None
+    grant: Grant | None = None
+    user: User | None = None
+
+
+def _named_origin(read: Read) -> None:
+    read.kind, read.origin = _origin(read.claims.get("jti"))
+
+
+def _named_client(read: Read) -> None:
+    client_id = read.claims.get("client_id")
+    read.client = directory.client(client_id) if isinstance(client_id, str) else None
+    if read.client is None or not read.client.active:
+        raise no("access_token.client", expected="an active client", got="unknown or disabled")
+
+
+def _not_revoked(read: Read) -> None:
+    if grants.token_revoked(str(read.claims["jti"])):
+        raise no("access_token.revoked", expected="a token that stands", got="revoked by itself")
+
+
+def _standing(read: Read) -> None:
+    """The grant, or for a client's own token the client's row, is there, the same client's, and not ended."""
+    client_row = read.client.id if read.client is not None else None
+    if read.kind == _OF_CLIENT:
+        if read.origin != client_row:
+            raise no("access_token.client", got="another client of that client_id")
+        return
+    grant = grants.by_id(read.origin) if read.origin is not None else None
+    if grant is None or grant.client_id != client_row:
+        raise no("access_token.grant", expected="a grant of the client", got="none")
+    why = ended(grant)
+    if why:
+        raise no("access_token.grant", expected="a grant that stands", got=why)
+    read.grant = grant
+
+
+def _person(read: Read) -> None:
+    if read.grant is not None:
+        read.user = users.by_id(read.grant.user_id)
+        why = barred(read.grant, read.user)
+        if why:
+            raise no("access_token.subject", expected="an active person", got=why)
+
+
+def _session(read: Read) -> None:
+    if read.grant is not None and not in_session(read.grant):
+        raise no("access_token.session", expected="a session that goes on", got="ended")
+
+
+NAMED = Table[Read](Check("jti", _named_origin), Check("client", _named_client))
+"""What needs no database in the request; the checks of `signing.own` come before."""
+ALIVE = Table[Read](
+    Check("revoked", _not_revoked),
+    Check("grant", _standing),
+    Check("subject", _person, ("grant",)),
+    Check("session", _session, ("grant",)),
+)
+"""What is asked of Postgres, in one transaction."""
+
+
 def read(token: str) -> AccessToken:
     """The access token behind `token`, alive here and now. Raises InvalidToken, Unavailable.
 
     An ID token is refused although its type may be the same: it names no client_id and no grant.
     """
-    claims = jwt.verify(token, typ=TYPES, audience=None)
-    client_id = claims.get("client_id")
-    kind, origin = _origin(claims.get("jti"))
-    client = directory.client(client_id) if isinstance(client_id, str) else None
-    if client is None or not client.active:
-        raise InvalidToken(rule="access_token.client", got="unknown or disabled")
+    found = Read(jwt.verify(token, typ=TYPES, audience=None))
+    NAMED.hold(found)
     with transaction(readonly=True):
-        if grants.token_revoked(str(claims["jti"])):
-            raise InvalidToken(rule="access_token.revoked")
-        if kind == _OF_CLIENT:
-            if origin != client.id:
-                raise InvalidToken(rule="access_token.client", got="another client of that client_id")
-            return AccessToken(claims, client, None, None)
-        grant = grants.by_id(origin)
-        user = users.by_id(grant.user_id) if grant is not None else None
-        if grant is None or user is None or not alive(grant, user) or grant.client_id != client.id:
-            raise InvalidToken(rule="access_token.grant", got="ended")
-        return AccessToken(claims, client, user, grant)
+        ALIVE.hold(found)
+    if found.client is None:
+        raise AssertionError("client comes first")
+    return AccessToken(found.claims, found.client, found.user, found.grant)
 
 
 def alive(grant: Grant, user: User) -> bool:
     """Whether a grant still stands: not revoked, not too old, its person active, its session too."""
-    if grant.revoked_at is not None or clock.now() >= grant.expires_at or not user.active:
-        return False
+    return not ended(grant) and not barred(grant, user) and in_session(grant)
+
+
+def ended(grant: Grant) -> str:
+    """Why a grant stands no more by its own row, or ""."""
+    if grant.revoked_at is not None:
+        return f"revoked at {grant.revoked_at.isoformat(timespec='seconds')}: {grant.revoked_reason}"
+    if clock.now() >= grant.expires_at:
+        return f"ended at {grant.expires_at.isoformat(timespec='seconds')}"
+    return ""
+
+
+def barred(grant: Grant, user: User | None) -> str:
+    """Why the person of a grant may not be spoken for, or ""."""
+    if user is None:
+        return "no such person"
+    if not user.active:
+        return user.status
     if user.not_before is not None and grant.auth_time < user.not_before:
-        return False
+        return f"signed in before {user.not_before.isoformat(timespec='seconds')}"
+    return ""
+
+
+def in_session(grant: Grant) -> bool:
+    """Whether a grant that ends with a session has it still; an offline grant needs none."""
     if grant.offline:
         return True
     return grant.session_id is not None and sessions.alive(grant.session_id) is not None

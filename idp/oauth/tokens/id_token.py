@@ -5,6 +5,7 @@ from typing import Any
 
 from idp import clock, registration
 from idp.signing import jwt
+from idp.signing.checks import Check, Table, no
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant
 from idp.tenants import current
@@ -35,3 +36,26 @@ def make(
         claims["tenant"] = tenant.slug
         claims["tenant_id"] = str(tenant.id)
     return jwt.sign(claims, alg=alg, typ="JWT")
+
+
+TYPES = ("JWT",)
+"""The header type of an ID token."""
+
+
+def _kind(claims: Mapping[str, Any]) -> None:
+    if "client_id" in claims:
+        raise no("id_token.kind", expected="an ID token", got="an access token")
+
+
+ONLY = Table[Mapping[str, Any]](Check("kind", _kind))
+"""What makes a good JWT of ours an ID token."""
+
+
+def read(token: str, *, audience: str | None = None, expired_is_fine: bool) -> dict[str, Any]:
+    """The claims of an ID token of the entered tenant. Raises InvalidToken.
+
+    `audience`: the client for which it must be; `expired_is_fine`: for a hint, which may be older.
+    """
+    claims = jwt.verify(token, typ=TYPES, audience=audience, expired_is_fine=expired_is_fine)
+    ONLY.hold(claims)
+    return claims

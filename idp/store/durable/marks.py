@@ -27,6 +27,13 @@ def leave(kind: str, digest: bytes, expires_at: dt.datetime) -> bool:
         return made.first() is not None
 
 
+def left(kind: str, digest: bytes) -> bool:
+    """Whether a thing is marked as used."""
+    statement = sa.select(marks.c.id).where(here(marks), marks.c.kind == kind, marks.c.digest == digest)
+    with transaction(readonly=True) as tx:
+        return tx.execute(statement).first() is not None
+
+
 def purge(before: dt.datetime, limit: int = 1000) -> int:
     """Delete marks that expired before `before`; how many."""
     old = sa.select(marks.c.id).where(here(marks), marks.c.expires_at < before).limit(limit)
