@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from idp.cli import session
 from idp.prove.promises import Group
 
 if TYPE_CHECKING:
+    from idp.prove.mutants import Verdict
     from idp.prove.run import Proof
     from idp.prove.target import Program
 
+_WORDS = (sys.executable, "-P", "-m", "idp.cli")
 _SHOWN = 10
 """Findings of one promise that the terminal shows."""
 
@@ -26,13 +29,19 @@ _SHOWN = 10
 @click.option("--json", "json_file", is_flag=False, flag_value="-", metavar="[FILE]",
               type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
               help="The report in JSON, to FILE or to standard output.")  # fmt: skip
+@click.option("--mutants", "breaks", is_flag=True,
+              help="Also break a scratch copy in many ways, and demand that the proof notices each.")  # fmt: skip
+@click.option("--shadow", metavar="URL",
+              help="A superuser's URL of a copy at the same head, to be broken instead of a scratch one.")  # fmt: skip
 @session.home_option
-def command(groups: tuple[str, ...], json_file: Path | None) -> None:
+def command(groups: tuple[str, ...], json_file: Path | None, breaks: bool, shadow: str | None) -> None:
     """Prove on the running deployment that no tenant reaches another; status 1 when one does."""
     from idp.prove import run
 
     wanted = [Group(each) for each in groups]
-    proof = run.prove(_program(), wanted, lambda line: click.echo(f"… {line}", err=True))
+    proof = run.prove(_program(), wanted, _tell)
+    if breaks or shadow:
+        proof = replace(proof, mutants=_mutants(shadow))
     report = _kept(proof, whole=not groups)
     if json_file is not None:
         with click.open_file(str(json_file), "w", encoding="utf-8") as file:
@@ -40,6 +49,26 @@ def command(groups: tuple[str, ...], json_file: Path | None) -> None:
     click.echo(_words(proof), err=True)
     if not proof.holds:
         session.no()
+
+
+def _tell(line: str) -> None:
+    click.echo(f"… {line}", err=True)
+
+
+def _mutants(shadow: str | None) -> "tuple[Verdict, ...]":
+    """What the proof noticed of everything that was broken; never on the deployment itself."""
+    from idp.embedded import scratch
+    from idp.prove import mutants
+
+    if shadow is not None:
+        live = _program().json("env", "--show-secrets")["database_url"]
+        return mutants.run(mutants.Scratch(shadow, live_url=live), _tell)
+    _tell("making a scratch deployment for the mutants")
+    with scratch.servers() as environment:
+        program = _program()
+        plain = {name: value for name, value in program.environment.items() if not name.startswith("IDP_")}
+        replace(program, words=_WORDS, environment={**plain, **environment})("migrate")
+        return mutants.run(mutants.Scratch(scratch.superuser(environment), environment), _tell)
 
 
 def _kept(proof: "Proof", *, whole: bool) -> dict[str, Any]:
@@ -59,7 +88,7 @@ def _program() -> "Program":
 
     environment = config.environment()
     home = session.current().home
-    words = [sys.executable, "-P", "-m", "idp.cli", *(["--home", str(home.absolute())] if home else [])]
+    words = [*_WORDS, *(["--home", str(home.absolute())] if home else [])]
     known = [str(paths.PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
     return Program(words, {**environment, "PYTHONPATH": os.pathsep.join(known)})
 
@@ -75,11 +104,19 @@ def _words(proof: "Proof") -> str:
         lines += [f"        {sentence}" for sentence in found[:_SHOWN]]
         lines += [f"        and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
         lines += [f"        not looked at: {note}" for note in tally.notes]
+    lines += [_line(verdict) for verdict in proof.mutants]
+    killed = sum(verdict.killed for verdict in proof.mutants)
+    broken = f" {killed} of {len(proof.mutants)} mutants were noticed." if proof.mutants else ""
     tried = sum(outcome.tally.tried for outcome in proof.outcomes)
-    verdict = "Every promise holds" if proof.holds else "A PROMISE IS BROKEN"
+    verdict = "Every promise holds" if proof.kept else "A PROMISE IS BROKEN"
     return "\n".join(
         [
             *lines,
-            f"{verdict}: {tried} attempts on {proof.base_url} in {proof.seconds:.1f} s, idp {proof.version}.",
+            f"{verdict}: {tried} attempts on {proof.base_url} in {proof.seconds:.1f} s, idp {proof.version}.{broken}",
         ]
     )
+
+
+def _line(verdict: "Verdict") -> str:
+    noticed = ", ".join(verdict.noticed) or "by nothing"
+    return f"{'noticed ' if verdict.killed else 'SURVIVED'}  {verdict.name} ({noticed})"

@@ -7,14 +7,15 @@ import io
 import re
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
 
 from idp.prove import clock
-from idp.prove.database import connect
+from idp.prove.database import session
+from idp.prove.target import Target
 
 PER_SECOND = 1500
 """Statements of one connection at most."""
@@ -55,9 +56,10 @@ class Answer:
 class Attacker:
     """One connection of the runtime role."""
 
-    def __init__(self, connection: Any) -> None:
-        """`connection`: open, and in no transaction."""
+    def __init__(self, connection: Any, per_second: float = PER_SECOND) -> None:
+        """`connection`: open, and in no transaction; `per_second`: statements at most."""
         self.connection = connection
+        self._pause = 1 / per_second
         self._next = 0.0
 
     def begin(self) -> None:
@@ -100,7 +102,7 @@ class Attacker:
         now = clock.elapsed()
         if self._next > now:
             time.sleep(self._next - now)
-        self._next = max(self._next, now) + 1 / PER_SECOND
+        self._next = max(self._next, now) + self._pause
 
 
 def _asked(cursor: Any, statement: str) -> Answer:
@@ -117,7 +119,7 @@ def _copied(cursor: Any, statement: str) -> Answer:
 
 
 @contextmanager
-def attacking(url: str) -> Iterator[Attacker]:
-    """A connection that is closed at the end. Raises NotProved."""
-    with closing(connect(url)) as connection:
-        yield Attacker(connection)
+def attacking(target: Target) -> Iterator[Attacker]:
+    """A connection as the runtime role, closed at the end. Raises NotProved."""
+    with session(target) as connection:
+        yield Attacker(connection, target.kept.get("per_second", PER_SECOND))

@@ -50,7 +50,7 @@ def findings(look: Look) -> dict[str, list[str]]:
 
 def _probe(rule: Rule) -> Callable[[Target, Tally], None]:
     def probe(target: Target, tally: Tally) -> None:
-        with asking(target.database_url) as ask:
+        with asking(target) as ask:
             tally.found.extend(rule(Look(ask, tally)))
 
     return probe

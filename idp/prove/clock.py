@@ -12,3 +12,8 @@ def now() -> dt.datetime:
 def elapsed() -> float:
     """Seconds of the machine's own clock; only differences mean anything."""
     return time.monotonic()
+
+
+def epoch() -> int:
+    """Seconds since 1970."""
+    return int(time.time())

@@ -5,11 +5,14 @@ Owns the first look: whether there is a Postgres, whether the role is the right 
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
 from idp.prove.promises import NotProved
+
+if TYPE_CHECKING:
+    from idp.prove.target import Target
 
 RUNTIME = "idp_app"
 _ONE = 7_205_759_403_792_795
@@ -50,9 +53,20 @@ class Asks:
 
 
 @contextmanager
-def asking(url: str) -> Iterator[Asks]:
-    """Questions as the role of `url`. Raises NotProved."""
-    with closing(connect(url)) as connection:
+def session(where: "Target | str") -> Iterator[Any]:
+    """A connection as the runtime role of the target, or to an address; one that was lent is given back.
+
+    Raises NotProved.
+    """
+    lent = None if isinstance(where, str) else where.kept.get("connection")
+    with closing(lent or connect(where if isinstance(where, str) else where.database_url)) as connection:
+        yield connection
+
+
+@contextmanager
+def asking(where: "Target | str") -> Iterator[Asks]:
+    """Questions as the runtime role of the target, or as the role of an address. Raises NotProved."""
+    with session(where) as connection:
         yield Asks(connection)
 
 
@@ -78,9 +92,13 @@ def look(url: str, schema: str) -> str:
     return str(version)
 
 
+class Taken(NotProved):
+    """Another proof holds the lock."""
+
+
 @contextmanager
 def alone(url: str) -> Iterator[None]:
-    """Be the only proof in this database. Raises NotProved where another one runs.
+    """Be the only proof in this database. Raises Taken where another one runs, NotProved.
 
     The lock belongs to an open transaction: it ends with this process, however that ends.
     """
@@ -88,6 +106,6 @@ def alone(url: str) -> Iterator[None]:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_ONE,))
         if cursor.fetchone() != (True,):
-            raise NotProved("Another proof runs in this database; wait until it has ended.")
+            raise Taken("Another proof runs in this database; wait until it has ended.")
         yield
         connection.rollback()

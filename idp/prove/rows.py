@@ -23,16 +23,17 @@ _VALUES = {
 }  # fmt: skip
 
 _TABLES = """
-SELECT c.oid::regclass::text, has_table_privilege(c.oid, 'INSERT'), a.attname, format_type(a.atttypid, NULL),
-    a.attnotnull, has_column_privilege(c.oid, a.attnum, 'UPDATE'),
+SELECT c.oid::regclass::text, has_table_privilege(c.oid, 'INSERT') AND c.relkind IN ('r', 'p'),
+    a.attname, format_type(a.atttypid, NULL), a.attnotnull, has_column_privilege(c.oid, a.attnum, 'UPDATE'),
     EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND a.attnum = ANY (i.indkey)),
     (SELECT k.confrelid::regclass::text FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'
         AND a.attnum = ANY (k.conkey) AND a.attname <> 'tenant_id' LIMIT 1)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    AND has_schema_privilege(n.oid, 'USAGE') AND (c.oid = to_regclass('public.tenants') OR EXISTS (SELECT
-    FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped))
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+    AND (c.oid = to_regclass('public.tenants') OR EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid
+        AND t.attname = 'tenant_id' AND NOT t.attisdropped))
 ORDER BY 1, a.attnum
 """
 
@@ -194,7 +195,8 @@ def _put(attacker: Attacker, table: Table, canary: Canary, identifier: UUID) -> 
 def fields(target: Target, tally: Tally, attacker: Attacker, ask: Asks) -> Iterator[Field]:
     """Every table in turn, planted; rolled back when the next one is asked for. One that cannot be is a finding."""
     every = tables(ask)
-    for table in every.values():
+    only = target.kept.get("tables", every.keys())
+    for table in [every[name] for name in every if name in only]:
         try:
             yield plant(attacker, table, every, target.a, target.b)
         except NotPlanted as problem:

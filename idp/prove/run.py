@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import psycopg2
 from redis.exceptions import RedisError
 
-from idp.prove import canaries, catalogue, clock, database, runtime_role, sessions
+from idp.prove import canaries, catalogue, clock, database, mutants, runtime_role, sessions
+from idp.prove.mutants import Verdict
 from idp.prove.promises import Group, NotProved, Outcome, Promise, Tally
 from idp.prove.target import Program, Route, Target
 
@@ -36,11 +37,18 @@ class Proof:
     begun_at: dt.datetime
     seconds: float
     outcomes: tuple[Outcome, ...]
+    mutants: tuple[Verdict, ...] = ()
+    """What was broken elsewhere to try the proof itself; empty where that was not asked for."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was kept."""
+        return all(outcome.kept for outcome in self.outcomes)
 
     @property
     def holds(self) -> bool:
-        """Whether every promise was kept."""
-        return all(outcome.kept for outcome in self.outcomes)
+        """Whether every promise was kept, and the proof noticed everything that was broken to try it."""
+        return self.kept and all(verdict.killed for verdict in self.mutants)
 
 
 def prove(program: Program, groups: Collection[Group] = (), tell: Progress = lambda _line: None) -> Proof:
@@ -127,6 +135,7 @@ def content(proof: Proof) -> dict[str, Any]:
         "begun_at": proof.begun_at.isoformat(timespec="seconds"),
         "seconds": round(proof.seconds, 2),
         "promises": [_outcome(outcome) for outcome in proof.outcomes],
+        "mutants": mutants.content(proof.mutants),
     }
 
 

@@ -17,8 +17,8 @@ _FREE = {True: ("", "23505"), False: (DENIED,)}
 @contextmanager
 def _attack(target: Target) -> Iterator[tuple[Attacker, Asks]]:
     with ExitStack() as stack:
-        attacker = stack.enter_context(attacking(target.database_url))
-        yield attacker, stack.enter_context(asking(target.database_url))
+        attacker = stack.enter_context(attacking(target))
+        yield attacker, stack.enter_context(asking(target))
 
 
 def planted_rows(target: Target, tally: Tally) -> None:
@@ -142,7 +142,7 @@ def _read_and_insert(field: Field, tally: Tally, kind: str, context: str) -> Non
 
 def replayed(target: Target, tally: Tally) -> None:
     """A context that is in use in one session opens the same tenant elsewhere and no other, until it ends."""
-    with _attack(target) as (attacker, ask), attacking(target.database_url) as first:
+    with _attack(target) as (attacker, ask), attacking(target) as first:
         first.begin()
         first.keep("SELECT ctx.tenant()", target.a.context)
         for field in fields(target, tally, attacker, ask):

@@ -18,7 +18,7 @@ _TURNS = 12
 @contextmanager
 def _two(target: Target) -> Iterator[tuple[Attacker, Attacker]]:
     with ExitStack() as stack:
-        one, other = (stack.enter_context(attacking(target.database_url)) for _ in range(2))
+        one, other = (stack.enter_context(attacking(target)) for _ in range(2))
         yield one, other
 
 
@@ -33,7 +33,7 @@ def behind_a_pooler(attacker: Attacker) -> bool:
 
 def reused(target: Target, tally: Tally) -> None:
     """The canaries take turns on two connections that commit; who comes next without a context sees nothing."""
-    with _two(target) as (one, other), asking(target.database_url) as ask:
+    with _two(target) as (one, other), asking(target) as ask:
         if not behind_a_pooler(one):
             tally.notes.append("no pooler is on the way: a connection was used again directly")
         names = list(tables(ask))
@@ -64,7 +64,7 @@ def _nobody(attacker: Attacker, names: list[str], tally: Tally) -> None:
 
 def without_a_context(target: Target, tally: Tally) -> None:
     """A new connection that shows no context, and one that shows an empty one, sees no row."""
-    with attacking(target.database_url) as attacker, asking(target.database_url) as ask:
+    with attacking(target) as attacker, asking(target) as ask:
         for name in tables(ask):
             attacker.begin()
             for context in (None, ""):

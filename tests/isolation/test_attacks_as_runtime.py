@@ -75,7 +75,7 @@ def test_the_promise_holds_and_nothing_stays(services: Any, target: Target, prom
 
 
 def test_every_table_is_tried(target: Target) -> None:
-    with asking(target.database_url) as ask, attacking(target.database_url) as attacker:
+    with asking(target) as ask, attacking(target) as attacker:
         tally = Tally()
         tried = [field.table.name for field in rows.fields(target, tally, attacker, ask)]
     assert tried == sorted([*TENANT, *CONTROL_PLANE]) and tally.found == []
@@ -94,7 +94,7 @@ def test_a_table_that_cannot_be_planted_is_a_finding(target: Target, monkeypatch
 
 def test_a_statement_that_reaches_something_is_told(target: Target) -> None:
     """Each verb really runs: as B itself, who may, it shows or changes B's rows."""
-    with asking(target.database_url) as ask, attacking(target.database_url) as attacker:
+    with asking(target) as ask, attacking(target) as attacker:
         every = rows.tables(ask)
         field = rows.plant(attacker, every["users"], every, target.a, target.b)
         reached = {
@@ -117,7 +117,7 @@ def test_bad_contexts_are_made_without_a_key(target: Target) -> None:
 
 
 def test_attempts_are_spaced(target: Target) -> None:
-    with attacking(target.database_url) as attacker:
+    with attacking(target) as attacker:
         assert isinstance(attacker, Attacker)
         attacker.begin()
         for _ in range(10):
