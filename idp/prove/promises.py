@@ -16,6 +16,10 @@ class NotProved(Exception):
     """The proof could not be made: one sentence, and exit status 2. Not the same as a broken promise."""
 
 
+class Unexpected(Exception):
+    """The deployment answered otherwise than it must: one sentence, and the promise in hand is broken."""
+
+
 class Group(StrEnum):
     """Where a promise is tried; `--only` takes these words."""
 

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from idp.prove import canaries, catalogue, clock, database, mutants, runtime_role, sessions
 from idp.prove.mutants import Verdict
-from idp.prove.promises import Group, NotProved, Outcome, Promise, Tally
+from idp.prove.promises import Group, NotProved, Outcome, Promise, Tally, Unexpected
 from idp.prove.target import Program, Route, Target
 
 PROMISES: tuple[Promise, ...] = (*catalogue.PROMISES, *runtime_role.PROMISES, *sessions.PROMISES)
@@ -64,7 +64,7 @@ def prove(program: Program, groups: Collection[Group] = (), tell: Progress = lam
     postgres = database.look(known["database_url"], known["schema"])
     if OVER_HTTP & {promise.group for promise in wanted}:
         _answers(known["base_url"])
-    with canaries.stoppable(), _target(program, known, tell) as target:
+    with canaries.stoppable(), facing(program, known, tell) as target:
         outcomes = tuple(_tried(promise, target, tell) for promise in wanted)
         tell("removing the canaries")
     return Proof(
@@ -91,7 +91,11 @@ def _answers(base_url: str) -> None:
 
 
 @contextmanager
-def _target(program: Program, known: dict[str, Any], tell: Progress) -> Iterator[Target]:
+def facing(program: Program, known: dict[str, Any], tell: Progress) -> Iterator[Target]:
+    """The deployment with two fresh canaries, for the length of the block; `known` is what `idp env` says.
+
+    Raises NotProved.
+    """
     with ExitStack() as stack:
         stack.enter_context(database.alone(known["database_url"]))
         routes = tuple(_route(each) for each in program.json("routes"))
@@ -118,6 +122,8 @@ def _tried(promise: Promise, target: Target, tell: Progress) -> Outcome:
     tally, began = Tally(), clock.elapsed()
     try:
         promise.probe(target, tally)
+    except Unexpected as surprise:
+        tally.expect(False, str(surprise))
     except (psycopg2.OperationalError, RedisError, OSError, http.client.HTTPException) as problem:
         said = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
         raise NotProved(f"{promise.code} could not be tried to its end: {said}") from None
