@@ -37,6 +37,7 @@ COMMANDS = {
     "keys": ("keys", "List, rotate, revoke signing keys."),
     "routes": ("routes", "List every route, its gate and credentials."),
     "explain": ("explain", "Say why a request was refused."),
+    "explain-token": ("explain_token", "Say why a service refuses a token."),
     "audit": ("audit", "Show and verify what was recorded."),
     "prove": ("prove", "Prove on the running deployment that no tenant reaches another."),
     "report": ("report", "Show and verify reports of proofs."),

@@ -114,8 +114,7 @@ def _texts(seen: Own) -> None:
 
 
 def _aud(seen: Own) -> None:
-    if seen.audience is not None:
-        parts.check_audience(seen.claims, {seen.audience})
+    parts.check_audience(seen.claims, None if seen.audience is None else {seen.audience})
 
 
 OWN = Table[Own](

@@ -100,11 +100,11 @@ def check_texts(claims: Mapping[str, Any]) -> None:
             raise no(f"token.{name}", expected="a string", got=type(claims[name]).__name__)
 
 
-def check_audience(claims: Mapping[str, Any], wanted: Collection[str]) -> None:
-    """`aud` is a string or a list of strings that holds one of `wanted` (RFC 7519 §4.1.3)."""
+def check_audience(claims: Mapping[str, Any], wanted: Collection[str] | None) -> None:
+    """`aud` is a string or a list of strings (RFC 7519 §4.1.3) that holds one of `wanted`, where that is given."""
     value = claims.get("aud")
     held = [value] if isinstance(value, str) else value
     if not isinstance(held, list) or not all(isinstance(one, str) for one in held):
         raise no("token.aud", expected="a string or a list of strings", got=value)
-    if not set(held) & set(wanted):
+    if wanted is not None and not set(held) & set(wanted):
         raise no("token.aud", expected=sorted(wanted), got=held)

@@ -62,7 +62,7 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
     if retry is not None:
         raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
     client = directory.client(client_id) if 0 < len(client_id) <= 2048 else None
-    candidate = client if client is not None and _may_use(client, method) else None
+    candidate = client if client is not None and may_use(client, method) else None
     proved = METHODS[method](request, candidate)
     if not proved or candidate is None or not candidate.active:
         retry = throttle.failed("client", client_id, request.address)
@@ -124,7 +124,8 @@ def _client_id(request: ProtocolRequest, method: str) -> str:
     return named
 
 
-def _may_use(client: Client, method: str) -> bool:
+def may_use(client: Client, method: str) -> bool:
+    """Whether a client may authenticate so: exactly as it is registered."""
     if method == client.auth_method:
         return True
     return method in _SECRET and client.auth_method in _SECRET and bool(client.setting("client_secret_any"))
@@ -139,7 +140,7 @@ def _failed(request: ProtocolRequest, client: Client | None, method: str) -> Inv
     told: dict[str, Any]
     if client is None:
         told = {"rule": "client_auth.client", "expected": "a registered client", "got": "an unknown one"}
-    elif not _may_use(client, method):
+    elif not may_use(client, method):
         setting = "client.token_endpoint_auth_method"
         told = {
             "rule": "client_auth.method",

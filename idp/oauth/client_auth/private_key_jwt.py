@@ -8,7 +8,7 @@ equal assertions one is refused whichever process reads it.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from idp import audit, clock
@@ -18,6 +18,7 @@ from idp.ids import digest, unb64
 from idp.oauth.request import ProtocolRequest
 from idp.signing import jwt
 from idp.signing.checks import Check, Table, no
+from idp.signing.foreign import FOREIGN, Foreign
 from idp.store.database import transaction
 from idp.store.durable import marks
 from idp.store.durable.clients import Client
@@ -44,24 +45,26 @@ def claimed_client(assertion: str) -> str:
     return subject if isinstance(subject, str) and subject.isprintable() else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a client's assertion has to be: by whose keys, with which algorithms, for whom."""
-
-    jwks: Mapping[str, Any]
-    algs: tuple[str, ...]
-    audience: frozenset[str]
-
-
-def rules(client: Client) -> Rules:
-    """The rules for a client of the entered tenant."""
+def presented(token: str, client: Client) -> Foreign:
+    """An assertion as it is to be checked for a client of the entered tenant: by whose keys, for whom."""
     jwks = client.metadata.get("jwks")
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
     audience = {current().issuer}
     if client.setting("assertion_for_token_endpoint"):
         audience.add(f"{current().issuer}/token")
-    algs = (pinned,) if pinned else ALGORITHMS
-    return Rules(jwks if isinstance(jwks, dict) else {}, algs, frozenset(audience))
+    return replace(
+        unknown(token),
+        jwks=jwks if isinstance(jwks, dict) else {},
+        algs=(pinned,) if pinned else ALGORITHMS,
+        issuer=client.client_id,
+        subject=client.client_id,
+        audience=audience,
+    )
+
+
+def unknown(token: str) -> Foreign:
+    """The same for a client that is not known: no key fits."""
+    return Foreign(token, {}, ALGORITHMS, TYPES, None, None, None, jwt.ASSERTION_LIFETIME, clock.epoch())
 
 
 def _jti(claims: Mapping[str, Any]) -> None:
@@ -76,18 +79,10 @@ NAMED = Table[Mapping[str, Any]](Check("jti", _jti))
 
 def read(token: str, client: Client) -> dict[str, Any]:
     """The claims of an assertion of `client`, whether or not it was used. Raises InvalidToken."""
-    told = rules(client)
-    _, claims = jwt.verify_with(
-        token,
-        told.jwks,
-        algs=told.algs,
-        typ=TYPES,
-        issuer=client.client_id,
-        subject=client.client_id,
-        audience=told.audience,
-    )
-    NAMED.hold(claims)
-    return claims
+    seen = presented(token, client)
+    FOREIGN.hold(seen)
+    NAMED.hold(seen.claims)
+    return seen.claims
 
 
 def assertion(request: ProtocolRequest, client: Client | None) -> bool:
