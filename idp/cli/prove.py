@@ -29,14 +29,18 @@ _SHOWN = 10
 @click.option("--json", "json_file", is_flag=False, flag_value="-", metavar="[FILE]",
               type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
               help="The report in JSON, to FILE or to standard output.")  # fmt: skip
+@click.option("--html", "html_file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
+              help="The report as a self-contained page, to FILE.")  # fmt: skip
 @click.option("--mutants", "breaks", is_flag=True,
               help="Also break a scratch copy in many ways, and demand that the proof notices each.")  # fmt: skip
 @click.option("--shadow", metavar="URL",
               help="A superuser's URL of a copy at the same head, to be broken instead of a scratch one.")  # fmt: skip
 @session.home_option
-def command(groups: tuple[str, ...], json_file: Path | None, breaks: bool, shadow: str | None) -> None:
+def command(
+    groups: tuple[str, ...], json_file: Path | None, html_file: Path | None, breaks: bool, shadow: str | None
+) -> None:
     """Prove on the running deployment that no tenant reaches another; status 1 when one does."""
-    from idp.prove import run
+    from idp.prove import page, run
 
     wanted = [Group(each) for each in groups]
     proof = run.prove(_program(), wanted, _tell)
@@ -44,11 +48,20 @@ def command(groups: tuple[str, ...], json_file: Path | None, breaks: bool, shado
         proof = replace(proof, mutants=_mutants(shadow))
     report = _kept(proof, whole=not groups)
     if json_file is not None:
-        with click.open_file(str(json_file), "w", encoding="utf-8") as file:
-            file.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        _write(json_file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    if html_file is not None:
+        _write(html_file, page.render(report))
     click.echo(_words(proof), err=True)
     if not proof.holds:
         session.no()
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with click.open_file(str(path), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as problem:
+        raise click.ClickException(f"{path} cannot be written: {problem.strerror}") from None
 
 
 def _tell(line: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from idp import clock, ids
 from idp.errors import Invalid
+from idp.prove import page
 from idp.signing import reports, ring
 from idp.store.durable import proofs
 
@@ -76,14 +77,20 @@ def newest() -> dict[str, Any] | None:
 
 
 def verify(text: str) -> dict[str, Any]:
-    """Whether a report in JSON is one that this deployment signed, and of what. Raises Invalid for no report."""
+    """Whether a report, in JSON or as a page, is one that this deployment signed, and of what.
+
+    A page must be exactly what its report looks like. Raises Invalid for what is neither.
+    """
+    is_page = text.lstrip()[:1] == "<"
     try:
-        report = json.loads(text)
+        report = page.read(text) if is_page else json.loads(text)
     except (ValueError, RecursionError):
         report = None
     if not isinstance(report, dict):
-        raise Invalid("The file is no report in JSON.", rule="report")
+        raise Invalid("The file is no report, neither in JSON nor as a page.", rule="report")
     problem = reports.verify(report, ring.ring())
+    if problem is None and is_page and page.render(report) != text:
+        problem = "the page shows something else than the report that was signed"
     told = {name: report.get(name) for name in ("holds", "base_url", "version", "schema", "begun_at")}
     return {"genuine": problem is None, "problem": problem, **told}
 

@@ -56,10 +56,11 @@ def _probe(rule: Rule) -> Callable[[Target, Tally], None]:
     return probe
 
 
+# How each is tried is what its rule says of itself.
 PROMISES = tuple(
     Promise(
         f"catalogue.{rule.__name__}", Group.CATALOGUE, sentence,
-        "Everything of its kind that the catalogue lists is compared with what is allowed.", _probe(rule),
+        str(rule.__doc__), _probe(rule),
     )
     for rule, sentence in _SENTENCES.items()
 )  # fmt: skip

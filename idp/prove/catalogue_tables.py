@@ -109,7 +109,7 @@ def policies(look: Look) -> list[str]:
 
 
 def columns(look: Look) -> list[str]:
-    """`tenant_id` and `id` are UUIDs, never null, never filled in by Postgres; so is nothing else."""
+    """tenant_id and id are UUIDs, never null; Postgres fills in neither of them, and no other column."""
     rows = look(
         "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
         "pg_get_expr(d.adbin, d.adrelid), a.attidentity::text || a.attgenerated::text "

@@ -10,6 +10,8 @@ from idp.prove.promises import Group, Promise, Tally
 from idp.prove.rows import Field, fields, tables
 from idp.prove.target import Target
 
+_PLANS = 5
+"""Pairs of plans that are compared before they are said to differ."""
 _FREE = {True: ("", "23505"), False: (DENIED,)}
 """Answers to a unique value of another tenant, where the runtime role may make rows and where not."""
 
@@ -52,12 +54,17 @@ def compare(field: Field, tally: Tally, attempt: Callable[[str], Answer], when: 
         tally.expect(
             alike, f"{table}: {name}{when} tells another tenant's row ({foreign}) from nobody's ({absent})."
         )
-    plans = [
-        attempt(verbs.EXPLAINED(field, *each))
-        for each in ((field.b.id, ids.theirs), (ids.absent, ids.absent))
-    ]
-    alike = plans[0].masked == plans[1].masked
-    tally.expect(alike, f"{table}: EXPLAIN ANALYZE{when} tells another tenant's row from nobody's.")
+    tally.expect(_plans_alike(field, attempt), f"{table}: EXPLAIN ANALYZE{when} tells another tenant's row.")
+
+
+def _plans_alike(field: Field, attempt: Callable[[str], Answer]) -> bool:
+    """Whether the plan of B's row met as many rows as that of nobody's, at least once.
+
+    Others write meanwhile and statistics are renewed: a real difference is there each time.
+    """
+    foreign = verbs.EXPLAINED(field, field.b.id, field.ids.theirs)
+    absent = verbs.EXPLAINED(field, field.ids.absent, field.ids.absent)
+    return any(attempt(foreign).masked == attempt(absent).masked for _ in range(_PLANS))
 
 
 def _harmless(verb: str, answer: Answer) -> bool:

@@ -2,18 +2,27 @@
 
 import copy
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
 
 from idp.control import proofs
 from idp.errors import Invalid
+from idp.prove import page
 from idp.signing import reports, ring
 
 REPORT: dict[str, Any] = {
     "holds": False, "base_url": "http://localhost", "version": "1", "schema": "0003", "postgres": "18.4",
     "begun_at": "2026-11-27T13:00:00+00:00", "seconds": 12.5,
-    "promises": [{"code": "one", "kept": True, "sentence": "…"}, {"code": "two", "kept": False, "sentence": "Ü"}],
+    "promises": [
+        {"code": "one", "group": "catalogue", "sentence": "First.", "how": "So.", "kept": True, "tried": 1200,
+         "found": [], "notes": ["not looked at"], "seconds": 0.1},
+        {"code": "two", "group": "outside", "sentence": "Ü <b>bold</b> & </script>", "how": "So.", "kept": False,
+         "tried": 3, "found": ["<script>alert(1)</script>"] * 30, "notes": [], "seconds": 0.1},
+    ],
+    "mutants": [{"half": "sql", "name": "TRUNCATE", "killed": True, "noticed": ["one"]},
+                {"half": "sql", "name": "nothing", "killed": False, "noticed": []}],
 }  # fmt: skip
 
 
@@ -75,3 +84,26 @@ def test_the_last_proof_is_told_and_older_ones_go(empty: Any, frozen: Any) -> No
     rows = proofs.listing()
     assert len(rows) == 30 and rows[0]["seconds"] == 31.0 and rows[-1]["seconds"] == 2.0
     assert reports.verify(proofs.newest() or {}, ring.ring()) is None
+
+
+def test_a_page_is_verified_by_its_bytes(vault: Any) -> None:
+    text = page.render(proofs.signed(REPORT))
+    assert proofs.verify(text)["genuine"] is True
+    for old, new in (("One promise is broken", "Every promise holds"), ("<main>", "<main><p>All is well.</p>"),
+                     ("</html>", "</html> "), ('"holds":false', '"holds":true')):  # fmt: skip
+        assert old in text
+        assert proofs.verify(text.replace(old, new, 1))["genuine"] is False
+    with pytest.raises(Invalid):
+        proofs.verify("<!doctype html><p>no report</p>")
+
+
+def test_a_page_is_self_contained_and_runs_nothing(vault: Any) -> None:
+    text = page.render(proofs.signed(REPORT))
+    assert "<script>alert" not in text and "<b>bold" not in text
+    assert len(re.findall(r"<script", text)) == 1 and 'type="application/json"' in text
+    assert not re.search(r"(src|href)\s*=|url\(|@import|https?://(?!localhost)", text)
+    assert "and 5 more" in text and "would not have noticed" in text and "1,200" in text
+    assert page.read(text)["promises"][1]["sentence"] == "Ü <b>bold</b> & </script>"
+    good = {**REPORT, "holds": True, "mutants": [], "promises": REPORT["promises"][:1]}
+    assert "Every promise holds" in page.render(good) and "is not signed" in page.render(good)
+    assert "the proof does not" in page.render({**good, "holds": False})
