@@ -17,7 +17,7 @@ from idp.prove import clock
 from idp.prove.database import session
 from idp.prove.target import Target
 
-PER_SECOND = 1500
+PER_SECOND = 2500
 """Statements of one connection at most."""
 DENIED = "42501"
 """insufficient_privilege (SQLSTATE): no grant, or a row that the policy refuses."""

@@ -89,12 +89,14 @@ def _canary(slug: str, tenant: UUID, secret: bytes) -> Canary:
 
 
 @contextmanager
-def lent(connection: Any, target: Target, only: frozenset[str]) -> Iterator[Target]:
-    """The target with the superuser's `connection` lent to every probe, which tries the tables `only`."""
+def lent(connection: Any, target: Target, only: frozenset[str] | None) -> Iterator[Target]:
+    """The target with the superuser's `connection` lent to every probe, which tries the tables `only` (None: all)."""
     with connection.cursor() as cursor:
         cursor.execute("SAVEPOINT lent")
         try:
-            kept = {"connection": Borrowed(connection), "tables": only, "per_second": float("inf")}
+            kept: dict[str, Any] = {"connection": Borrowed(connection), "per_second": float("inf")}
+            if only is not None:
+                kept["tables"] = only
             yield replace(target, kept=kept)
         finally:
             cursor.execute("ROLLBACK TO lent")

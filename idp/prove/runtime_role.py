@@ -219,8 +219,9 @@ def _uniques(field: Field, tally: Tally) -> None:
 def no_way_out(target: Target, tally: Tally) -> None:
     """The runtime role becomes nobody else, makes nothing, changes no table, reads no key and no file."""
     with _attack(target) as (attacker, ask):
+        names = list(tables(ask))
         attacker.begin()
-        for table in tables(ask):
+        for table in names:
             for template in verbs.OWNERS:
                 _refused(attacker, tally, template.format(t=table), target)
         for statement in verbs.ESCAPES:

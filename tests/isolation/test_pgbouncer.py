@@ -21,6 +21,9 @@ import pytest
 from idp import clock
 from idp.embedded import ports
 from idp.errors import Busy
+from idp.prove import runtime_role, sessions
+from idp.prove.promises import Tally
+from idp.prove.target import Canary, Program, Target
 from idp.store import database as vault_database
 from idp.store.database import outside, transaction
 from idp.store.durable import marks, users
@@ -145,3 +148,26 @@ def test_a_connection_killed_between_context_and_query_leaves_nothing(pooled: An
         time.sleep(0.1)
         tx.connection().exec_driver_sql("SELECT count(*) FROM users")
     assert family(pooled[1]) == "Archer"
+
+
+def _canary(tenant: Tenant) -> Canary:
+    good, over = (attacking.context(tenant.id, lives=lives) for lives in (600, -5))
+    return Canary(tenant.slug, str(tenant.id), tenant.issuer, {}, {}, context=good, expired=over)
+
+
+def test_the_proof_holds_through_the_pooler(pooled: Any, pooled_url: str) -> None:
+    a, b = (_canary(tenant) for tenant in pooled)
+    target = Target(
+        base_url="", management_url=None, database_url=pooled_url, owner_database_url=None, redis_url="",
+        redis_admin_url=None, routes=(), a=a, b=b, program=Program((), {}), kept={"tables": {"users", "marks"}},
+    )  # fmt: skip
+    promises = {promise.code: promise for promise in (*runtime_role.PROMISES, *sessions.PROMISES)}
+    del (
+        promises["replayed_contexts"],
+        promises["neighbours"],
+    )  # two transactions at once, and there is one connection
+    for promise in promises.values():
+        tally = Tally()
+        promise.probe(target, tally)
+        assert tally.tried and tally.found == [], (promise.code, tally.found)
+        assert not any("pooler" in note for note in tally.notes)
