@@ -18,6 +18,7 @@ _COUNTERS = {
         ("context_errors_total", "Tenant contexts that Postgres refused.", ["reason"]),
         ("redis_errors_total", "Calls to Redis that failed.", ["reason"]),
         ("database_errors_total", "Transactions that failed.", ["reason"]),
+        ("transactions_repeated_total", "Transactions run anew because Postgres gave them up.", []),
         ("throttled_total", "Requests that a throttle or budget refused.", ["kind"]),
         ("journal_dropped_total", "Journal lines dropped because the queue was full.", ["kind"]),
         ("jobs_total", "Runs of a worker's job by outcome.", ["job", "outcome"]),

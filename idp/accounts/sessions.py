@@ -16,7 +16,7 @@ from idp import audit, clock
 from idp.audit import Event
 from idp.errors import AccessDenied
 from idp.ids import digest, secret, uuid7
-from idp.store.database import transaction
+from idp.store.database import again, transaction
 from idp.store.durable import outbox, sessions, users
 from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
@@ -33,6 +33,7 @@ _AGENT_LONGEST = 256
 _ADDRESS_LONGEST = 64
 
 
+@again
 def start(
     user: User,
     amr: Sequence[str],
@@ -111,6 +112,7 @@ def _renewed(
     return new
 
 
+@again
 def rotate(session: Session) -> tuple[Session, str] | None:
     """The same session under a new token, at a change of privilege; None when it has ended meanwhile."""
     token = secret()
@@ -166,6 +168,7 @@ def touch(session: Session) -> Session:
     return seen
 
 
+@again
 def end(session: Session, reason: str) -> bool:
     """End a session everywhere; False when it had ended before. `reason`: one word for the record."""
     with transaction():
@@ -176,6 +179,7 @@ def end(session: Session, reason: str) -> bool:
     return gone is not None
 
 
+@again
 def end_all(user: User | UUID, reason: str, *, keep: Session | None = None) -> int:
     """End every session of a user but `keep`; how many ended."""
     user_id = user.id if isinstance(user, User) else user

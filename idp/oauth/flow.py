@@ -22,7 +22,7 @@ from idp.oauth.checks import openid
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.oauth.tokens import id_token
-from idp.store.database import transaction
+from idp.store.database import again, transaction
 from idp.store.durable import sessions as session_store
 from idp.store.durable import users
 from idp.store.durable.clients import Client
@@ -228,6 +228,7 @@ def due(identifier: str, browser: Browser) -> Due:
     return Due(step, request, pending.known_client, session, going)
 
 
+@again
 def sign_in(
     due_now: Due, user: User, amr: tuple[str, ...], browser: Browser
 ) -> tuple[Response | Ask | None, str]:

@@ -130,7 +130,8 @@ LOGINS = ("idp_app", "idp_ops", "idp_migrator", "idp_readonly", "idp_backup")
 OWNERS = ("idp_owner", "idp_ctx", "idp_directory")
 SETTINGS = {
     "idp_app": {
-        "track_activities=off", "statement_timeout=2s", "lock_timeout=1s", "idle_in_transaction_session_timeout=10s",
+        "track_activities=off", "statement_timeout=2s", "lock_timeout=1s", "deadlock_timeout=200ms",
+        "idle_in_transaction_session_timeout=10s",
         "log_statement=none", "log_min_duration_statement=-1", "log_min_error_statement=panic",
     },
     "idp_ops": {"statement_timeout=30s", "lock_timeout=2s", "idle_in_transaction_session_timeout=30s"},
@@ -172,7 +173,13 @@ SERVICE_ROLES = (
     "aiven",
 )
 """How the names of roles begin that managed services keep for themselves."""
-UNRESTRAINED = ("track_activities", "log_statement", "log_min_duration_statement", "log_min_error_statement")
+UNRESTRAINED = (
+    "track_activities",
+    "deadlock_timeout",
+    "log_statement",
+    "log_min_duration_statement",
+    "log_min_error_statement",
+)
 """Settings that only a superuser can give a role; a managed service may refuse them."""
 EXTENSIONS = {"plpgsql", "pg_stat_statements"}
 """Extensions that cross no tenants, the second one where nobody but monitors may read it."""

@@ -4,10 +4,13 @@ A transaction belongs to the tenant that is entered. Where none is entered nothi
 policies answer nothing. Every connection of web and worker logs in as `idp_app`.
 """
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,7 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from idp import clock, metrics
+from idp import clock, lanes, metrics
 from idp.config import ConfigError, Settings
 from idp.errors import Busy, Refusal
 from idp.store import stalled
@@ -30,7 +33,8 @@ db = SQLAlchemy(metadata=metadata, session_options={"autoflush": False, "expire_
 
 _AWAY_CLASSES = ("08", "53", "57", "58")
 _READ_ONLY = "25006"
-_AWAY_CODES = {_READ_ONLY, "40001", "40P01", "55P03", "25P03"}
+_AWAY_CODES = {_READ_ONLY, "55P03", "25P03"}
+_GIVEN_UP_CODES = {"40001", "40P01"}
 _CONTEXT_CODES = {"IDP01": "expired", "IDP02": "forged"}
 # Health of a connection is the client's business, so these are libpq's own parameters; statement and
 # lock timeouts are settings of the role, because a pooler refuses them at connect.
@@ -52,6 +56,10 @@ class Unavailable(Busy):
     """Postgres is away, slow or full; nothing was changed."""
 
     description = "The database is not answering. Try again shortly."
+
+
+class GivenUp(Unavailable):
+    """Postgres gave this transaction up for another one's sake (deadlock, serialization); it may be run again."""
 
 
 class Kept(Exception):
@@ -208,7 +216,11 @@ def transaction(readonly: bool = False) -> Iterator[Session]:
     if outer is not None:
         if outer[0] != tenant.id:
             raise RuntimeError("a transaction cannot change its tenant")
-        yield outer[1]
+        try:
+            yield outer[1]
+        except sa.exc.DBAPIError as error:
+            # Told as the outer one would, so that whoever is in between can undo what is its own.
+            raise _named(outer[1], error) from error
         return
     _admitted()
     with ExitStack() as stack:
@@ -222,6 +234,38 @@ def transaction(readonly: bool = False) -> Iterator[Session]:
             yield session
 
 
+TRIES = 3
+"""How often a transaction is run that Postgres gives up for the sake of another."""
+_PAUSE = 0.02
+"""Seconds at most before the second try, twice that before the third."""
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def again(work: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let `work`, which is one whole transaction, be run anew when Postgres gave it up: TRIES times in all.
+
+    For work whose effects are all in Postgres, or do no harm when they come twice (a tombstone, a copy that
+    nobody was told of); mail goes through the outbox, and what is burned in Redis is burned before. Inside a
+    transaction it does nothing, since that one is run anew as a whole. Raises GivenUp after the last try.
+    """
+
+    @wraps(work)
+    def tried(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if _open.get() is not None:
+            return work(*args, **kwargs)
+        for failed in range(1, TRIES):
+            try:
+                return work(*args, **kwargs)
+            except GivenUp:
+                metrics.count("transactions_repeated_total")
+                with lanes.left():
+                    time.sleep(random.uniform(0, _PAUSE * failed))
+        return work(*args, **kwargs)
+
+    return tried
+
+
 @contextmanager
 def _told(session: Session) -> Iterator[None]:
     refusal: Refusal | None = None
@@ -233,10 +277,7 @@ def _told(session: Session) -> Iterator[None]:
         session.commit()
     except sa.exc.DBAPIError as error:
         _quietly_roll_back(session)
-        # A write where only reading was promised is a mistake of ours; anywhere else it is a standby that answers.
-        if session.info.get("readonly") and getattr(error.orig, "pgcode", None) == _READ_ONLY:
-            raise
-        raise _translated(error) from error
+        raise _named(session, error) from error
     except sa.exc.TimeoutError as error:
         metrics.count("database_errors_total", reason="pool")
         raise Unavailable(rule="database.pool") from error
@@ -254,11 +295,21 @@ def _quietly_roll_back(session: Session) -> None:
         session.invalidate()
 
 
+def _named(session: Session, error: sa.exc.DBAPIError) -> Exception:
+    # A write where only reading was promised is a mistake of ours; anywhere else it is a standby that answers.
+    if session.info.get("readonly") and getattr(error.orig, "pgcode", None) == _READ_ONLY:
+        return error
+    return _translated(error)
+
+
 def _translated(error: sa.exc.DBAPIError) -> Exception:
     code = cast(str | None, getattr(error.orig, "pgcode", None))
     if code in _CONTEXT_CODES:
         metrics.count("context_errors_total", reason=_CONTEXT_CODES[code])
         return Unavailable(rule=f"tenant_context.{_CONTEXT_CODES[code]}")
+    if code in _GIVEN_UP_CODES:
+        metrics.count("database_errors_total", reason=code)
+        return GivenUp(rule="database.given_up", got=code)
     lost = error.connection_invalidated or (code is None and isinstance(error, sa.exc.OperationalError))
     if lost or code in _AWAY_CODES or (code or "")[:2] in _AWAY_CLASSES:
         metrics.count("database_errors_total", reason=code or "lost")

@@ -21,6 +21,7 @@ SETTINGS = {
         "track_activities": "off",
         "statement_timeout": "2s",
         "lock_timeout": "1s",
+        "deadlock_timeout": "200ms",
         "idle_in_transaction_session_timeout": "10s",
         "log_statement": "none",
         "log_min_duration_statement": "-1",
@@ -33,10 +34,12 @@ SETTINGS = {
     },
     "idp_readonly": {"statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"},
 }
-# track_activities and the logging settings are a superuser's to set; a managed service may refuse them,
-# which the reports then name as a residual risk.
+# These are a superuser's to set; a managed service may refuse them, which the reports then name as a residual
+# risk. A deadlock has to be looked for before the wait for a lock is over: else it passes for a wait, which is
+# answered with 503, and is not run anew.
 _SUPERUSER_ONLY = {
     "track_activities",
+    "deadlock_timeout",
     "log_statement",
     "log_min_duration_statement",
     "log_min_error_statement",

@@ -19,7 +19,7 @@ from idp.oauth.request import ProtocolRequest
 from idp.signing import jwt
 from idp.signing.checks import Check, Table, no
 from idp.signing.foreign import FOREIGN, Foreign
-from idp.store.database import transaction
+from idp.store.database import again, transaction
 from idp.store.durable import marks
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -96,6 +96,7 @@ def assertion(request: ProtocolRequest, client: Client | None) -> bool:
     return _first_use(claims, client, request)
 
 
+@again
 def _first_use(claims: dict[str, Any], client: Client, request: ProtocolRequest) -> bool:
     # The mark outlives the assertion by the skew that is granted to its expiry.
     expires = clock.from_instant(int(claims["exp"]) + jwt.SKEW)

@@ -12,7 +12,7 @@ from idp.audit import Actor, Event
 from idp.errors import InvalidRedirectUri, InvalidRequest, InvalidToken
 from idp.oauth.request import Browser
 from idp.oauth.tokens import id_token
-from idp.store.database import transaction
+from idp.store.database import again, transaction
 from idp.store.durable import clients, grants
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
@@ -114,6 +114,7 @@ def _keeps_access(session: Session | None) -> tuple[str, ...]:
     return tuple(sorted(client.name for client in found if client is not None))
 
 
+@again
 def sign_out(session: Session | None, browser: Browser) -> None:
     """End the session and every grant that ends with it; offline grants stay, as the page has said."""
     if session is None:

@@ -16,7 +16,7 @@ from idp.oauth.endpoints.introspection import presented
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.tokens import access, refresh
 from idp.signing import jwt
-from idp.store.database import transaction
+from idp.store.database import again, transaction
 from idp.store.durable import grants
 from idp.store.durable.clients import Client
 
@@ -39,6 +39,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
     __call__ = create_endpoint_response
 
 
+@again
 def _refresh(token: str, client: Client, request: ProtocolRequest) -> None:
     if not refresh.wellformed(token):
         return
@@ -51,6 +52,7 @@ def _refresh(token: str, client: Client, request: ProtocolRequest) -> None:
             audit.record(Event.GRANT_REVOKED, actor, grant_id=found[1].id, why="revoked by the client")
 
 
+@again
 def _access(token: str, client: Client, request: ProtocolRequest) -> None:
     try:
         claims = jwt.verify(token, typ=access.TYPES, audience=None)

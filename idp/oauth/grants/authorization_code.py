@@ -23,7 +23,7 @@ from idp.oauth import client_auth, issue
 from idp.oauth.grants.narrowing import narrowed
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.tokens import refresh
-from idp.store.database import Kept, transaction
+from idp.store.database import Kept, again, transaction
 from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant, RefreshToken
@@ -112,6 +112,7 @@ def _burn_for(client: Client, request: ProtocolRequest, rule: str) -> None:
         _record_burned(rule, meaning, client, request)
 
 
+@again
 def _record_burned(
     rule: str | None, meaning: dict[str, Any], client: Client, request: ProtocolRequest
 ) -> None:
@@ -124,6 +125,7 @@ def _burned(rule: str, meaning: dict[str, Any], client: Client, request: Protoco
     return InvalidGrant(rule=rule, setting="policy.code_lifetime" if rule == "code.lifetime" else None)
 
 
+@again
 def _replayed(code: str, client: Client, request: ProtocolRequest) -> InvalidGrant:
     """Refuse an unknown code; if it became something, that is revoked (RFC 6749 §4.1.2, RFC 9700 §2.1.1)."""
     with transaction():
@@ -147,6 +149,7 @@ def _used_before() -> InvalidGrant:
     )
 
 
+@again
 def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dict[str, Any]:
     client: Client = request.client
     with transaction():

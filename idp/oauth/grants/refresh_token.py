@@ -19,7 +19,7 @@ from idp.oauth.grants.narrowing import narrowed
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.scopes import split
 from idp.oauth.tokens import refresh
-from idp.store.database import Kept, transaction
+from idp.store.database import Kept, again, transaction
 from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant, RefreshToken
@@ -51,6 +51,7 @@ class RefreshTokenGrant(base.RefreshTokenGrant):  # type: ignore[misc]
         return 200, _answer(self.request, self.token), []
 
 
+@again
 def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
     client: Client = request.client
     actor = Actor("client", client.client_id, request.address)
