@@ -61,6 +61,7 @@ def warm(server: Server, everyone: list[Site], rows: list[Row]) -> dict[str, flo
     for row in rows:
         if row.name in WARMED and len(everyone) >= 100:
             requests = row.prepare(server, everyone, 0)
+            say(f"{row.title:28} one request to each of {len(everyone):,} tenants")
             run = play(server.port, requests, seconds=60, connections=8, once=200)
             if run.bad:
                 raise CannotMeasure(f"{run.bad} of {run.requests} first answers of {row.title} were not 200.")
@@ -102,6 +103,7 @@ def bench(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with ExitStack() as stack:
         levels: dict[int, tuple[Server, list[Site]]] = {}
         for tenants, home in homes.items():
+            say(f"starting with {tenants:,} tenants")
             server = stack.enter_context(ours(folder, home, None))
             levels[tenants] = (server, sites(server, tenants))
         cold = {str(tenants): warm(server, everyone, rows) for tenants, (server, everyone) in levels.items()}

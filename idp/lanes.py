@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
+from threading import Lock
 
 MOST = 2
 """Lanes of a process."""
@@ -75,3 +76,18 @@ def left() -> Iterator[None]:
     finally:
         free.get()
         _here.taken = True
+
+
+@contextmanager
+def holding(lock: Lock) -> Iterator[None]:
+    """Hold `lock`, which is held while its holder leaves its lane: never waits for it inside a lane.
+
+    Else those who wait would sit in every lane, and the holder could not come back into one.
+    """
+    if not lock.acquire(blocking=False):
+        with left():
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from idp import clock
+from idp import clock, lanes
 from idp.errors import Busy
 from idp.memory import Recent
 from idp.signing import envelope, keys, ring
@@ -79,7 +79,7 @@ def load(tenant: Tenant | None = None) -> KeySet:
     known = _sets.get(tenant.id)
     if known is not None and known.version >= tenant.version:
         return known
-    with _reading[tenant.id.int % len(_reading)]:
+    with lanes.holding(_reading[tenant.id.int % len(_reading)]):
         known = _sets.get(tenant.id)
         if known is not None and known.version >= tenant.version:
             return known

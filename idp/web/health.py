@@ -11,7 +11,7 @@ from typing import Protocol
 
 from flask import Response
 
-from idp import clock
+from idp import clock, lanes
 from idp.control import running
 from idp.control.running import Fact
 from idp.logs import log
@@ -84,7 +84,7 @@ class Readiness:
 
     def facts(self) -> list[Fact]:
         """The facts as they were seen last, at most a quarter of a second ago."""
-        with self._lock:
+        with lanes.holding(self._lock):
             if clock.monotonic() - self._at > AGAIN:
                 self._known = self._safely()
                 self._at = clock.monotonic()

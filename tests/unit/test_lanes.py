@@ -1,10 +1,18 @@
 """At most so many run at once; who waits leaves its lane to others."""
 
 import threading
+import time
+from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 
 from idp import lanes
+from idp.control.running import Fact
+from idp.signing import cache
+from idp.store.durable import signing_keys
+from idp.tenants import Tenant, entered
+from idp.web.health import Readiness
 
 
 @pytest.fixture
@@ -70,3 +78,72 @@ def test_without_lanes_everybody_runs() -> None:
             assert not lanes._here.taken
     finally:
         lanes._free = before
+
+
+def _all_come_back(work: Callable[[], object], go: threading.Event, arrived: threading.Semaphore) -> bool:
+    """Whether three who do `work`, whose holder waits for `go` outside its lane, all come to an end."""
+    first = _start(work, 1)
+    assert arrived.acquire(timeout=5)
+    others = _start(work, 3)
+    # They are in their lanes, or wait for the lock: nobody else comes in before the holder has come back.
+    for _ in range(50):
+        if lanes._free is not None and not lanes._free.qsize():
+            break
+        time.sleep(0.01)
+    go.set()
+    for thread in first + others:
+        thread.join(5)
+    return not any(thread.is_alive() for thread in first + others)
+
+
+def test_who_waits_for_a_lock_leaves_its_lane_to_the_holder(two: object) -> None:
+    lock, go, arrived = threading.Lock(), threading.Event(), threading.Semaphore(0)
+
+    def work() -> None:
+        with lanes.taken(), lanes.holding(lock), lanes.left():
+            arrived.release()
+            go.wait(5)
+
+    assert _all_come_back(work, go, arrived)
+
+
+def test_many_who_want_the_keys_of_a_new_tenant_do_not_stop_the_process(
+    two: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, arrived = threading.Event(), threading.Semaphore(0)
+    tenant = Tenant(UUID(int=1), "acme", "Acme", "active", "http://localhost:8000/t/acme")
+
+    def slowly() -> tuple[()]:
+        with lanes.left():
+            arrived.release()
+            go.wait(5)
+        return ()
+
+    monkeypatch.setattr(signing_keys, "all_keys", slowly)
+
+    def work() -> None:
+        with lanes.taken(), entered(tenant):
+            cache.load(tenant)
+
+    try:
+        assert _all_come_back(work, go, arrived)
+    finally:
+        cache.forget()
+
+
+def test_many_probes_during_a_slow_look_do_not_stop_the_process(two: object) -> None:
+    go, arrived = threading.Event(), threading.Semaphore(0)
+
+    def look() -> list[Fact]:
+        with lanes.left():
+            arrived.release()
+            go.wait(5)
+        return [Fact("postgres", True)]
+
+    readiness = Readiness(look, list, lambda: Fact("schema", True))
+
+    def work() -> None:
+        with lanes.taken():
+            readiness.facts()
+
+    assert _all_come_back(work, go, arrived)
