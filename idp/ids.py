@@ -65,9 +65,12 @@ def same(one: str | bytes, other: str | bytes) -> bool:
     return hmac.compare_digest(left, right)
 
 
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def b64(data: bytes) -> str:
     """Base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).translate(_URLSAFE).rstrip(b"=").decode()
 
 
 def unb64(text: str) -> bytes:

@@ -3,7 +3,8 @@
 Labels stay few and bounded; a label for each tenant would grow with the customers.
 """
 
-from collections.abc import Mapping
+from collections import deque
+from functools import cache
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -43,26 +44,54 @@ _GAUGES = {
 }
 
 
+Series = tuple[str, tuple[tuple[str, str], ...]]
+"""One series: a name, and its labels with their values."""
+
+_waiting: deque[tuple[Series, float]] | None = None
+_MOST_WAITING = 50_000
+
+
+def gather() -> None:
+    """From now on counting only takes note; whoever said so calls `flush` several times a second."""
+    global _waiting
+    _waiting = deque()
+
+
+def flush() -> None:
+    """Count what was taken note of."""
+    waiting = _waiting
+    if not waiting:
+        return
+    sums: dict[Series, float] = {}
+    for _ in range(len(waiting)):
+        series, amount = waiting.popleft()
+        sums[series] = sums.get(series, 0) + amount
+    for (name, labels), amount in sums.items():
+        _counter(name, labels).inc(amount)
+
+
 def count(name: str, amount: float = 1, **labels: str) -> None:
     """Add `amount` to the counter `name`."""
-    _child(_COUNTERS, name, labels).inc(amount)
+    if _waiting is None or len(_waiting) > _MOST_WAITING:
+        _counter(name, tuple(labels.items())).inc(amount)
+    else:
+        _waiting.append(((name, tuple(labels.items())), amount))
+
+
+@cache
+def _counter(name: str, labels: tuple[tuple[str, str], ...]) -> Any:
+    """A counter's series, found once: the library takes longer to find one than to count."""
+    return _COUNTERS[name].labels(**dict(labels)) if labels else _COUNTERS[name]
+
+
+@cache
+def _duration(name: str, labels: tuple[tuple[str, str], ...]) -> Any:
+    return _DURATIONS[name].labels(**dict(labels)) if labels else _DURATIONS[name]
 
 
 def observe(name: str, seconds: float, **labels: str) -> None:
     """Record a duration of `seconds` under `name`."""
-    _child(_DURATIONS, name, labels).observe(seconds)
-
-
-_children: dict[tuple[str, ...], Any] = {}
-"""The series by name and label values: finding one through the library costs more than counting."""
-
-
-def _child(among: Mapping[str, Any], name: str, labels: dict[str, str]) -> Any:
-    key = (name, *labels, *labels.values())
-    child = _children.get(key)
-    if child is None:
-        child = _children[key] = among[name].labels(**labels) if labels else among[name]
-    return child
+    _duration(name, tuple(labels.items())).observe(seconds)
 
 
 def show(name: str, value: float) -> None:

@@ -6,8 +6,6 @@ a header or a global of the web framework.
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -200,14 +198,21 @@ def maybe_current() -> Tenant | None:
     return _current.get()
 
 
-@contextmanager
-def entered(tenant: Tenant) -> Iterator[Tenant]:
-    """Enter `tenant` for the duration of the block; another tenant cannot be entered inside it."""
-    before = _current.get()
-    if before is not None and before.id != tenant.id:
-        raise RuntimeError("a tenant is entered already; leave it first")
-    token = _current.set(tenant)
-    try:
-        yield tenant
-    finally:
-        _current.reset(token)
+class entered:
+    """Enter a tenant for the duration of the block; another tenant cannot be entered inside it."""
+
+    __slots__ = ("_tenant", "_token")
+
+    def __init__(self, tenant: Tenant) -> None:
+        """`tenant`: whose rows, keys and policies the block is about."""
+        self._tenant = tenant
+
+    def __enter__(self) -> Tenant:
+        before = _current.get()
+        if before is not None and before.id != self._tenant.id:
+            raise RuntimeError("a tenant is entered already; leave it first")
+        self._token = _current.set(self._tenant)
+        return self._tenant
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

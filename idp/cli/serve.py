@@ -1,5 +1,6 @@
 """`idp serve`: the web server's worker processes, and the management listener beside them."""
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -170,6 +171,10 @@ def load(settings: Settings, threads: int, processes: int, draining: Any) -> Any
     readiness.draining = draining
     made = app.wsgi(settings, threads, processes)
     readiness.watch()
+    # What is there by now stays: the collector of cycles need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     return made
 
 

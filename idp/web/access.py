@@ -49,6 +49,7 @@ def _begin() -> None:
     global _writer
     with _start:
         if _writer is None:
+            metrics.gather()
             _writer = threading.Thread(target=_run, name="access-log", daemon=True)
             _writer.start()
             atexit.register(flush)
@@ -76,6 +77,7 @@ def flush() -> None:
                 written.append(_text(line))
         for (endpoint, status), count in counts.items():
             metrics.count("requests_total", count, endpoint=endpoint, status=str(status))
+        metrics.flush()
         if written:
             try:
                 sys.stderr.write("".join(written))

@@ -129,7 +129,10 @@ def authorization_parameters() -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def _with_resources(found: list[tuple[str, str]]) -> tuple[dict[str, str], tuple[str, ...]]:
-    resources = tuple(value for name, value in found if name == "resource" and value)
+    named = [value for name, value in found if name == "resource"]
+    if not named:
+        return parse.single(found), ()
+    resources = tuple(value for value in named if value)
     return parse.single(pair for pair in found if pair[0] != "resource"), resources
 
 

@@ -33,6 +33,8 @@ _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_", "HTTP_X_REAL_IP", "HTTP_X_O
 _OVERRIDES = frozenset(
     {"HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_PROXY"}
 )
+_MOST_NAMES = 1_000
+_verdicts: dict[str, bool] = {}
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
 _MALFORMED = b'{"error":"invalid_request","error_description":"The request is malformed or too large."}'
 _BUSY = b'{"error":"temporarily_unavailable","error_description":"The service is busy. Try again shortly."}'
@@ -169,12 +171,9 @@ class Doorstep:
         return host
 
     def _clean(self, environ: Environ) -> Environ:
+        kept = _verdicts.get
         clean = {
-            key: value
-            for key, value in environ.items()
-            if key in _KEPT
-            or (key[:5] == "HTTP_" and not key.startswith(_FORWARDED) and key not in _OVERRIDES)
-            or key[:5] == "wsgi."
+            key: value for key, value in environ.items() if kept(key) or (kept(key) is None and _kept(key))
         }
         clean["wsgi.url_scheme"] = self._scheme
         clean["idp.request_id"] = request_id()
@@ -188,15 +187,24 @@ class Doorstep:
         return directory.resolve_host(host) if is_host(host) else None
 
 
+def _kept(key: str) -> bool:
+    """Whether a name of the environ came with the request and may go on; names are few, and remembered."""
+    good = (
+        key in _KEPT
+        or (key[:5] == "HTTP_" and not key.startswith(_FORWARDED) and key not in _OVERRIDES)
+        or key[:5] == "wsgi."
+    )
+    if len(_verdicts) < _MOST_NAMES:
+        _verdicts[key] = good
+    return good
+
+
 def beyond_bounds(environ: Environ) -> str | None:
     """The status line for a request whose head is too large or ambiguous (RFC 9112 §6.1, RFC 6585 §5)."""
     if len(environ["PATH_INFO"]) + len(environ.get("QUERY_STRING", "")) > parse.URL_BYTES:
         return "414 URI Too Long"
-    size = 0
-    for key, value in environ.items():
-        if key[:5] == "HTTP_":
-            size += len(key) + len(value)
-    if size > parse.HEADER_BYTES:
+    sizes = [len(key) + len(value) for key, value in environ.items() if key[:5] == "HTTP_"]
+    if sum(sizes) > parse.HEADER_BYTES:
         return "431 Request Header Fields Too Large"
     # The server drops the Content-Length of a message that carries both, so that what a proxy in front
     # thought of its end can no longer be seen: every transfer coding is refused.

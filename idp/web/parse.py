@@ -68,6 +68,14 @@ def _decode(piece: bytes) -> str:
     return text
 
 
+_KNOWN = {
+    name.encode(): name
+    for name in ("client_id", "client_secret", "code", "code_verifier", "grant_type", "redirect_uri",
+                 "refresh_token", "resource", "scope", "token")
+}  # fmt: skip
+"""Names that come with nearly every request, decoded already."""
+
+
 def pairs(raw: bytes) -> list[tuple[str, str]]:
     """The names and values of a form or query in the order they came.
 
@@ -87,7 +95,7 @@ def pairs(raw: bytes) -> list[tuple[str, str]]:
     for piece in pieces:
         if piece:
             name, _, value = piece.partition(b"=")
-            found.append((_decode(name), _decode(value)))
+            found.append((_KNOWN.get(name) or _decode(name), _decode(value)))
     return found
 
 
@@ -121,6 +129,8 @@ def merged(query: bytes, body: bytes) -> dict[str, str]:
 
 def expect_type(header: str, expected: str) -> None:
     """Raise UnsupportedMediaType unless the Content-Type `header` names `expected`, in UTF-8 if at all."""
+    if header == expected:
+        return
     kind, _, rest = header.partition(";")
     charset = rest.strip().lower().replace('"', "").replace(" ", "")
     if kind.strip().lower() != expected or charset not in {"", "charset=utf-8"}:
