@@ -36,6 +36,7 @@ class Event(StrEnum):
     TENANT_SUSPENDED = "tenant.suspended"
     TENANT_RESUMED = "tenant.resumed"
     TENANT_DELETED = "tenant.deleted"
+    TENANT_NOT_BEFORE_SET = "tenant.not_before_set"
     POLICY_CHANGED = "policy.changed"
     BRANDING_CHANGED = "branding.changed"
     HOST_ADDED = "host.added"

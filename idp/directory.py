@@ -276,11 +276,27 @@ def as_tenant(row: "tenant_store.TenantRow") -> Tenant:
         version=row.version,
         also=issuer_of(row.slug, row.moving_host) if row.moving_since else None,
         moving_since=row.moving_since,
+        not_before=row.not_before,
     )
 
 
 def _here() -> _Known | None:
     return _directory.known.get(current().id)
+
+
+def not_before() -> dt.datetime | None:
+    """The instant before which nothing of the entered tenant counts, at most STALE seconds behind.
+
+    Where memory may be older Postgres is asked; where that is away too, whoever writes or reads a row stops there.
+    """
+    if not fresh():
+        try:
+            row = tenant_store.read(current().id)
+        except Busy:
+            row = None
+        if row is not None:
+            return row.not_before
+    return current().not_before
 
 
 def _recent(read_at: float) -> bool:

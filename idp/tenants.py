@@ -166,6 +166,8 @@ class Tenant:
     also: str | None = None
     """The other issuer while the tenant moves from one address to another; `issuer` is that of the request."""
     moving_since: dt.datetime | None = None
+    not_before: dt.datetime | None = None
+    """Nothing counts that was issued, and nobody who signed in, before this instant."""
 
     @property
     def issuers(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from idp import audit, clock
+from idp import audit, clock, directory
 from idp.audit import Event
 from idp.errors import AccessDenied
 from idp.ids import digest, secret, uuid7
@@ -141,8 +141,10 @@ def read(token: str | None) -> Session | None:
 
 
 def within_age(session: Session) -> bool:
-    """Whether a session is neither idle too long nor too old, by the tenant's policy of now."""
-    policy, now = current().policy, clock.now()
+    """Whether a session is neither idle too long nor too old, by the tenant's policy and `not_before` of now."""
+    policy, now, since = current().policy, clock.now(), directory.not_before()
+    if since is not None and session.auth_time < since:
+        return False
     oldest = session.auth_time + timedelta(seconds=policy.session_absolute)
     idle = session.last_seen_at + timedelta(seconds=policy.session_idle)
     return now < idle and now < min(session.expires_at, oldest)

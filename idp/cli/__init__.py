@@ -35,6 +35,7 @@ COMMANDS = {
     "claims": ("claims", "Preview what a client is told about a person."),
     "policy": ("policy", "Show policies, their sources and defaults."),
     "keys": ("keys", "List, rotate, revoke signing keys."),
+    "not-before": ("not_before", "Let nothing count that was issued until now."),
     "routes": ("routes", "List every route, its gate and credentials."),
     "explain": ("explain", "Say why a request was refused."),
     "explain-token": ("explain_token", "Say why a service refuses a token."),

@@ -216,6 +216,7 @@ def as_tenant(row: Row) -> Tenant:
         version=row.version,
         also=directory.issuer_of(row.slug, row.moving_host) if row.moving_since else None,
         moving_since=row.moving_since,
+        not_before=row.not_before,
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from idp import clock, metrics
+from idp import clock, directory, metrics
 from idp.accounts import claims as person_claims
 from idp.accounts import consent, sessions
 from idp.errors import InvalidGrant
@@ -40,6 +40,11 @@ def check(client: Client, user: User | None, grant: Grant, *, signing_in: bool =
         raise InvalidGrant(rule="mint.user", got="gone" if user is None else user.status)
     if user.not_before is not None and grant.auth_time < user.not_before:
         raise InvalidGrant(rule="mint.not_before", got="credentials changed since the sign-in")
+    since = directory.not_before()
+    if since is not None and grant.auth_time < since:
+        raise InvalidGrant(
+            rule="mint.not_before", got="the tenant takes nothing from before", setting="not-before"
+        )
     if grant.revoked_at is not None or clock.now() >= grant.expires_at:
         raise InvalidGrant(rule="mint.grant", got=grant.revoked_reason or "expired")
     if signing_in or not grant.offline:

@@ -39,7 +39,7 @@ CONTROL_PLANE = {
     "tenants": {
         "idp_app": "SELECT UPDATE(changed_at,version,visited_at)",
         "idp_ops": "SELECT INSERT DELETE "
-        "UPDATE(branding,changed_at,moving_host,moving_since,name,policy,primary_host,status,version,visited_at)",
+        "UPDATE(branding,changed_at,moving_host,moving_since,name,not_before,policy,primary_host,status,version,visited_at)",
         "idp_directory": "SELECT",
     },
     "hosts": {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -131,6 +132,9 @@ def _standing(read: Read) -> None:
     if read.kind == _OF_CLIENT:
         if read.origin != client_row:
             raise no("access_token.client", got="another client of that client_id")
+        since = directory.not_before()
+        if since is not None and int(read.claims["iat"]) < since.timestamp():
+            raise no("access_token.not_before", expected=f"issued after {_told(since)}")
         return
     grant = grants.by_id(read.origin) if read.origin is not None else None
     if grant is None or grant.client_id != client_row:
@@ -199,9 +203,14 @@ def barred(grant: Grant, user: User | None) -> str:
         return "no such person"
     if not user.active:
         return user.status
-    if user.not_before is not None and grant.auth_time < user.not_before:
-        return f"signed in before {user.not_before.isoformat(timespec='seconds')}"
+    for since in (user.not_before, directory.not_before()):
+        if since is not None and grant.auth_time < since:
+            return f"signed in before {_told(since)}"
     return ""
+
+
+def _told(instant: datetime) -> str:
+    return instant.isoformat(timespec="seconds")
 
 
 def in_session(grant: Grant) -> bool:

@@ -52,6 +52,7 @@ class Row:
     hosts: tuple[Host, ...] = ()
     moving_host: str | None = None
     moving_since: dt.datetime | None = None
+    not_before: dt.datetime | None = None
 
 
 def create(slug: str, name: str, policy: dict[str, Any], branding: dict[str, Any]) -> Row | None:
@@ -96,7 +97,7 @@ def _rows(*clauses: Any, limit: int | None = None) -> tuple[Row, ...]:
 def _row(row: Any, own: tuple[Host, ...]) -> Row:
     return Row(
         row.id, row.slug, row.name, row.status, row.primary_host, row.policy, row.branding, row.version,
-        row.created_at, own, row.moving_host, row.moving_since,
+        row.created_at, own, row.moving_host, row.moving_since, row.not_before,
     )  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def _host(row: Any) -> Host:
 
 
 def change(changes: dict[UUID, dict[str, Any]]) -> int:
-    """Write what is given (name, status, primary_host, policy, branding, moving_…) of several tenants, all or none."""
+    """Write what is given (name, status, primary_host, policy, not_before …) of several tenants, all or none."""
     with operations() as tx:
         return sum(_change(tx, tenant, values) for tenant, values in changes.items())
 

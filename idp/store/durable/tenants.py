@@ -36,6 +36,7 @@ tenants = Table(
     instant("created_at"),
     text("moving_host", null=True),
     instant("moving_since", null=True),
+    instant("not_before", null=True),
     PrimaryKeyConstraint("id"),
     UniqueConstraint("slug"),
     Index("tenants_changed_at", "changed_at"),
@@ -80,6 +81,7 @@ class TenantRow:
     hosts: tuple[str, ...] = ()
     moving_host: str | None = None
     moving_since: dt.datetime | None = None
+    not_before: dt.datetime | None = None
 
 
 def find(slug: str | None = None, host: str | None = None) -> UUID | None:
@@ -165,7 +167,7 @@ def as_row(row: Any, proved: tuple[str, ...] = ()) -> TenantRow:
     """A TenantRow from a row of the table."""
     return TenantRow(
         row.id, row.slug, row.name, row.status, row.primary_host, row.policy, row.branding, row.version, proved,
-        row.moving_host, row.moving_since,
+        row.moving_host, row.moving_since, row.not_before,
     )  # fmt: skip
 
 
