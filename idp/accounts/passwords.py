@@ -42,13 +42,22 @@ def _unmatchable() -> str:
 _NOBODY = _unmatchable()
 
 
+def cores() -> int:
+    """The processor cores that this process may run on now: an operator may change them while it runs."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Queue:
-    """At most `workers` at work and `waiting` in line; raises Busy for the next one, without waiting."""
+    """At most `workers` at work, a core each, and `waiting` in line; raises Busy for the next one at once.
+
+    Two hashes on one core would take the processor's cache from each other, which is slower than in turn.
+    """
 
     def __init__(self, workers: int, waiting: int) -> None:
         self.workers = workers
         self.waiting = waiting
-        self._slots = threading.Semaphore(workers)
+        self._running = 0
+        self._changed = threading.Condition()
         self._places = threading.Semaphore(workers + waiting)
 
     @contextmanager
@@ -60,14 +69,20 @@ class Queue:
                 retry_after=1, rule="passwords.queue", expected=f"at most {self.waiting} waiting", got="full"
             )
         try:
-            with self._slots:
+            with self._changed:
+                self._changed.wait_for(lambda: self._running < min(self.workers, cores()))
+                self._running += 1
+            try:
                 yield
+            finally:
+                with self._changed:
+                    self._running -= 1
+                    self._changed.notify()
         finally:
             self._places.release()
 
 
-_queue = Queue(workers=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-               waiting=QUEUE)  # fmt: skip
+_queue = Queue(workers=cores(), waiting=QUEUE)
 
 
 def share_of(threads: int) -> None:

@@ -124,3 +124,26 @@ def test_a_failing_turn_gives_its_place_back():
     for _ in range(3):
         with pytest.raises(RuntimeError), line.turn():
             raise RuntimeError
+
+
+def test_hashes_take_turns_on_the_cores_that_are_left(monkeypatch):
+    line, here, most = passwords.Queue(workers=4, waiting=8), 0, 0
+    lock = threading.Lock()
+    monkeypatch.setattr(passwords, "cores", lambda: 1)
+
+    def work():
+        nonlocal here, most
+        for _ in range(20):
+            with line.turn():
+                with lock:
+                    here += 1
+                    most = max(most, here)
+                with lock:
+                    here -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert (most, here) == (1, 0)
