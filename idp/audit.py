@@ -105,6 +105,8 @@ class Event(StrEnum):
     KEY_REWRAPPED = "key.rewrapped"
     CLAIMS_PREVIEWED = "claims.previewed"
     CONTEXT_SIGNED = "context.signed"
+    ISOLATION_PROVED = "isolation.proved"
+    ISOLATION_BROKEN = "isolation.broken"
 
 
 @dataclass(frozen=True, slots=True)

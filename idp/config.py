@@ -67,6 +67,8 @@ class Settings:
     """`IDP_MANAGEMENT_BIND`: address and port of the management listener; port 0 takes a free one."""
     domain: str | None = None
     """`IDP_DOMAIN`: where set, `{slug}.{domain}` is a tenant's issuer."""
+    prove_every: int = 0
+    """`IDP_PROVE_EVERY`: seconds after which the worker proves isolation again; 0 leaves that to people."""
     log_level: str = "INFO"
     """`IDP_LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
 
@@ -157,9 +159,17 @@ def forget() -> None:
 def _convert(name: str, raw: str) -> Any:
     if name in {"home", "keys"}:
         return Path(raw)
+    if name == "prove_every":
+        return _whole("IDP_PROVE_EVERY", raw)
     if name == "trusted_proxies":
         return tuple(part.strip() for part in raw.split(",") if part.strip())
     return raw
+
+
+def _whole(name: str, raw: str) -> int:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 9:
+        raise ConfigError(name, "must be a whole number of seconds, such as 86400")
+    return int(raw)
 
 
 def _complete(settings: Settings, given: dict[str, Any]) -> Settings:

@@ -1,24 +1,20 @@
 """`idp prove`: the proof against the running deployment, by a stranger to it."""
 
 import json
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp import config, paths
-from idp.cli import session
+from idp.cli import proving, session
 from idp.prove.promises import Group
+from idp.prove.target import Program
 
 if TYPE_CHECKING:
     from idp.prove.mutants import Verdict
     from idp.prove.run import Proof
-    from idp.prove.target import Program
 
-_WORDS = (sys.executable, "-P", "-m", "idp.cli")
 _SHOWN = 10
 """Findings of one promise that the terminal shows."""
 
@@ -78,10 +74,12 @@ def _mutants(shadow: str | None) -> "tuple[Verdict, ...]":
         return mutants.run(mutants.Scratch(shadow, live_url=live), _tell)
     _tell("making a scratch deployment for the mutants")
     with scratch.servers() as environment:
-        program = _program()
-        plain = {name: value for name, value in program.environment.items() if not name.startswith("IDP_")}
-        replace(program, words=_WORDS, environment={**plain, **environment})("migrate")
+        Program(proving.WORDS, proving.plain(**environment))("migrate")
         return mutants.run(mutants.Scratch(scratch.superuser(environment), environment), _tell)
+
+
+def _program() -> Program:
+    return proving.program(session.current().home)
 
 
 def _kept(proof: "Proof", *, whole: bool) -> dict[str, Any]:
@@ -94,16 +92,6 @@ def _kept(proof: "Proof", *, whole: bool) -> dict[str, Any]:
         if whole:
             proofs.keep(report)
     return report
-
-
-def _program() -> "Program":
-    from idp.prove.target import Program
-
-    environment = config.environment()
-    home = session.current().home
-    words = [*_WORDS, *(["--home", str(home.absolute())] if home else [])]
-    known = [str(paths.PACKAGE.parent), *filter(None, [environment.get("PYTHONPATH")])]
-    return Program(words, {**environment, "PYTHONPATH": os.pathsep.join(known)})
 
 
 def _words(proof: "Proof") -> str:

@@ -2,10 +2,16 @@
 
 import signal
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
-from idp.cli import session
+from idp.cli import proving, session
+from idp.config import ConfigError
+
+if TYPE_CHECKING:
+    from idp.config import Settings
+    from idp.jobs.prover import Prover
 
 
 @click.command("worker")
@@ -20,7 +26,8 @@ def command(once: bool) -> None:
     with session.found().running() as settings:
         logs.setup(settings.log_level)
         with installation.opened(settings):
-            worker = Worker()
+            prover = _prover(settings)
+            worker = Worker(beside=prover.look if prover else None)
 
             def stop(_number: int, _frame: FrameType | None) -> None:
                 worker.stop()
@@ -31,4 +38,23 @@ def command(once: bool) -> None:
                 worker.round()
             else:
                 logs.log("idp.worker").info("worker.runs")
-                worker.run()
+                try:
+                    worker.run()
+                finally:
+                    if prover:
+                        prover.stop()
+
+
+def _prover(settings: "Settings") -> "Prover | None":
+    """The proof on a schedule, where it was asked for. Raises ConfigError where it could make no canaries."""
+    from idp.jobs.prover import Prover
+
+    if not settings.prove_every:
+        return None
+    embedded = settings.ops_database_url is None and "postgres_port" in session.found().folder.state()
+    if settings.ops_database_url is None and not embedded:
+        raise ConfigError(
+            "IDP_OPS_DATABASE_URL", "is missing; a worker that proves makes canaries as idp_ops"
+        )
+    program = proving.scheduled(settings, embedded=embedded)
+    return Prover(settings.prove_every, [*program.words, "prove"], program.environment)

@@ -5,18 +5,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from idp import clock, ids
-from idp.errors import Invalid
+from idp import audit, clock, ids
+from idp.audit import Event
+from idp.errors import Busy, Invalid
 from idp.prove import page
 from idp.signing import reports, ring
-from idp.store.durable import proofs
+from idp.store.database import transaction
+from idp.store.durable import audit_log, proofs
 
 
 @dataclass(frozen=True, slots=True)
 class Last:
     """The last whole proof of this deployment."""
 
+    id: UUID
     at: dt.datetime
     holds: bool
     seconds: float
@@ -40,7 +44,34 @@ def last() -> Last | None:
 def _read(kept: proofs.Kept) -> Last:
     report = json.loads(kept.report)
     broken = tuple(each["code"] for each in report["promises"] if not each["kept"])
-    return Last(kept.at, kept.holds, report["seconds"], report["version"], report["schema"], broken)
+    return Last(kept.id, kept.at, kept.holds, report["seconds"], report["version"], report["schema"], broken)
+
+
+def note() -> bool:
+    """Record the last proof in the entered tenant's audit, once; whether it was new there."""
+    found = last()
+    if found is None:
+        return False
+    event = Event.ISOLATION_PROVED if found.holds else Event.ISOLATION_BROKEN
+    known = audit_log.recent(1, event, since=found.at)
+    if known and known[0].facts.get("proof") == str(found.id):
+        return False
+    with transaction():
+        audit.record(
+            event, proof=str(found.id), version=found.version, schema=found.schema, broken=list(found.broken)
+        )
+    return True
+
+
+def figures() -> dict[str, float]:
+    """The age of the last proof in seconds, and 1 where it holds, else 0; nothing where there is none or no answer."""
+    try:
+        found = last()
+    except Busy:
+        return {}
+    if found is None:
+        return {}
+    return {"proof_age_seconds": found.age.total_seconds(), "proof_holds": float(found.holds)}
 
 
 def signed(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from idp import audit, clock, directory, metrics, outbox, seals, upkeep
 from idp.accounts import sessions
-from idp.control import hosts
+from idp.control import hosts, proofs
 from idp.errors import Busy
 from idp.logs import log
 from idp.signing import rotation
@@ -29,14 +29,16 @@ NOW_AND_THEN: tuple[tuple[str, Job], ...] = (
     ("keys", rotation.run),
     ("sweep", upkeep.sweep),
     ("hosts", hosts.look_again),
+    ("proof", proofs.note),
 )
 
 
 class Worker:
     """One worker. `run` returns after `stop`, which may be called by a signal handler or another thread."""
 
-    def __init__(self, period: float = PERIOD) -> None:
-        """`period`: seconds between two rounds."""
+    def __init__(self, period: float = PERIOD, beside: Job | None = None) -> None:
+        """`period`: seconds between two rounds; `beside`: what is looked at in each, apart from the tenants."""
+        self._beside = beside
         self._period = period
         self._stopping = threading.Event()
         self._changed: set[UUID] = set()
@@ -70,6 +72,8 @@ class Worker:
         try:
             with audit.acting(audit.WORKER):
                 self._beat()
+                if self._beside is not None:
+                    self._beside()
                 self.round()
             self._away = False
         except Busy:

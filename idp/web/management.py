@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from idp import directory
 from idp.config import ConfigError, Settings
+from idp.control import proofs
 from idp.errors import Busy
 from idp.web import metrics_view, strangers
 from idp.web.environ import is_host
@@ -38,7 +39,7 @@ class Management:
             "/metrics": lambda _query: (
                 200,
                 metrics_view.CONTENT_TYPE,
-                metrics_view.exposition(self._metrics),
+                metrics_view.exposition(self._metrics, proofs.figures()),
             ),
             "/tls/ask": self._ask,
             "/caddy/ask": self._ask,

@@ -121,9 +121,11 @@ def insert_all(entries: Sequence[Entry]) -> None:
             tx.execute(_INSERT, [_row(tenant_id, entry) for entry in entries])
 
 
-def recent(limit: int = 100, event: str | None = None) -> tuple[Entry, ...]:
-    """The newest events of the tenant, all or of one name."""
+def recent(limit: int = 100, event: str | None = None, since: dt.datetime | None = None) -> tuple[Entry, ...]:
+    """The newest events of the tenant, all or of one name, ever or `since` an instant."""
     query = select(*_ENTRY).where(here(audit_log))
+    if since is not None:
+        query = query.where(audit_log.c.at >= since)
     if event is not None:
         query = query.where(audit_log.c.event == event)
     with transaction(readonly=True) as tx:
