@@ -52,11 +52,16 @@ class Plan:
     secrets: dict[str, str] = field(
         default_factory=lambda: {name: secrets.token_urlsafe(32) for name in SECRET_CLIENTS}
     )
+    """By client_id; once it is made, also of the one client whose name no other tenant has: the slug."""
     key: dict[str, Any] = field(
         default_factory=lambda: dict(
             ECKey.generate_key("P-256", {"kid": KEY_ID, "use": "sig", "alg": "ES256"}).as_dict(private=True)
         )
     )
+
+    def __post_init__(self) -> None:
+        """A client of a name of its own, so that a name can be tried elsewhere that only one tenant has."""
+        self.secrets[self.slug] = secrets.token_urlsafe(32)
 
     def environment(self) -> dict[str, str]:
         """The secrets by the names under which `blueprint` refers to them."""
@@ -67,11 +72,12 @@ class Plan:
         return {
             "slug": self.slug, "name": "Canary", "policy": _POLICY,
             "groups": [{"name": "staff", "groups": [{"name": "sales"}]}], "roles": ["buyer"],
-            "clients": self._clients(), "apis": _apis(), "users": [self._user(name) for name in USERS],
+            "clients": self._clients(), "apis": _apis(),
+            "users": [*(self._user(name) for name in USERS), {"username": self.slug}],
         }  # fmt: skip
 
     def _name(self, name: str) -> str:
-        return f"CANARY_{self.slug.rpartition('-')[2].upper()}_{name.upper()}"
+        return f"CANARY_{self.slug.rpartition('-')[2].upper()}_{name.upper().replace('-', '_')}"
 
     def _secret(self, name: str) -> dict[str, str]:
         return {"env": self._name(name)}
@@ -99,6 +105,9 @@ class Plan:
              "token_endpoint_auth_signing_alg": "ES256", "jwks": {"keys": [public]},
              "grant_types": ["authorization_code", "refresh_token", "client_credentials"]},
             *({"client_id": name, "client_secret": self._secret(name), **machine} for name in ("service", "reader")),
+            {"client_id": self.slug, "client_secret": self._secret(self.slug), **codes,
+             "redirect_uris": [f"https://{self.slug}.example.com/callback", CALLBACK],
+             "grant_types": ["authorization_code", "client_credentials"]},
         ]  # fmt: skip
 
 

@@ -14,12 +14,17 @@ from urllib.parse import urlsplit
 import psycopg2
 from redis.exceptions import RedisError
 
-from idp.prove import canaries, catalogue, clock, database, mutants, runtime_role, sessions
+from idp.prove import canaries, catalogue, clock, database, mutants, outside, runtime_role, sessions
 from idp.prove.mutants import Verdict
 from idp.prove.promises import Group, NotProved, Outcome, Promise, Tally, Unexpected
 from idp.prove.target import Program, Route, Target
 
-PROMISES: tuple[Promise, ...] = (*catalogue.PROMISES, *runtime_role.PROMISES, *sessions.PROMISES)
+PROMISES: tuple[Promise, ...] = (
+    *catalogue.PROMISES,
+    *runtime_role.PROMISES,
+    *sessions.PROMISES,
+    *outside.PROMISES,
+)
 OVER_HTTP = frozenset({Group.OUTSIDE, Group.BETWEEN, Group.TOKENS})
 
 Progress = Callable[[str], None]

@@ -1,0 +1,260 @@
+"""How each kind of credential travels, and the request around it without which nobody would look at it.
+
+`KINDS` is the table: a kind that a route declares and that stands not in it breaks the promise, so that whoever
+adds a kind of credential says here how it is obtained.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from joserfc.jwk import ECKey
+
+from idp.prove.canaries import CALLBACK, KEY_CLIENT
+from idp.prove.target import Route
+from idp.prove.visitor import ASSERTION_TYPE, assertion, basic
+from idp.prove.wallet import Page, Wallet, shuffled
+
+AUTHENTICATION = frozenset({"client_id", "client_secret", "private_key_jwt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a request: parameters (of the form, or of the query of a GET), query, headers, cookies."""
+
+    form: Mapping[str, str] = field(default_factory=dict)
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+
+    def __or__(self, other: "Part") -> "Part":
+        """Both; where they name the same thing, that of `other`."""
+        return Part(
+            {**self.form, **other.form},
+            (*(each for each in self.query if each[0] not in dict(other.query)), *other.query),
+            {**self.headers, **other.headers},
+            {**self.cookies, **other.cookies},
+        )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything that it says."""
+        held = (self.form, dict(self.query), self.headers, self.cookies)
+        return tuple(value for each in held for value in each.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One way to present a credential of `own` where `victim` is: it, and what is nobody's, around the same rest."""
+
+    name: str
+    foreign: Part
+    absent: Part
+    rest: Part = field(default_factory=Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is tried: a route at the victim's address, and who brings what."""
+
+    route: Route
+    own: Wallet
+    victim: Wallet
+
+    @property
+    def path(self) -> str:
+        """The route below the issuer."""
+        return self.route.path.removeprefix("/t/{slug}")
+
+    def renamed(self, cookies: Mapping[str, str]) -> dict[str, str]:
+        """Cookies under the names that the victim's have."""
+        return {
+            name.replace(self.own.canary.slug, self.victim.canary.slug): value
+            for name, value in cookies.items()
+        }
+
+    def takes(self, kind: str) -> bool:
+        """Whether the route declares this kind."""
+        return kind in self.route.credentials
+
+
+Uses = Callable[[Place], Iterator[Use]]
+
+
+def _altered(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: shuffled(value) for name, value in values.items()}
+
+
+def _cookie(place: Place) -> Iterator[Use]:
+    own, page = place.renamed(place.own.cookies), place.victim.pages.get(place.path)
+    rest = _request(place) | _before(page)
+    yield Use("every cookie", Part(cookies=own), Part(cookies=_altered(own)), rest)
+    for name, value in own.items():
+        one = {name: value}
+        yield Use(
+            f"one cookie ({name.rpartition('_')[2]})", Part(cookies=one), Part(cookies=_altered(one)), rest
+        )
+    as_named = place.own.cookies
+    yield Use("every cookie, as it is named", Part(cookies=as_named), Part(cookies=_altered(as_named)), rest)
+    mine = place.own.pages.get(place.path)
+    for name, shown in (("one's own page", mine), ("the other's page", page)):
+        if shown is not None and shown.query:
+            yield _paged(place, name, shown)
+
+
+def _before(page: Page | None) -> Part:
+    """A page of the victim's as it is before anybody has signed in, with its own way on pressed."""
+    return Part({**page.inputs, "action": "allow"}, page.query, {}, page.anonymous) if page else Part()
+
+
+def _paged(place: Place, name: str, page: Page) -> Use:
+    """A page that is open elsewhere, with the cookies of one's own browser."""
+    nobodys = tuple((key, shuffled(value)) for key, value in page.query)
+    cookies = place.renamed(page.cookies if page is place.own.pages.get(place.path) else place.own.cookies)
+    here = Part({**page.inputs, "action": "allow"}, (), {}, cookies)
+    return Use(f"the address of {name}", Part(query=page.query), Part(query=nobodys), here)
+
+
+def _csrf(place: Place) -> Iterator[Use]:
+    page, theirs = place.own.pages[place.path], place.victim.pages[place.path]
+    hidden = {
+        name: value
+        for name, value in page.inputs.items()
+        if page is theirs or theirs.inputs.get(name) != value
+    }
+    pressed = Part({"action": "confirm", "username": "alice"})
+    rest = Part(theirs.inputs, theirs.query, {}, theirs.cookies) | pressed
+    yield Use("in the other's page", Part(hidden), Part(_altered(hidden)), rest)
+    bound = rest | Part(cookies=place.renamed(page.cookies))
+    yield Use("with one's own browser", Part(hidden), Part(_altered(hidden)), bound)
+    moved = bound | Part(query=page.query)
+    yield Use("with one's own browser and page", Part(hidden), Part(_altered(hidden)), moved)
+
+
+def _password(place: Place) -> Iterator[Use]:
+    theirs = place.victim.pages[place.path]
+    rest = Part({**theirs.inputs, "action": "login"}, theirs.query, {}, theirs.cookies)
+    password = place.own.canary.passwords["alice"]
+    alice = Part({"username": "alice"})
+    yield Use(
+        "of a namesake", Part({"password": password}), Part({"password": shuffled(password)}), rest | alice
+    )
+    slug = place.own.canary.slug
+    yield Use(
+        "of somebody who is not here",
+        Part({"username": slug, "password": password}),
+        Part({"username": shuffled(slug), "password": password}),
+        rest,
+    )
+
+
+def _client_id(place: Place) -> Iterator[Use]:
+    slug = place.own.canary.slug
+    request = {**place.own.request, "redirect_uri": CALLBACK, "post_logout_redirect_uri": CALLBACK}
+    rest = Part(request) if not place.takes("client_secret") else _asked(place)
+    yield Use(
+        "of a client that is not here", Part({"client_id": slug}), Part({"client_id": shuffled(slug)}), rest
+    )
+
+
+def _client_secret(place: Place) -> Iterator[Use]:
+    own, rest = place.own.canary, _asked(place)
+    for client_id in ("web", "reader", "post"):
+        secret = own.secrets[client_id]
+        yield Use(f"header of a namesake ({client_id})", Part(headers=basic(client_id, secret)),
+                  Part(headers=basic(client_id, shuffled(secret))), rest)  # fmt: skip
+    name, secret = own.slug, own.secrets[own.slug]
+    yield Use("header of a client that is not here", Part(headers=basic(name, secret)),
+              Part(headers=basic(shuffled(name), secret)), rest)  # fmt: skip
+    posted = own.secrets["post"]
+    yield Use("form of a namesake", Part({"client_id": "post", "client_secret": posted}),
+              Part({"client_id": "post", "client_secret": shuffled(posted)}), rest)  # fmt: skip
+
+
+def _private_key_jwt(place: Place) -> Iterator[Use]:
+    own, victim = place.own.canary, place.victim.canary
+    key = own.keys[KEY_CLIENT]
+    other = {**ECKey.generate_key("P-256").as_dict(private=True), "kid": key["kid"]}
+    rest = _asked(place) | Part({"client_assertion_type": ASSERTION_TYPE})
+    for audience in (own.issuer, victim.issuer, f"{victim.issuer}/token"):
+        where = audience.replace(own.slug, "own").replace(victim.slug, "other").rpartition("//")[2]
+        foreign, absent = (assertion(KEY_CLIENT, audience, each) for each in (key, other))
+        yield Use(
+            f"for {where}", Part({"client_assertion": foreign}), Part({"client_assertion": absent}), rest
+        )
+
+
+def _access_token(place: Place) -> Iterator[Use]:
+    token = place.own.tokens["access_token"]
+    absent = shuffled(token)
+    yield Use("header", Part(headers={"Authorization": f"Bearer {token}"}),
+              Part(headers={"Authorization": f"Bearer {absent}"}))  # fmt: skip
+    for name in ("access_token", "token"):
+        for who, rest in _clients(place):
+            yield Use(f"form {name}{who}", Part({name: token}), Part({name: absent}), rest)
+
+
+def _refresh_token(place: Place) -> Iterator[Use]:
+    token = place.own.tokens["refresh_token"]
+    for name in ("refresh_token", "token"):
+        for who, rest in _clients(place):
+            asked = rest | Part({"grant_type": "refresh_token"})
+            yield Use(f"form {name}{who}", Part({name: token}), Part({name: shuffled(token)}), asked)
+
+
+def _code(place: Place) -> Iterator[Use]:
+    code = place.own.code
+    asked = {
+        "grant_type": "authorization_code",
+        "redirect_uri": CALLBACK,
+        "code_verifier": place.own.verifier,
+    }
+    for who, rest in _clients(place):
+        yield Use(f"form{who}", Part({"code": code}), Part({"code": shuffled(code)}), rest | Part(asked))
+
+
+def _id_token(place: Place) -> Iterator[Use]:
+    token = place.own.tokens["id_token"]
+    page = place.victim.pages.get(place.path)
+    rest = _request(place) | _before(page)
+    hint = Part({"id_token_hint": token}), Part({"id_token_hint": shuffled(token)})
+    yield Use("hint to a stranger", *hint, rest)
+    yield Use("hint to a signed-in browser", *hint, rest | Part(cookies=place.victim.cookies))
+
+
+KINDS: dict[str, Uses] = {
+    "cookie": _cookie, "csrf": _csrf, "password": _password, "client_id": _client_id,
+    "client_secret": _client_secret, "private_key_jwt": _private_key_jwt, "access_token": _access_token,
+    "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
+}  # fmt: skip
+"""Each kind of credential that a route can declare, and how it is obtained and presented."""
+
+
+def everything(place: Place) -> Iterator[Use]:
+    """All that a browser and a program would send anywhere: for routes that declare nothing."""
+    token = place.own.tokens["access_token"]
+    cookies = {**place.own.cookies, **place.renamed(place.own.cookies)}
+    yield Use("everything", Part(headers={"Authorization": f"Bearer {token}"}, cookies=cookies),
+              Part(headers={"Authorization": f"Bearer {shuffled(token)}"}, cookies=_altered(cookies)))  # fmt: skip
+
+
+def _request(place: Place) -> Part:
+    """An authorization request of the victim's client, where the route reads one."""
+    wanted = place.takes("client_id") and not place.takes("client_secret")
+    return Part(place.victim.request if wanted else {})
+
+
+def _asked(place: Place) -> Part:
+    """What a client asks that only has to authenticate."""
+    token = place.victim.tokens["access_token"]
+    return Part({"grant_type": "client_credentials"} if place.takes("code") else {"token": token})
+
+
+def _clients(place: Place) -> Iterator[tuple[str, Part]]:
+    """The victim's own good credentials beside a foreign token, each client in turn; none where none are taken."""
+    if not place.takes("client_secret"):
+        yield "", Part()
+        return
+    secrets = place.victim.canary.secrets
+    yield " with the namesake", Part(headers=basic("web", secrets["web"]))
+    yield " with a reader", Part(headers=basic("reader", secrets["reader"]))
+    yield " with a public namesake", Part({"client_id": "spa"})

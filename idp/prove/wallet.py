@@ -1,0 +1,121 @@
+"""Everything that a person, a browser and the clients of one canary can hold, gathered once over HTTP."""
+
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from idp.prove.browser import Browser, Form, forms
+from idp.prove.canaries import CALLBACK
+from idp.prove.promises import Unexpected
+from idp.prove.target import Canary, Target
+from idp.prove.visitor import Party
+from idp.prove.wire import Answer, Net
+
+SCOPE = "openid profile email offline_access orders.read"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page with a form as one browser has it open: its query, the form's inputs and the browser's cookies."""
+
+    query: tuple[tuple[str, str], ...]
+    inputs: dict[str, str]
+    cookies: dict[str, str]
+    anonymous: dict[str, str]
+    """Those of the cookies that a browser has before anybody signs in."""
+
+
+@dataclass(slots=True)
+class Wallet:
+    """What one canary's Alice and the client `web` hold."""
+
+    canary: Canary
+    cookies: dict[str, str] = field(default_factory=dict)
+    """Of her signed-in browser, by name."""
+    pages: dict[str, Page] = field(default_factory=dict)
+    """By the path below the issuer to which the form goes."""
+    tokens: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, str] = field(default_factory=dict)
+    """An authorization request of `web`, which asks nobody anything."""
+    code: str = field(default="", repr=False)
+    verifier: str = field(default="", repr=False)
+
+
+def party(net: Net, canary: Canary, client_id: str = "web", method: str = "client_secret_basic") -> Party:
+    """A client of a canary that has a secret."""
+    return Party(net, canary.issuer, client_id, CALLBACK, canary.secrets.get(client_id), method, scope=SCOPE)
+
+
+def of(net: Net, target: Target, canary: Canary) -> Wallet:
+    """The wallet of a canary, filled at the first call. Raises Unexpected."""
+    kept: Wallet | None = target.kept.get(f"wallet of {canary.slug}")
+    if kept is None:
+        kept = target.kept[f"wallet of {canary.slug}"] = gathered(net, canary)
+    return kept
+
+
+def gathered(net: Net, canary: Canary) -> Wallet:
+    """A new wallet. Raises Unexpected."""
+    wallet = Wallet(canary)
+    stranger, browser = Browser(net, canary.issuer), Browser(net, canary.issuer)
+    client = party(net, canary)
+    page = client.authorize(stranger)
+    known = frozenset(name for _, name in stranger.cookies)
+    _open(wallet, stranger, page, "login-form", known)
+    wallet.tokens = client.sign_in(browser, "alice", canary.passwords["alice"])
+    asking = party(net, canary, "asks")
+    _open(
+        wallet,
+        browser,
+        asking.authorize(browser, scope=SCOPE.removesuffix(" orders.read"), prompt="consent"),
+        "consent-form",
+        known,
+    )
+    _open(wallet, browser, browser.get(client.metadata["end_session_endpoint"]), "logout-form", known)
+    wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
+    wallet.request = client.request(prompt="none")
+    wallet.code, wallet.verifier = fresh_code(net, wallet)
+    return wallet
+
+
+def fresh_code(net: Net, wallet: Wallet) -> tuple[str, str]:
+    """A code of the signed-in browser that nobody has redeemed, and its code_verifier. Raises Unexpected."""
+    client, browser = party(net, wallet.canary), Browser(net, wallet.canary.issuer)
+    host = urlsplit(wallet.canary.issuer).hostname or ""
+    browser.cookies = {(host, name): value for name, value in wallet.cookies.items()}
+    return client.code(client.authorize(browser, prompt="none")), client.verifier
+
+
+def _open(wallet: Wallet, browser: Browser, answer: Answer, form_id: str, known: frozenset[str]) -> None:
+    form: Form | None = forms(answer).get(form_id)
+    if form is None:
+        raise Unexpected(f"{answer} where the page with {form_id} is due.")
+    action = urlsplit(form.action)
+    path = f"{action.scheme}://{action.netloc}{action.path}".removeprefix(wallet.canary.issuer)
+    cookies = {name: value for (_, name), value in browser.cookies.items()}
+    anonymous = {name: value for name, value in cookies.items() if name in known}
+    wallet.pages[path] = Page(tuple(parse_qsl(action.query)), form.inputs, cookies, anonymous)
+
+
+def shuffled(value: str) -> str:
+    """A value of the same shape that is nobody's: the last characters of each part are others.
+
+    Of a JWT the signature alone changes; of anything that has no parts, its end.
+    """
+    head, dot, last = value.rpartition(".")
+    return f"{head}{dot}{_other(last)}"
+
+
+def _other(text: str) -> str:
+    if len(text) < 8:
+        return "".join(secrets.choice("abcdefghjk") for _ in text)
+    end = "AAAAAA" if text[-7:-1] != "AAAAAA" else "BBBBBB"
+    return f"{text[:-7]}{end}{text[-1]}"
+
+
+def nobodys(canary: Canary) -> Canary:
+    """A canary of the same shape that does not exist."""
+    head, _, letter = canary.slug.rpartition("-")
+    slug = f"{head[:-8]}{secrets.token_hex(4)}-{letter}"
+    return replace(canary, slug=slug, issuer=canary.issuer.replace(canary.slug, slug))

@@ -1,0 +1,62 @@
+"""Attacks from outside: they hold on the product, they are no blanks, and what nobody thought of breaks them."""
+
+from dataclasses import replace
+
+import pytest
+
+from idp.prove import outside
+from idp.prove.likeness import unlike
+from idp.prove.promises import Promise, Tally
+from idp.prove.target import Route, Target
+from idp.prove.wire import Answer
+
+pytestmark = pytest.mark.slow
+
+
+def _tried(promise: Promise, target: Target) -> Tally:
+    tally = Tally()
+    promise.probe(target, tally)
+    return tally
+
+
+@pytest.mark.parametrize("promise", outside.PROMISES, ids=lambda each: each.code)
+def test_no_credential_reaches_another_tenant(target: Target, promise: Promise) -> None:
+    tally = _tried(promise, target)
+    assert tally.found == []
+    least = {"outside_credentials": 1500, "outside_addresses": 800, "outside_real": 30}
+    assert tally.tried >= least.get(promise.code, 10)
+
+
+@pytest.mark.parametrize(("route", "said"), [
+    (Route("/t/{slug}/grow", ("POST",), "tenant", ("charm",), "none", "x"), "kind charm cannot be obtained"),
+    (Route("/t/{slug}/x/{thing}", ("GET",), "tenant", (), "none", "x"), "what stands for thing"),
+    (Route("/t/{slug}/page", ("POST",), "tenant", ("csrf",), "none", "x"), "no page is known whose form goes there"),
+])  # fmt: skip
+def test_what_a_new_route_brings_is_tried_or_breaks_the_promise(
+    target: Target, route: Route, said: str
+) -> None:
+    found = _tried(outside.PROMISES[0], replace(target, routes=(route,))).found
+    assert len(found) == 1 and said in found[0]
+
+
+def test_a_blank_is_noticed(target: Target) -> None:
+    route = Route("/t/{slug}/jwks.json", ("GET",), "tenant", ("access_token",), "none", "x")
+    real = next(each for each in outside.PROMISES if each.code == "outside_real")
+    assert "takes no access_token" in _tried(real, replace(target, routes=(route,))).found[0]
+
+
+def _answer(body: str, status: int = 404, **headers: str) -> Answer:
+    return Answer("http://localhost/x", status, tuple(headers.items()), body.encode())
+
+
+def test_two_answers_are_alike_but_for_what_differs_anyway() -> None:
+    numbers = iter(range(100))
+
+    def said(text: str, status: int = 404, **headers: str) -> Answer:
+        return _answer(f"{text} nonce-{next(numbers)}", status, **headers)
+
+    assert unlike(lambda: said("no"), lambda: said("no"), (), ()) is None
+    assert unlike(lambda: said("no mine-1"), lambda: said("no mine-2"), ("mine-1",), ("mine-2",)) is None
+    assert unlike(lambda: said("a&amp;b=12345"), lambda: said("x"), ("a&b=12345",), ("x",)) is not None
+    for different in (said("yes"), said("no", 403), said("no", Extra="1"), said("no no"), said("")):
+        assert unlike(lambda answer=different: answer, lambda: said("no"), (), ()) is not None
