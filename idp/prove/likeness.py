@@ -14,6 +14,8 @@ OWN = frozenset({"date", "x-request-id", "connection", "keep-alive"})
 """Headers that are each answer's, or each connection's, own."""
 SHORTEST = 6
 """Characters of what was sent, for it to be masked where it comes back."""
+_DATE = re.compile(r"\w{3}, \d\d \w{3} (?!1970)\d{4} \d\d:\d\d:\d\d GMT")
+"""An instant in a header (RFC 9110 §5.6.7), such as a cookie's end; one in 1970 says that it has ended."""
 _WORD = re.compile(r"[\w-]+|[^\w-]")
 _MASKED = "§"
 
@@ -27,7 +29,7 @@ def words(answer: Answer, sent: Iterable[str] = ()) -> list[str]:
         if len(given) >= SHORTEST:
             for spelled in {given, escape(given), quote(given, safe=""), quote_plus(given)}:
                 text = text.replace(spelled, _MASKED)
-    return _WORD.findall(text)
+    return _WORD.findall(_DATE.sub(_MASKED, text))
 
 
 def unlike(
