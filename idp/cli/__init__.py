@@ -41,6 +41,7 @@ COMMANDS = {
     "explain-token": ("explain_token", "Say why a service refuses a token."),
     "audit": ("audit", "Show and verify what was recorded."),
     "prove": ("prove", "Prove on the running deployment that no tenant reaches another."),
+    "doctor": ("doctor", "Show where configuration and truth differ."),
     "align": ("align", "Show where two environments differ, and what of it matters."),
     "report": ("report", "Show and verify reports of proofs."),
     "context": ("context", "Sign tenant contexts for the canaries of a proof."),

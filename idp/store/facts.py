@@ -70,13 +70,16 @@ def redis_allows(url: str, *command: str) -> bool:
 
 @contextmanager
 def _client(url: str) -> Iterator[Any]:
-    client = driver.Redis.from_url(
-        url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0),
-        decode_responses=True, protocol=2,
-    )  # fmt: skip
     try:
-        yield client
+        client = driver.Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            protocol=2,
+        )
+        with client:
+            yield client
     except (driver.exceptions.RedisError, OSError, ValueError) as error:
         raise Busy(rule="redis.facts", got=type(error).__name__) from error
-    finally:
-        client.close()

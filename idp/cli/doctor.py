@@ -1,0 +1,119 @@
+"""`idp doctor`: what configuration says against what is true."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from idp import config
+from idp.cli import session
+from idp.config import ConfigError
+
+if TYPE_CHECKING:
+    from idp.control.doctor.finding import Result
+
+_MARKS = {
+    "ok": ("✓", "green"),
+    "warning": ("!", "yellow"),
+    "error": ("✗", "bold red"),
+    "not tried": ("–", "dim"),
+}
+
+
+@click.command("doctor")
+@click.option("--via", metavar="HOST:PORT", help="Connect there instead of to the base URL's host and port.")
+@session.options
+def command(via: str | None) -> None:
+    """Say where configuration and truth differ, and which line to change; status 1 when they do.
+
+    Looks at environment, files, Postgres, Redis, DNS, certificates, and at what the running provider answers.
+    """
+    place = _place(via)
+    results = list(_results(place))
+    findings = [finding for result in results for finding in result.findings]
+    content = {"well": not findings, "examinations": [_content(result) for result in results]}
+    if session.current().json:
+        session.answer(content)
+    else:
+        _show(results)
+    if findings:
+        session.no()
+
+
+def _place(via: str | None) -> tuple[str, int] | None:
+    if via is None:
+        return None
+    host, mark, port = via.rpartition(":")
+    if not (mark and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise click.BadParameter("must be HOST:PORT", param_hint="--via")
+    return host.strip("[]"), int(port)
+
+
+def _results(via: tuple[str, int] | None) -> Iterable["Result"]:
+    """What was found; a setting that cannot be read at all is a finding, and then nothing else is tried."""
+    from idp import audit, logs
+    from idp.control.doctor import run
+
+    given = config.environment()
+    deployment = session.found()
+    try:
+        deployment.settings()
+    except ConfigError as problem:
+        return run.unreadable(problem)
+    with deployment.running() as settings, audit.acting(session.actor()):
+        logs.setup("ERROR")
+        port = deployment.folder.state().get("port") if deployment.up else None
+        return list(run.examined(settings, given, serving=port, via=via))
+
+
+def _state(result: "Result") -> str:
+    levels = {str(finding.level) for finding in result.findings}
+    for level in ("error", "warning"):
+        if level in levels:
+            return level
+    return "not tried" if result.not_tried else "ok"
+
+
+def _content(result: "Result") -> dict[str, Any]:
+    return {**asdict(result), "state": _state(result)}
+
+
+def _show(results: list["Result"]) -> None:
+    """The examinations, one a line, with their findings below them."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for result in results:
+        mark, style = _MARKS[_state(result)]
+        console.print(Text(f" {mark} ", style), Text(result.title, "dim" if mark == "–" else ""), sep="")
+        for finding in result.findings:
+            colour = _MARKS[str(finding.level)][1]
+            console.print(
+                Text("     "), Text(_plain(finding.cause)), Text(f"  {finding.code}", colour), sep=""
+            )
+            console.print(Text(f"     {_plain(finding.where)}: {_plain(finding.change)}", "dim"))
+        if result.not_tried:
+            console.print(Text(f"     not tried: {_plain(result.not_tried)}", "dim"))
+    console.print(Text(_verdict(results), "bold"))
+
+
+def _verdict(results: list["Result"]) -> str:
+    levels = [str(finding.level) for result in results for finding in result.findings]
+    errors, warnings = levels.count("error"), levels.count("warning")
+    skipped = sum(result.not_tried is not None for result in results)
+    if not levels:
+        said = "Configuration and truth agree"
+    else:
+        said = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    return f"{said}; {_count(len(results) - skipped, 'examination')} made, {skipped} not tried."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _plain(text: str) -> str:
+    """Text of others without what steers a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
