@@ -40,6 +40,7 @@ COMMANDS = {
     "explain": ("explain", "Say why a request was refused."),
     "explain-token": ("explain_token", "Say why a service refuses a token."),
     "audit": ("audit", "Show and verify what was recorded."),
+    "ready": ("ready", "Say whether this deployment may go on, by four gates."),
     "prove": ("prove", "Prove on the running deployment that no tenant reaches another."),
     "doctor": ("doctor", "Show where configuration and truth differ."),
     "align": ("align", "Show where two environments differ, and what of it matters."),

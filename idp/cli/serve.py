@@ -18,7 +18,6 @@ import click
 from idp import config
 from idp.cli import session
 from idp.config import ConfigError, Settings
-from idp.embedded.deployment import Deployment
 
 DRAIN = 3.0
 """Seconds in production between saying "unready" and closing the door, so that proxies look elsewhere."""
@@ -48,7 +47,7 @@ def command(bind: str | None, workers: int | None, threads: int) -> None:
     with deployment.running() as settings:
         config.shield()
         host, port = _address(bind, settings)
-        _run(deployment, settings, host, port, workers or min(4, len(os.sched_getaffinity(0))), threads)
+        _run(settings, host, port, workers or min(4, len(os.sched_getaffinity(0))), threads)
 
 
 def _address(bind: str | None, settings: Settings) -> tuple[str, int]:
@@ -60,22 +59,20 @@ def _address(bind: str | None, settings: Settings) -> tuple[str, int]:
     return host.strip("[]") or _LOOPBACK, int(port)
 
 
-def _run(
-    deployment: Deployment, settings: Settings, host: str, port: int, workers: int, threads: int
-) -> None:
+def _run(settings: Settings, host: str, port: int, workers: int, threads: int) -> None:
     """Check, open, listen, serve; whatever was opened is closed again."""
     from idp import logs
     from idp.control import running
+    from idp.control.readiness import run
     from idp.web.health import Readiness
     from idp.web.management import Management, listen
 
     logs.setup(settings.log_level)
-    _refuse_embedded(deployment, settings)
     _refuse_taken(host, port)
+    run.refuse_start(settings, opened=False)
     running.start(settings)
-    running.refuse_start(settings)
     logger = logs.log(__name__)
-    for sentence in running.warnings(settings):
+    for sentence in run.refuse_start(settings):
         logger.warning("serve.warning", words=sentence)
     folder = Path(tempfile.mkdtemp(prefix="idp-metrics-"))
     # A hash takes 19 MiB; with an arena for each thread the allocator would keep that many of them for ever.
@@ -92,16 +89,6 @@ def _run(
     finally:
         management.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _refuse_embedded(deployment: Deployment, settings: Settings) -> None:
-    """Servers that `idp up` made are for development alone, even when their address was handed on."""
-    if settings.env != "production":
-        return
-    port = deployment.folder.state().get("postgres_port")
-    ours = port is not None and f"@{_LOOPBACK}:{port}/" in settings.database_url
-    if deployment.embeds_postgres or deployment.embeds_redis or ours:
-        raise ConfigError("IDP_ENV", "is production, and the embedded servers are for development alone")
 
 
 def _refuse_taken(host: str, port: int) -> None:

@@ -4,7 +4,7 @@ What is on no list is wrong, so that a new table, role, function or grant turns 
 thought about it and written it down here.
 """
 
-FULL, NO_UPDATE, APPEND = "SELECT INSERT UPDATE DELETE", "SELECT INSERT DELETE", "SELECT INSERT"
+FULL, NO_UPDATE, APPEND = "SELECT INSERT DELETE UPDATE", "SELECT INSERT DELETE", "SELECT INSERT"
 
 TENANT = {
     "activity": NO_UPDATE,
@@ -60,7 +60,13 @@ PLATFORM = {
         "idp_ops": "SELECT INSERT DELETE",
         "idp_readonly": "SELECT",
         "idp_backup": "SELECT",
-    }
+    },
+    "gates": {
+        "idp_app": "SELECT",
+        "idp_ops": "SELECT INSERT DELETE UPDATE",
+        "idp_readonly": "SELECT",
+        "idp_backup": "SELECT",
+    },
 }
 """Tables of the platform that hold nothing of a tenant, and who may do what to them."""
 
@@ -69,9 +75,9 @@ SEALED = {"ctx.keys": "idp_ctx"}
 
 SEEN_BY_DIRECTORY = {
     "outbox": ("locked_until", "run_after", "tenant_id"),
-    "audit_log": ("tenant_id", "xid"),
+    "audit_log": ("at", "tenant_id", "xid"),
     "audit_seals": ("last_xid", "number", "tenant_id"),
-    "signing_keys": ("activate_at", "gone_at", "revoked_at", "tenant_id"),
+    "signing_keys": ("activate_at", "alg", "gone_at", "publish_at", "revoked_at", "tenant_id"),
 }
 """Columns that the owner of the cross-tenant functions reads."""
 
@@ -84,6 +90,7 @@ WITHOUT_TENANT = {
     "tenants_changed_at": "the directory asks which tenants changed",
     "hosts_host_key": "a host belongs to one tenant",
     "proofs_pkey": "holds nothing of a tenant",
+    "gates_pkey": "holds nothing of a tenant",
     "alembic_version_pkc": "holds nothing of a tenant",
     "ctx.keys_pkey": "holds nothing of a tenant",
 }
@@ -106,6 +113,8 @@ FUNCTIONS = {
     "directory.changed(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
     "directory.due(uuid,timestamp with time zone,integer)": (True, "idp_directory", "sql", ("idp_app",)),
     "directory.keyless(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
+    "directory.keys_behind(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
+    "directory.lag(timestamp with time zone)": (True, "idp_directory", "sql", ("idp_app",)),
     "protect(regclass,text)": (False, "idp_owner", "plpgsql", ()),
     "touch_tenant()": (False, "idp_owner", "plpgsql", ()),
 }
@@ -118,6 +127,10 @@ SOURCES = {
     "directory.due(uuid,timestamp with time zone,integer)":
         "79f487acc3e572c37f695c5b69d42afcc6815547b5f33fa5a25cba838c0326ef",
     "directory.keyless(timestamp with time zone)": "f28abae01188116feda0add21fdf46743ceec27da2820709b3d746e101838d1b",
+    "directory.keys_behind(timestamp with time zone)":
+        "75d8bb84f37fcaa61e6f9454aa58b567eb3295f4ad11847fe6fc0023c2ccad07",
+    "directory.lag(timestamp with time zone)":
+        "957156f19e0cd67411a78584dd5d76e72902bba0480e64ae572dd16077f8a7d0",
     "protect(regclass,text)": "b4e62a854ec3704c13f2e2390a2c545bdcac2fc33de062a993d487503aa2b487",
     "touch_tenant()": "dd9676459822127d16816d1b5d3229b80b4d3b4158a2991ac573e717a155e697",
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Whether the database that the runtime role sees keeps tenants apart at all; read as that role.
 
-Asked once, before a server starts. Each question answers with a sentence, or nothing where all is well.
+Each question answers with a sentence, or nothing where all is well.
 """
 
 import re
@@ -51,7 +51,7 @@ def powers() -> str:
         row = connection.exec_driver_sql(_POWERS).first()
     if row is None or row[1] or row[2] or row[3]:
         name = row[0] if row is not None else "?"
-        return f"logs in as {name}, which can get around row security; use idp_app"
+        return f"The runtime logs in as {name}, which can get around row security."
     return ""
 
 
@@ -59,11 +59,7 @@ def unforced() -> str:
     """The first table of tenants' rows that does not force row security on its owner too."""
     with outside() as connection:
         table = connection.exec_driver_sql(_UNFORCED).scalar()
-    return (
-        f"leads to a database whose table {table} does not force row security; run idp migrate"
-        if table
-        else ""
-    )
+    return f"The table {table} does not force row security." if table else ""
 
 
 def settings() -> str:
@@ -74,4 +70,4 @@ def settings() -> str:
     if not strange:
         return ""
     name = strange[0].partition("=")[0]
-    return f"logs in as a role that has {strange[0]} set; take that back with ALTER ROLE … RESET {name}"
+    return f"The runtime role has {strange[0]}; take it back with ALTER ROLE … RESET {name}."

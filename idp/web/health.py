@@ -1,6 +1,6 @@
 """`/livez` and `/readyz`: one word for everybody; codes and reasons are on the management listener.
 
-Readiness is sticky: once every fact has held, a part that goes away later degrades the service and is told,
+Readiness is sticky: once every check has held, a part that goes away later degrades the service and is told,
 but never takes every replica out at once. Only draining, or what the other replicas would not share,
 turns it red again.
 """
@@ -12,16 +12,15 @@ from typing import Protocol
 from flask import Response
 
 from idp import clock, lanes
-from idp.control import running
-from idp.control.running import Fact
-from idp.logs import log
+from idp.config import settings
+from idp.control.readiness import run
+from idp.control.readiness.check import Result, State
 from idp.web.gates import Door, Gate
 
-_log = log(__name__)
 AGAIN = 0.25
 """Seconds between two looks while not ready, however many ask."""
 SELDOM = 5.0
-"""Seconds between two looks at whether the schema has outgrown this code."""
+"""Seconds between two looks at what turns a ready process red."""
 
 
 class Flag(Protocol):
@@ -37,19 +36,17 @@ class Readiness:
 
     def __init__(
         self,
-        look: Callable[[], list[Fact]] = running.facts,
-        fatal: Callable[[], list[Fact]] = running.lost,
-        aged: Callable[[], Fact] = running.outgrown,
+        arrived: Callable[[], list[Result]] = lambda: run.arrived(settings()),
+        lost: Callable[[], list[Result]] = lambda: run.lost(settings()),
     ) -> None:
-        """`look`: the facts of the start; `fatal`: what turns a ready process red; `aged`: the same, seldom asked."""
-        self._look = look
-        self._fatal = fatal
-        self._aged = aged
-        self._outgrown: list[Fact] = []
+        """`arrived`: what must hold before the first traffic; `lost`: what turns a ready process red."""
+        self._arrived = arrived
+        self._lost = lost
         self._lock = threading.Lock()
-        self._known: list[Fact] = []
+        self._known: list[Result] = []
         self._at = float("-inf")
         self._reached = False
+        self._gone: dict[str, Result] = {}
         self.draining: Flag = threading.Event()
 
     def watch(self) -> None:
@@ -65,42 +62,34 @@ class Readiness:
             if self._reached:
                 self._look_seldom()
             else:
-                self.facts()
+                self.arrived()
             pause.wait(SELDOM if self._reached else AGAIN)
 
     def _look_seldom(self) -> None:
-        try:
-            fact = self._aged()
-        except Exception as error:  # nothing is known, so nothing changes: Postgres may be away
-            _log.debug("readiness.unknown", cause=type(error).__name__)
-            return
-        self._outgrown = [] if fact.ok else [fact]
+        for result in self._lost():
+            if result.ok:
+                self._gone.pop(result.check.code, None)
+            elif result.state is not State.UNKNOWN:  # Postgres may be away: then nothing changes
+                self._gone[result.check.code] = result
 
     def ready(self) -> bool:
         """Whether to answer 200."""
         if self.draining.is_set():
             return False
-        return all(fact.ok for fact in self.facts()) if not self._reached else not self.lost()
+        return not self._gone if self._reached else all(result.ok for result in self.arrived())
 
-    def facts(self) -> list[Fact]:
-        """The facts as they were seen last, at most a quarter of a second ago."""
+    def arrived(self) -> list[Result]:
+        """What must hold before the first traffic, as it was seen last, at most a quarter of a second ago."""
         with lanes.holding(self._lock):
             if clock.monotonic() - self._at > AGAIN:
-                self._known = self._safely()
+                self._known = self._arrived()
                 self._at = clock.monotonic()
-                self._reached = self._reached or all(fact.ok for fact in self._known)
+                self._reached = self._reached or all(result.ok for result in self._known)
             return self._known
 
-    def _safely(self) -> list[Fact]:
-        try:
-            return self._look()
-        except Exception as error:  # a probe is answered, whatever is broken behind it
-            _log.warning("readiness.unknown", exc_info=error)
-            return [Fact("unknown", False, f"Looking failed with {type(error).__name__}.")]
-
-    def lost(self) -> list[Fact]:
+    def gone(self) -> list[Result]:
         """What turns a process red that was ready."""
-        return [*(fact for fact in self._fatal() if not fact.ok), *self._outgrown]
+        return list(self._gone.values())
 
 
 readiness = Readiness()

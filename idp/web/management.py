@@ -7,7 +7,6 @@ no credentials; it shows no tenant's data.
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import AF_INET, AF_INET6
@@ -16,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from idp import directory
 from idp.config import ConfigError, Settings
 from idp.control import proofs
+from idp.control.readiness import shown
 from idp.errors import Busy
 from idp.web import metrics_view, strangers
 from idp.web.environ import is_host
@@ -33,6 +33,7 @@ class Management:
         self._base = urlsplit(settings.base_url).hostname
         self._readiness = readiness
         self._metrics = metrics
+        self._deployment = shown.Shown(settings)
         self._paths: dict[str, Callable[[str], Answer]] = {
             "/livez": lambda _query: (200, _TEXT, b"alive\n"),
             "/readyz": lambda _query: self._ready(),
@@ -51,13 +52,15 @@ class Management:
         return (404, _TEXT, b"not found\n") if asked is None else asked(query)
 
     def _ready(self) -> Answer:
+        """The process itself, then the deployment as it looks from here, then the gates that a command ran last."""
         ready = self._readiness.ready()
-        facts = [asdict(fact) for fact in (*self._readiness.facts(), *self._readiness.lost())]
-        for fact in facts:
-            if fact["ok"]:
-                fact["words"] = ""
-        content = {"ready": ready, "draining": self._readiness.draining.is_set(), "facts": facts}
-        content["directory"] = directory.known_names()
+        content = {
+            "ready": ready,
+            "draining": self._readiness.draining.is_set(),
+            "checks": [result.content() for result in (*self._readiness.arrived(), *self._readiness.gone())],
+            "directory": directory.known_names(),
+            "deployment": self._deployment.look(),
+        }
         return 200 if ready else 503, "application/json", json.dumps(content, indent=1).encode()
 
     def _ask(self, query: str) -> Answer:

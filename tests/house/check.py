@@ -20,6 +20,7 @@ STEPS: dict[str, list[str | Path]] = {
     "types": [BIN / "mypy"],
     "layers": [BIN / "lint-imports", "--no-logo"],
     "migrations": [PYTHON, "-m", "tests.house.migrations_match"],
+    "readiness": [PYTHON, "-m", "tests.house.readiness", "--check"],
     "dependencies": [BIN / "deptry", "--no-ansi", "."],
     "dead": [BIN / "vulture"],
     "licences": [PYTHON, "-m", "tests.house.licences"],

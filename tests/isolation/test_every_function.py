@@ -26,6 +26,9 @@ ELSEWHERE = {
 NOT_OF_A_TENANT = {
     "columns": "shapes of tables, no rows",
     "proofs": "of the platform, hold nothing of a tenant",
+    "gates": "of the platform, hold nothing of a tenant",
+    "tenants.keys_behind": "asks over all tenants, through a function that names one",
+    "tenants.lag": "asks over all tenants, for one number",
     "control_plane": "operators' own role: every tenant is theirs to see",
     "tenants.counting": "a clause, no rows",
     "audit_log.counter_stepped_back": "asks Postgres for its own counter, no rows",

@@ -95,7 +95,9 @@ def test_a_server_from_start_to_end(acme: Tenant, vault: Settings, tmp_path: Any
         status, headers, body = _get(port, "/readyz", host="anything.test")
         assert (status, body.split()) == (503, [b"unready"]) and headers["retry-after"]
         detail = json.loads(_get(management, "/readyz")[2])
-        assert [fact["code"] for fact in detail["facts"] if not fact["ok"]] == ["worker"]
+        assert [check["code"] for check in detail["checks"] if not check["ok"]] == ["IDP-INF-019"]
+        live = {check["code"]: check for check in detail["deployment"]["live"]}
+        assert live["IDP-SEC-010"]["ok"] and live["IDP-INF-019"]["fix"]
 
         upkeep.beat()
         _until(lambda: _get(port, "/readyz")[0] == 200)

@@ -2,9 +2,15 @@
 
 import time
 
-from idp.control.running import Fact
+from idp.control.readiness.check import Check, Gate, Result, State
 from idp.web import health
 from idp.web.health import Readiness
+
+CHECK = Check("IDP-XXX-001", "It holds", "It matters.", "Mend it.", lambda world: world, Gate.INFRASTRUCTURE)
+
+
+def result(state):
+    return Result(CHECK, state, "outgrown", 0.0)
 
 
 def until(condition):
@@ -15,38 +21,46 @@ def until(condition):
 
 
 def test_a_process_that_nobody_asked_is_ready_when_a_server_freezes_later():
-    world = {"redis": True}
-    readiness = Readiness(lambda: [Fact("redis", world["redis"])], list, lambda: Fact("schema", True))
+    world = {"redis": State.GREEN}
+    readiness = Readiness(lambda: [result(world["redis"])], list)
     readiness.watch()
     until(lambda: readiness._reached)
-    world["redis"] = False
+    world["redis"] = State.RED
     assert readiness.ready()
+
+
+def test_a_process_is_not_ready_before_everything_was_seen():
+    world = {"postgres": State.UNKNOWN}
+    readiness = Readiness(lambda: [result(world["postgres"])], list)
+    assert not readiness.ready()
+    world["postgres"] = State.GREEN
+    until(readiness.ready)
 
 
 def test_a_schema_that_outgrew_the_code_turns_it_red_and_an_outage_does_not(monkeypatch):
     monkeypatch.setattr(health, "SELDOM", 0.01)
-    world = {"ok": True, "away": False, "asked": 0}
+    world = {"state": State.GREEN, "asked": 0}
 
-    def aged():
+    def lost():
         world["asked"] += 1
-        if world["away"]:
-            raise ConnectionError
-        return Fact("schema", world["ok"], "outgrown")
+        return [result(world["state"])]
 
-    readiness = Readiness(list, list, aged)
+    def look_again():
+        before = world["asked"]
+        until(lambda: world["asked"] > before + 1)
+
+    readiness = Readiness(list, lost)
     readiness.watch()
-    until(lambda: world["asked"] > 1)
+    look_again()
     assert readiness.ready()
-    world["away"] = True
-    before = world["asked"]
-    until(lambda: world["asked"] > before + 1)
+    world["state"] = State.UNKNOWN
+    look_again()
     assert readiness.ready()
-    world.update(away=False, ok=False)
+    world["state"] = State.RED
     until(lambda: not readiness.ready())
-    assert [fact.words for fact in readiness.lost()] == ["outgrown"]
-    world["away"] = True
-    before = world["asked"]
-    until(lambda: world["asked"] > before + 1)
+    assert [each.words for each in readiness.gone()] == ["outgrown"]
+    world["state"] = State.UNKNOWN
+    look_again()
     assert not readiness.ready()
-    world.update(away=False, ok=True)
+    world["state"] = State.GREEN
     until(readiness.ready)

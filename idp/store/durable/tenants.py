@@ -111,6 +111,29 @@ def keyless(at: dt.datetime) -> str | None:
         return cast(str | None, connection.exec_driver_sql("SELECT directory.keyless(%s)", (at,)).scalar())
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An active tenant whose keys for one algorithm are behind their schedule."""
+
+    slug: str
+    alg: str
+    lonely: bool
+    """Whether there is no published key that will follow the active one."""
+
+
+def keys_behind(at: dt.datetime) -> Behind | None:
+    """One tenant whose keys are behind their schedule at `at`; None where every one's are not. Raises Unavailable."""
+    with outside() as connection:
+        row = connection.exec_driver_sql("SELECT * FROM directory.keys_behind(%s)", (at,)).first()
+    return None if row is None else Behind(*row)
+
+
+def lag(at: dt.datetime) -> float:
+    """Seconds that the oldest work of any tenant has waited for the worker. Raises Unavailable."""
+    with outside() as connection:
+        return float(cast(float, connection.exec_driver_sql("SELECT directory.lag(%s)", (at,)).scalar()))
+
+
 def read(tenant_id: UUID) -> TenantRow | None:
     """The row of one tenant, read with that tenant's own context."""
     with entered(Tenant(tenant_id, "", "", "", "")), transaction(readonly=True) as tx:
