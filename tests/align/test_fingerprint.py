@@ -11,7 +11,7 @@ from idp.config import SECRET_NAMES
 from idp.control import tenants
 from idp.control.alignment import differences, fingerprint
 from idp.control.alignment.levels import RULES, Level, rule_for
-from idp.embedded.redis import OPERATOR
+from idp.embedded.redis import OPERATOR, RUNTIME_USER
 from idp.errors import Invalid
 from tests.playing import PASSWORDS
 
@@ -135,6 +135,19 @@ def test_a_redis_that_evicts_blocks(taken, services):
             client.config_set("maxmemory-policy", "noeviction")
     assert (told.level, told.here, told.there) == (Level.BLOCKS, "allkeys-lru", "noeviction")
     assert "redis.conf" in told.change
+
+
+def test_a_user_of_redis_that_may_more_matters(taken, services):
+    from redis import Redis
+
+    before = taken()
+    with Redis.from_url(services.redis.url(OPERATOR)) as client:
+        client.execute_command("ACL", "SETUSER", RUNTIME_USER, "+config")
+        try:
+            told = found(taken(), before)["redis › user_may › configure"]
+        finally:
+            client.execute_command("ACL", "SETUSER", RUNTIME_USER, "-config")
+    assert (told.level, told.here, told.there) == (Level.MATTERS, True, False)
 
 
 def test_other_settings_matter_or_are_expected(taken):

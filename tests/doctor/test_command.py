@@ -23,6 +23,9 @@ def test_running_stopped_and_broken(tmp_path):
     states = {each["name"]: each["state"] for each in json.loads(stopped.stdout)["examinations"]}
     assert states["postgres.server"] == states["redis.server"] == "ok"
     assert states["port"] == states["discovery"] == states["cookies"] == "not tried"
+    token = idp("explain-token", "a.b.c", *home)
+    assert (token.returncode, token.stdout) == (1, "")
+    assert "It is refused by token.encoding." in token.stderr
     typo = idp("doctor", *home, IDP_TRUSTED_PROXY="10.0.0.1")
     assert typo.returncode == 1
     assert "environment.unknown" in typo.stderr

@@ -36,7 +36,7 @@ def between(app, *, environ=None, status=None, header=None, body=None):
                 parts.close()
         line, headers = begun[0]
         if body is not None:
-            content = body(given["PATH_INFO"], content)
+            content = body(given["PATH_INFO"], content, given)
             headers = [pair for pair in headers if pair[0].lower() != "content-length"]
         start(status or line, [header(*pair) if header else pair for pair in headers])
         return [content]
@@ -75,7 +75,7 @@ def host(name):
 def in_document(member, value):
     import json
 
-    def change(path, content):
+    def change(path, content, _environ):
         if not path.endswith("openid-configuration"):
             return content
         return json.dumps({**json.loads(content), member: value}).encode()
@@ -99,7 +99,9 @@ def test_documents(codes, world, app, how, expected):
 
 
 def test_keys_that_a_cache_holds_back(codes, world, app):
-    with between(app, body=lambda path, content: b'{"keys": []}' if "jwks" in path else content) as via:
+    with between(
+        app, body=lambda path, content, _environ: b'{"keys": []}' if "jwks" in path else content
+    ) as via:
         assert codes("jwks", world(via=via)) == ["discovery.keys"] * 2
 
 
@@ -111,6 +113,12 @@ def test_foreign_headers(codes, world, app):
     with between(app, environ=believes) as via:
         assert codes("headers", world(via=via)) == ["headers.stranger"]
         assert codes("headers", world(via=via, trusted_proxies=("127.0.0.0/8", "nonsense"))) == []
+
+    def scheme(_path, content, environ):
+        return content.replace(b"http:", environ.get("HTTP_X_FORWARDED_PROTO", "http").encode() + b":")
+
+    with between(app, body=scheme) as via:
+        assert codes("headers", world(via=via)) == ["headers.document"]
     with between(app, environ=host("localhost")) as via:
         assert codes("headers", world(via=via)) == ["headers.host"]
     with between(app) as via:

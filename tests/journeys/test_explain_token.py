@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 import subprocess
+from pathlib import Path
 
 import jwt as pyjwt
 import pytest
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from idp import clock, ids
 from idp.control import clients, keys, tenants, users
 from idp.control.explained.token import Expected, explain
+from idp.control.explained.words import WHY
 from idp.errors import Invalid, InvalidToken
 from idp.oauth.client_auth import private_key_jwt
 from idp.oauth.tokens import access, id_token, refresh
@@ -285,6 +288,25 @@ def test_a_clients_assertion_is_judged_by_the_clients_keys(acme, robot, app):
         explain(assertion(acme, aud="https://elsewhere.example"), Expected(issuer=acme.issuer)).failed.rule
         == "token.aud"
     )
+
+
+def test_every_rule_of_the_product_has_a_sentence():
+    from idp import oauth, signing
+
+    known = set()
+    for package, names in ((signing, ("own.py", "foreign.py", "parts.py")),
+                           (oauth, ("tokens/access.py", "tokens/id_token.py", "tokens/refresh.py",
+                                    "client_auth/private_key_jwt.py"))):  # fmt: skip
+        for name in names:
+            source = (Path(package.__file__).parent / name).read_text()
+            known |= set(
+                re.findall(r'"((?:token|assertion|access_token|id_token|refresh_token)\.[a-z_]+)"', source)
+            )
+    known |= {f"token.{name}" for name in ("exp", "iat", "nbf", "tenant", "tenant_id")}
+    known |= {f"token.{name}" for name in ("iss", "sub", "jti", "client_id", "azp", "scope")}
+    known |= {"assertion.iss", "assertion.sub"}
+    assert len(known) > 40
+    assert known - set(WHY) == set()
 
 
 def test_what_is_no_jwt_is_named(acme):

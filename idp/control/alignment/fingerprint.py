@@ -132,7 +132,11 @@ def _redis(settings: Settings) -> dict[str, Any]:
             told |= facts.redis_config(settings.redis_admin_url, _REDIS_CONFIG)
         except Busy:  # a managed service may keep CONFIG for itself
             told |= dict.fromkeys(_REDIS_CONFIG, "not told")
-    return {"product": product, "release": info.get(f"{product}_version"), "settings": told}
+    may = {
+        "configure": facts.redis_allows(settings.redis_url, "CONFIG", "GET", "maxmemory"),
+        "reach_keys_of_others": facts.redis_allows(settings.redis_url, "GET", "align"),
+    }
+    return {"product": product, "release": info.get(f"{product}_version"), "settings": told, "user_may": may}
 
 
 def told(settings: Settings) -> dict[str, Any]:

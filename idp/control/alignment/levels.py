@@ -79,6 +79,8 @@ RULES = (
     _rule("redis settings maxmemory", E, "Each Redis is sized for its own load.", "Nothing."),
     _rule("redis settings", M, "Redis is set differently, so that it fails differently.",
           "Set it the same in redis.conf."),
+    _rule("redis user_may", M, "The runtime's user may do in one Redis what it may not in the other.",
+          "Give the user the ACL of deploy/valkey/start.sh in both."),
     _rule("settings base_url", E, "Each environment has an address of its own.", "Nothing."),
     _rule("settings domain", E, "Each environment has a domain of its own.",
           "Nothing, unless one of them has none at all."),

@@ -134,6 +134,7 @@ def headers(world: World) -> Iterator[Finding]:
             "the proxy in front",
             "Let it pass Host on as it came, so that idp serve can refuse hosts of others.",
         )
+    yield from _rewritten(world, url)
     believed = world.fetch(url, X_Forwarded_Host=_STRANGER, X_Forwarded_For="203.0.113.7").status != 200
     trusted = not world.settings.secure and _trusts(world, plain.local)
     if believed and not trusted:
@@ -149,6 +150,25 @@ def headers(world: World) -> Iterator[Finding]:
             f"{plain.local} is trusted by this configuration, and its forwarded headers do not count.",
             _RUNNING,
             "Give idp serve the same IDP_TRUSTED_PROXIES as this command.",
+        )
+
+
+def _rewritten(world: World, keys_url: str) -> Iterator[Finding]:
+    """Nothing that a stranger says of scheme, port or prefix gets into a document."""
+    url = f"{keys_url.removesuffix('/jwks.json')}/.well-known/openid-configuration"
+    told = world.fetch(
+        url,
+        X_Forwarded_Proto="ftp",
+        X_Forwarded_Port="7",
+        X_Forwarded_Prefix="/doctor",
+        Forwarded="proto=ftp",
+    )
+    if told.json() != world.fetch(url).json():
+        yield error(
+            "headers.document",
+            "A forwarded header of anybody changes what the discovery document says.",
+            "the proxy in front",
+            "Let it drop Forwarded and X-Forwarded headers that came from outside, and rewrite no answers.",
         )
 
 

@@ -264,7 +264,14 @@ def _step(outcome: Outcome, case: Case) -> Step:
 
 def _notes(case: Case) -> list[str]:
     """What is no failure and worth knowing: whom the token is for."""
-    if case.kind is not Kind.ACCESS or case.tenant is None:
+    if case.tenant is None:
+        return []
+    if case.kind is Kind.ID:
+        return [
+            f"It is for {one}, {'an' if directory.client(one) else 'which is no'} application of the tenant."
+            for one in kinds.audiences(case.claims)
+        ]
+    if case.kind is not Kind.ACCESS:
         return []
     known = {api.identifier: api.name for api in directory.apis()} | dict.fromkeys(
         case.tenant.issuers, "the issuer"

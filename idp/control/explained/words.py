@@ -33,8 +33,7 @@ class Case:
 
 def why(case: Case, refusal: InvalidToken) -> str:
     """Why a check failed."""
-    sentence = _WHY.get(refusal.rule or "")
-    return sentence(case, refusal) if sentence is not None else _plain(case, refusal)
+    return WHY.get(refusal.rule or "", _text)(case, refusal)
 
 
 def row_of(case: Case) -> SigningKey | None:
@@ -85,8 +84,9 @@ def span(seconds: float) -> str:
     return " ".join(words[:2]) or "0 s"
 
 
-def _plain(case: Case, refusal: InvalidToken) -> str:
-    return f"This {case.kind} is not what it has to be."
+def _text(case: Case, refusal: InvalidToken) -> str:
+    name = (refusal.rule or "").partition(".")[2]
+    return f"{name} has to be {refusal.expected}: another program made this one."
 
 
 def _typ(case: Case, refusal: InvalidToken) -> str:
@@ -192,6 +192,10 @@ def _grant(case: Case, refusal: InvalidToken) -> str:
     return f"What the token was issued under has ended: {refusal.got}."
 
 
+def _subject(case: Case, refusal: InvalidToken) -> str:
+    return f"The person may not be spoken for: {refusal.got}. idp user show tells their state."
+
+
 def _client(case: Case, refusal: InvalidToken) -> str:
     named = case.claims.get("client_id", case.claims.get("sub"))
     return f"The client {named!r} is {refusal.got}: idp client show tells its state."
@@ -205,6 +209,7 @@ _SENTENCES: dict[str, str] = {
     "token.payload": "The payload is no JSON object with each name once.",
     "token.lifetime": "No token of ours lives that long: the times were changed, or another program made it.",
     "access_token.jti": "The jti names no grant and no client of ours: this is no access token of this provider.",
+    "access_token.not_before": "An operator has voided everything from before (idp not-before): get a new token.",
     "access_token.revoked": "This very token was revoked: by its client at the revocation endpoint.",
     "id_token.kind": "It carries a client_id, which an ID token has not: this is an access token.",
     "refresh_token.form": "It begins like a refresh token, but its length or checksum is wrong: cut off, or changed.",
@@ -224,7 +229,7 @@ _SENTENCES: dict[str, str] = {
     "client.method": "The client is registered with another way to authenticate (token_endpoint_auth_method).",
 }  # fmt: skip
 
-_WHY: dict[str, Callable[[Case, InvalidToken], str]] = {
+WHY: dict[str, Callable[[Case, InvalidToken], str]] = {
     "token.typ": _typ,
     "token.kid": _kid,
     "token.alg": _alg,
@@ -236,6 +241,7 @@ _WHY: dict[str, Callable[[Case, InvalidToken], str]] = {
     "token.iat": _ahead("iat"),
     "token.nbf": _ahead("nbf"),
     "token.aud": _aud,
+    **dict.fromkeys(("token.sub", "token.jti", "token.client_id", "token.azp", "token.scope"), _text),
     "tenant.status": _status,
     "service.issuer": _service_issuer,
     "access_token.session": _session,
@@ -243,5 +249,7 @@ _WHY: dict[str, Callable[[Case, InvalidToken], str]] = {
     "access_token.grant": _grant,
     "refresh_token.grant": _grant,
     "access_token.client": _client,
+    "access_token.subject": _subject,
+    "refresh_token.subject": _subject,
     **{rule: lambda case, refusal, text=text: text for rule, text in _SENTENCES.items()},  # type: ignore[misc]
 }
