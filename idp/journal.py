@@ -1,9 +1,10 @@
 """What requests leave behind without waiting for it: a bounded queue, written by a thread in batches.
 
 Owns the queue and its thread. A line is written at most a second later, or as soon as there are 500; each
-batch enters one tenant at a time. Two kinds of line: tokens issued by client credentials, a flow that
-touches no database while it answers, and refusals for `idp explain`. A full queue refuses the former with
-503, because nothing happens here without a record; the latter are dropped and counted.
+batch is one transaction that shows Postgres the context of each tenant in turn. Two kinds of line: tokens
+issued by client credentials, a flow that touches no database while it answers, and refusals for
+`idp explain`. A full queue refuses the former with 503, because nothing happens here without a record; the
+latter are dropped and counted.
 
 What changes state never comes here: it is recorded in its own transaction (:mod:`idp.audit`).
 """
@@ -11,7 +12,7 @@ What changes state never comes here: it is recorded in its own transaction (:mod
 import os
 import threading
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -116,12 +117,33 @@ class Journal:
             for _ in range(min(BATCH, len(self._lines))):
                 tenant, line = self._lines.popleft()
                 batch.setdefault(tenant.id if tenant is not None else None, (tenant, []))[1].append(line)
+            together = _together(batch)
             held: list[tuple[Tenant | None, Line]] = []
-            for tenant, lines in batch.values():
-                if not _write(tenant, lines):
+            for name, (tenant, lines) in batch.items():
+                if name not in together and not _write(tenant, lines):
                     held += [(tenant, line) for line in lines]
             self._lines.extendleft(reversed(held))
             return not held
+
+
+def _together(batch: Mapping[UUID | None, tuple[Tenant | None, Sequence[Line]]]) -> set[UUID | None]:
+    """Write what was issued to many tenants in one transaction; which tenants are done with.
+
+    Nobody is, where one of them cannot be written: each is then written by itself, and finds its own fault.
+    """
+    issued = {
+        name: _summed([line for line in lines if isinstance(line, Issued)])
+        for name, (_, lines) in batch.items()
+        if name is not None and all(isinstance(line, Issued) for line in lines)
+    }
+    if len(issued) < 2:
+        return set()
+    try:
+        activity.insert_each(issued)
+    except Exception as error:
+        log(__name__).info("journal.one_by_one", tenants=len(issued), cause=type(error).__name__)
+        return set()
+    return set(issued)
 
 
 def _write(tenant: Tenant | None, lines: Sequence[Line]) -> bool:

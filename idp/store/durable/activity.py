@@ -1,12 +1,13 @@
 """What client_credentials left behind: written in batches by the journal, so that the request waits for nothing."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from sqlalchemy import Column, Integer, delete, insert, select
 
+from idp.store import database
 from idp.store.database import transaction
 from idp.store.durable.columns import here, home, index, instant, tenant_table, text, texts, uuid
 
@@ -44,6 +45,12 @@ def insert_all(rows: Sequence[Activity]) -> None:
         tenant_id = home()
         with transaction() as tx:
             tx.execute(insert(activity), [{"tenant_id": tenant_id, **asdict(row)} for row in rows])
+
+
+def insert_each(rows: Mapping[UUID, Sequence[Activity]]) -> None:
+    """Write rows of several tenants, by tenant, all or none, in one round trip."""
+    if rows:
+        database.insert_each(activity, {one: [asdict(row) for row in its] for one, its in rows.items()})
 
 
 def recent(limit: int = 100) -> tuple[Activity, ...]:
