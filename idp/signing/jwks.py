@@ -18,22 +18,11 @@ def public_jwk(key: SigningKey) -> dict[str, str]:
 
 
 def document() -> dict[str, Any]:
-    """The set of the entered tenant at this moment, sorted by kid. Not to be changed by the caller."""
-    return _present()[0]
+    """The set of the entered tenant at this moment, sorted by kid."""
+    listed = sorted(keys.published(cache.load().keys, clock.now()), key=lambda key: key.kid)
+    return {"keys": [public_jwk(key) for key in listed]}
 
 
 def expires() -> dt.datetime | None:
     """The instant at which the set changes by the passing of time alone; None when it will not."""
-    return _present()[2]
-
-
-def _present() -> tuple[dict[str, Any], dt.datetime, dt.datetime | None]:
-    kept = cache.load()
-    now = clock.now()
-    known = kept.document
-    if known is not None and known[1] <= now and (known[2] is None or now < known[2]):
-        return known
-    listed = sorted(keys.published(kept.keys, now), key=lambda key: key.kid)
-    made = ({"keys": [public_jwk(key) for key in listed]}, now, keys.next_change(kept.keys, now))
-    kept.document = made
-    return made
+    return keys.next_change(cache.load().keys, clock.now())

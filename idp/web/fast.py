@@ -9,10 +9,12 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from idp import clock, directory, metrics
+from idp.memory import Recent
 from idp.tenants import Tenant
 from idp.web import parse
 from idp.web.environ import Application, Environ, beyond_bounds, request_id
@@ -25,18 +27,23 @@ LATER = 2.0
 MOST_BYTES = 96 * 1024 * 1024
 MOST_PER_TENANT = 12
 
+Headers = tuple[tuple[str, str], ...]
+
 _OK, _UNCHANGED = "200 OK", "304 Not Modified"
 _COUNT_EVERY = 256
 
 
 @dataclass(slots=True)
 class Kept:
-    """One document, ready to be written."""
+    """One document, ready to be written. What documents of many tenants have in common is there once."""
 
-    headers: list[tuple[str, str]]
-    short: list[tuple[str, str]]
-    """Headers of a 304 (RFC 9110 §15.4.5)."""
-    body: list[bytes]
+    parts: tuple[bytes, ...]
+    """The body, or its pieces between the issuer's names."""
+    issuer: bytes
+    alike: tuple[Headers, Headers]
+    """Headers of a 200 and of a 304 (RFC 9110 §15.4.5) that are the same for every tenant."""
+    own: Headers
+    """Headers of a 200 that are this document's; the first of them, its ETag, goes with a 304 as well."""
     etag: str
     until: float
     tenant: UUID
@@ -45,18 +52,46 @@ class Kept:
 
     @classmethod
     def of(
-        cls, body: bytes, mimetype: str, etag: str, cache: str, tenant: Tenant, most: float = KEEP
+        cls, body: bytes, mimetype: str, etag: str, caching: str, tenant: Tenant, most: float = KEEP
     ) -> "Kept":
-        """The document `body` of `tenant`; `cache` is its Cache-Control, `most` the seconds that it may be kept."""
-        short = [
-            ("ETag", etag),
-            ("Cache-Control", cache),
-            ("Access-Control-Allow-Origin", "*"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-        ]
-        full = [("Content-Type", mimetype), ("Content-Length", str(len(body))), *short]
-        return cls(full, short, [body], etag, clock.monotonic() + min(KEEP, most), tenant.id, tenant.version)
+        """The document `body` of `tenant`; `caching` is its Cache-Control, `most` the seconds that it may be kept."""
+        issuer = tenant.issuer.encode()
+        parts = tuple(body.split(issuer))
+        # A document that names its issuer again and again says little else that is the tenant's alone.
+        parts = _pieces.get(parts) or _pieces.put(parts, parts) if len(parts) > 2 else (body,)
+        return cls(
+            parts,
+            issuer,
+            _alike(mimetype, caching),
+            (("ETag", etag), ("Content-Length", str(len(body)))),
+            etag,
+            clock.monotonic() + min(KEEP, most),
+            tenant.id,
+            tenant.version,
+        )
+
+    def body(self) -> bytes:
+        """The document."""
+        return self.issuer.join(self.parts)
+
+    def size(self) -> int:
+        """Bytes of memory that only this document takes, about."""
+        return _EACH + (len(self.parts[0]) if len(self.parts) == 1 else 0)
+
+
+_EACH = 1024
+_pieces: Recent[tuple[bytes, ...], tuple[bytes, ...]] = Recent(512)
+
+
+@cache
+def _alike(mimetype: str, cache_control: str) -> tuple[Headers, Headers]:
+    short = (
+        ("Cache-Control", cache_control),
+        ("Access-Control-Allow-Origin", "*"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+    )
+    return (("Content-Type", mimetype), *short), short
 
 
 class Fast:
@@ -66,7 +101,7 @@ class Fast:
         """`proxied`: forwarded headers may count; `secure`: answers carry HSTS."""
         self._app = app
         self._proxied = proxied
-        self._secure = secure
+        self._always: Headers = (HSTS,) if secure else ()
         self._entries: dict[tuple[str, str], Kept] = {}
         self._of: dict[UUID, list[tuple[str, str]]] = {}
         self._bytes = 0
@@ -91,10 +126,11 @@ class Fast:
             metrics.count("requests_total", _COUNT_EVERY, endpoint="wellknown.kept", status="200")
         wanted = environ.get("HTTP_IF_NONE_MATCH")
         if wanted is not None and (kept.etag in wanted or wanted == "*"):
-            start_response(_UNCHANGED, [*kept.short, ("X-Request-Id", request_id())])
+            head = [*kept.alike[1], kept.own[0], *self._always, ("X-Request-Id", request_id())]
+            start_response(_UNCHANGED, head)
             return []
-        start_response(_OK, [*kept.headers, ("X-Request-Id", request_id())])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else kept.body
+        start_response(_OK, [*kept.alike[0], *kept.own, *self._always, ("X-Request-Id", request_id())])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [kept.body()]
 
     def _miss(
         self, environ: Environ, start_response: Callable[..., Any], old: Kept | None
@@ -126,8 +162,6 @@ class Fast:
         return answer
 
     def _keep(self, key: tuple[str, str], kept: Kept) -> None:
-        if self._secure:
-            kept.headers.append(HSTS)
         with self._lock:
             # The directory forgets a tenant before it tells of it here, so that what was overtaken is seen
             # by its version, or is dropped by `forget`, which waits for this lock.
@@ -139,14 +173,14 @@ class Fast:
                     return
                 mine.append(key)
             before = self._entries.pop(key, None)
-            self._bytes += _size(kept) - (_size(before) if before is not None else 0)
+            self._bytes += kept.size() - (before.size() if before is not None else 0)
             self._entries[key] = kept
             while self._bytes > MOST_BYTES:
                 self._drop(next(iter(self._entries)))
 
     def _drop(self, key: tuple[str, str]) -> None:
         kept = self._entries.pop(key)
-        self._bytes -= _size(kept)
+        self._bytes -= kept.size()
         mine = self._of.get(kept.tenant, [])
         if key in mine:
             mine.remove(key)
@@ -158,10 +192,6 @@ class Fast:
         with self._lock:
             for key in list(self._of.get(tenant, ())):
                 self._drop(key)
-
-
-def _size(kept: Kept) -> int:
-    return len(kept.body[0]) + 2048
 
 
 def _unusual(environ: Environ) -> bool:

@@ -6,6 +6,7 @@ Both spellings of RFC 8414 §3.1 and §5 are routes, path insertion and suffix; 
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -24,13 +25,15 @@ _CACHE = f"public, max-age={MAX_AGE}, stale-while-revalidate=60, stale-if-error=
 door = Door("wellknown", __name__, gate=Gate.TENANT)
 
 
-def _document(content: dict[str, Any], mimetype: str = "application/json") -> Response:
+def _document(
+    changes: datetime | None, content: dict[str, Any], mimetype: str = "application/json"
+) -> Response:
+    """`changes`: when `content` is another one by the passing of time alone; asked before it was made."""
     body = json.dumps(content, separators=(",", ":")).encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     response = Response(body, mimetype=mimetype)
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = _CACHE
-    changes = jwks.expires()
     lasts = (changes - clock.now()).total_seconds() if changes is not None else KEEP
     kept = Kept.of(body, mimetype, etag, _CACHE, current(), lasts)
     box = request.environ.get("wsgi.idp_box")
@@ -43,7 +46,7 @@ def _document(content: dict[str, Any], mimetype: str = "application/json") -> Re
 @door.route("/jwks.json", credentials=(), cors=Cors.PUBLIC)
 def keys() -> Response:
     """The tenant's public keys (RFC 7517 §5)."""
-    return _document(jwks.document())
+    return _document(jwks.expires(), jwks.document())
 
 
 @door.route("/.well-known/openid-configuration", credentials=(), cors=Cors.PUBLIC)
@@ -56,7 +59,7 @@ def keys() -> Response:
 )
 def configuration() -> Response:
     """Provider metadata (OpenID Connect Discovery 1.0 §4)."""
-    return _document(metadata.document())
+    return _document(jwks.expires(), metadata.document())
 
 
 @door.route("/.well-known/oauth-authorization-server", credentials=(), cors=Cors.PUBLIC)
@@ -69,7 +72,7 @@ def configuration() -> Response:
 )
 def authorization_server() -> Response:
     """Authorization server metadata (RFC 8414 §3)."""
-    return _document(metadata.document())
+    return _document(jwks.expires(), metadata.document())
 
 
 DOORS = (door,)

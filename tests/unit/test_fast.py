@@ -1,6 +1,7 @@
 """Bytes kept ready: never those of a tenant that was overtaken while they were made."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -115,3 +116,18 @@ def test_it_is_made_again_after_a_quarter_of_an_hour(fast: Fast, maker: Maker, f
         directory.resolve("acme")
         ask(fast)
     assert maker.made == 2
+
+
+def test_what_the_documents_of_many_tenants_have_in_common_is_there_once() -> None:
+    made = {}
+    for slug in ("acme", "globex"):
+        tenant = Tenant(uuid4(), slug, slug, "active", f"http://localhost:8000/t/{slug}")
+        body = f'{{"issuer":"{tenant.issuer}","jwks_uri":"{tenant.issuer}/jwks.json"}}'.encode()
+        made[slug] = Kept.of(body, "application/json", '"e"', "public", tenant), body
+    (one, first), (other, second) = made["acme"], made["globex"]
+    assert (one.body(), other.body()) == (first, second)
+    assert one.parts is other.parts
+    assert one.alike is other.alike
+    own = Kept.of(b'{"keys":[]}', "application/json", '"e"', "public", tenant)
+    assert own.body() == b'{"keys":[]}'
+    assert own.size() > one.size()

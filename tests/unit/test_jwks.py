@@ -55,7 +55,8 @@ def test_the_document_changes_exactly_when_it_says(ring: Keyring) -> None:
         assert until is not None
         assert dt.timedelta(days=80) < until - clock.now() < dt.timedelta(days=90)
         time.move_to(until - dt.timedelta(seconds=1))
-        assert jwks.document() is before
+        assert jwks.document() == before
+        assert jwks.expires() == until
         time.move_to(until)
         assert jwks.document()["keys"] == before["keys"]  # retiring is still public
         later = jwks.expires()
