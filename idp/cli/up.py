@@ -114,11 +114,11 @@ def _bring_up(deployment: Deployment, supervisor: Supervisor, services: Services
     settings = deployment.settings()
     _schema(deployment, settings, with_demo)
     with_demo = with_demo and _demo_belongs(deployment, wanted.demo)
+    if with_demo:  # its programs need nothing of ours to start, and what follows is one process's work
+        _start_demo(deployment, supervisor, settings)
     _blueprints(deployment, settings, wanted.blueprints, with_demo)
     folder.remember(serving=os.getpid())
     _start_programs(deployment, supervisor, settings, wanted.workers)
-    if with_demo:
-        _start_demo(deployment, supervisor, settings)
     _wait_until_ready(supervisor, settings, base_port)
     supervisor.starting = False
     welcome.show(settings, folder.home, base_port if with_demo else None)
