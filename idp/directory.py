@@ -271,13 +271,21 @@ def as_tenant(row: "tenant_store.TenantRow") -> Tenant:
         status=row.status,
         issuer=issuer_of(row.slug, row.primary_host),
         hosts=row.hosts,
-        policy=Policy.parse(row.policy),
-        branding=Branding.parse(row.branding),
+        policy=_once(Policy.parse(row.policy)),
+        branding=_once(Branding.parse(row.branding)),
         version=row.version,
         also=issuer_of(row.slug, row.moving_host) if row.moving_since else None,
         moving_since=row.moving_since,
         not_before=row.not_before,
     )
+
+
+_alike: Recent[Any, Any] = Recent(256)
+
+
+def _once(value: Any) -> Any:
+    """`value`, or the equal one that another tenant has: most policies are the same."""
+    return _alike.get(value) or _alike.put(value, value)
 
 
 def _here() -> _Known | None:

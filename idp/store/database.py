@@ -4,12 +4,14 @@ A transaction belongs to the tenant that is entered. Where none is entered nothi
 policies answer nothing. Every connection of web and worker logs in as `idp_app`.
 """
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from sys import intern
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
@@ -98,6 +100,7 @@ def start(
         "poolclass": stalled.Pool,
         "connect_args": {**_CONNECT, "connection_factory": stalled.Line},
         "use_native_hstore": False,
+        "json_deserializer": _document,
         # An error's text would else carry what was asked with: contexts, digests, sealed keys.
         "hide_parameters": True,
     }
@@ -151,6 +154,15 @@ def _admitted() -> None:
 
 def _driver(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def _shared(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {intern(name): intern(v) if v.__class__ is str and len(v) < _SHORT else v for name, v in members}
+
+
+_SHORT = 32
+_document = json.JSONDecoder(object_pairs_hook=_shared).decode
+"""Documents of ten thousand tenants stay in memory: the names and short words that many share are there once."""
 
 
 def _measure(connection: Any, _record: Any = None) -> None:
@@ -336,23 +348,26 @@ def outside() -> Iterator[Connection]:
             raise Unavailable(rule="database.pool") from error
 
 
-def insert_each(table: sa.Table, rows: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
+def insert_each(
+    table: sa.Table, names: Sequence[str], rows: Mapping[UUID, Sequence[tuple[Any, ...]]]
+) -> None:
     """Insert rows of many tenants in one transaction and one round trip, each tenant's under its own context.
 
-    `rows` by tenant; every row has the same columns but for `tenant_id`. Raises Unavailable, or what Postgres
-    says of any of the rows: then none is written.
+    `rows` by tenant, each the values of the columns `names`. Raises Unavailable, or what Postgres says of any
+    of the rows: then none is written.
     """
-    names = list(next(iter(rows.values()))[0])
-    values = f"({', '.join(['%s'] * (len(names) + 1))})"
+    values = f"(%s::uuid, {', '.join(['%s'] * len(names))})"
     insert = f"INSERT INTO {table.name} (tenant_id, {', '.join(names)}) VALUES "
     statements: list[str] = []
     given: list[Any] = []
     for tenant_id, of_tenant in rows.items():
-        statements.append("SELECT set_config('app.ctx', %s, true)")
-        statements.append(insert + ", ".join([values] * len(of_tenant)))
+        statements.append(
+            f"SELECT set_config('app.ctx', %s, true); {insert}{', '.join([values] * len(of_tenant))}"
+        )
         given.append(signer().sign(tenant_id))
         for row in of_tenant:
-            given += (str(tenant_id), *(str(v) if isinstance(v, UUID) else v for v in map(row.get, names)))
+            given.append(str(tenant_id))
+            given += [str(value) if value.__class__ is UUID else value for value in row]
     _admitted()
     with _application():
         try:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import Column, Integer, delete, insert, select
@@ -36,6 +37,8 @@ class Activity:
     request_id: str | None
 
 
+# Not asdict, which copies every value: hundreds of rows a second go this way beside the requests.
+_VALUES = attrgetter(*Activity.__dataclass_fields__)
 _COLUMNS = [activity.c[name] for name in Activity.__dataclass_fields__]
 
 
@@ -50,7 +53,8 @@ def insert_all(rows: Sequence[Activity]) -> None:
 def insert_each(rows: Mapping[UUID, Sequence[Activity]]) -> None:
     """Write rows of several tenants, by tenant, all or none, in one round trip."""
     if rows:
-        database.insert_each(activity, {one: [asdict(row) for row in its] for one, its in rows.items()})
+        values = {tenant_id: [_VALUES(row) for row in of_tenant] for tenant_id, of_tenant in rows.items()}
+        database.insert_each(activity, list(Activity.__dataclass_fields__), values)
 
 
 def recent(limit: int = 100) -> tuple[Activity, ...]:

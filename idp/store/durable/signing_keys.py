@@ -54,13 +54,7 @@ _COLUMNS = [signing_keys.c[name] for name in SigningKey.__dataclass_fields__]
 
 def _key(row: Any) -> SigningKey:
     # Ten thousand tenants' keys lie in memory: the few words that all share are kept once.
-    public = {intern(name): value if len(value) > 16 else intern(value) for name, value in row.public.items()}
-    shared = {
-        "alg": intern(row.alg),
-        "kek_id": intern(row.kek_id),
-        "public": public,
-        "sealed": bytes(row.sealed),
-    }
+    shared = {"alg": intern(row.alg), "kek_id": intern(row.kek_id), "sealed": bytes(row.sealed)}
     return SigningKey(**{**row._mapping, **shared})
 
 
