@@ -62,7 +62,7 @@ class Outside:
     def difference(self, place: Place, method: str, use: Use, reach: Reach) -> str | None:
         """In words, how the answer to what is real differs from the answer to what never was."""
         own, victim = place.own.canary, place.victim.canary
-        address = self._address(place.route, victim.slug, victim.issuer)
+        address = self.address(place.route, victim.slug, victim.issuer)
         parts = urlsplit(address)
         path = reach.path(parts.path, own, victim)
         if reach in DEEP and path == parts.path and not reach.headers(path, own, victim):
@@ -72,15 +72,15 @@ class Outside:
         # What the reach names stands before the credential, which it must not replace.
         both = [beside | use.rest | part for part in (use.foreign, use.absent)]
         if not place.route.credentials:
-            self._ask(
+            self.ask(
                 method, target, both[1]
             )  # what is kept ready differs in a header from what had to be made
         return unlike(
-            lambda: self._ask(method, target, both[0]), lambda: self._ask(method, target, both[1]),
+            lambda: self.ask(method, target, both[0]), lambda: self.ask(method, target, both[1]),
             use.foreign.texts, use.absent.texts,
         )  # fmt: skip
 
-    def _ask(self, method: str, url: str, part: Part) -> Answer:
+    def ask(self, method: str, url: str, part: Part) -> Answer:
         """One request. Raises Unexpected where the deployment goes on refusing to judge it."""
         until = clock.elapsed() + _MOST_WAITING
         while True:
@@ -102,7 +102,8 @@ class Outside:
         pairs = [*part.query, *part.form.items()]
         return self.net.ask(method, f"{url}?{urlencode(pairs)}" if pairs else url, headers)
 
-    def _address(self, route: Route, slug: str, issuer: str) -> str:
+    def address(self, route: Route, slug: str, issuer: str) -> str:
+        """Where a route is for one tenant."""
         path = route.path
         if path.startswith("/t/{slug}"):
             return issuer + _VARIABLE.sub(_value, path.removeprefix("/t/{slug}"))

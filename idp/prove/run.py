@@ -14,7 +14,17 @@ from urllib.parse import urlsplit
 import psycopg2
 from redis.exceptions import RedisError
 
-from idp.prove import canaries, catalogue, clock, database, mutants, outside, runtime_role, sessions
+from idp.prove import (
+    canaries,
+    catalogue,
+    clock,
+    database,
+    forgeries,
+    mutants,
+    outside,
+    runtime_role,
+    sessions,
+)
 from idp.prove.mutants import Verdict
 from idp.prove.promises import Group, NotProved, Outcome, Promise, Tally, Unexpected
 from idp.prove.target import Program, Route, Target
@@ -24,6 +34,7 @@ PROMISES: tuple[Promise, ...] = (
     *runtime_role.PROMISES,
     *sessions.PROMISES,
     *outside.PROMISES,
+    *forgeries.PROMISES,
 )
 OVER_HTTP = frozenset({Group.OUTSIDE, Group.BETWEEN, Group.TOKENS})
 
