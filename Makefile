@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= logical
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check bench lock
+.PHONY: help install up test check prove bench lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: install ## the whole suite, in parallel, on throw-away services of its own
 
 check: install ## style, types, architecture, migrations, dependencies, dead code, licences
 	$(BIN)/python -m tests.house.check $(ARGS)
+
+prove: install ## that no tenant reaches another, on the deployment that make up runs; and that the proof would notice
+	@exec $(BIN)/idp prove --mutants $(ARGS)
 
 bench: install ## this provider beside oidc-provider, one core each (needs node and wrk)
 	$(BIN)/python -m benchmarks.run $(ARGS)

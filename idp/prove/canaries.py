@@ -123,7 +123,10 @@ def _apis() -> list[dict[str, Any]]:
 
 @contextmanager
 def pair(program: Program, redis_url: str | None) -> Iterator[tuple[Canary, Canary]]:
-    """Two canaries for the length of the block. Raises NotProved where they cannot be made or removed."""
+    """Two canaries for the length of the block; the caller holds `database.alone`, so that all others are leftovers.
+
+    Raises NotProved where they cannot be made or removed.
+    """
     sweep(program, redis_url)
     run = secrets.token_hex(4)
     plans = [Plan(f"{PREFIX}{run}-{letter}") for letter in "ab"]
@@ -132,7 +135,7 @@ def pair(program: Program, redis_url: str | None) -> Iterator[tuple[Canary, Cana
         yield a, b
     finally:
         with _undisturbed():
-            remove(program, [plan.slug for plan in plans], redis_url)
+            sweep(program, redis_url)
 
 
 def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
@@ -175,15 +178,10 @@ def found(program: Program) -> list[dict[str, Any]]:
 
 
 def sweep(program: Program, redis_url: str | None) -> list[str]:
-    """Remove what killed proofs left; the slugs of what there was. Raises NotProved."""
+    """Remove every canary, of whichever run, with all its rows and keys; their slugs. Raises NotProved."""
     rows = found(program)
     _remove(program, rows, redis_url)
     return [str(row["slug"]) for row in rows]
-
-
-def remove(program: Program, slugs: Sequence[str], redis_url: str | None) -> None:
-    """Delete these canaries with every row and every key in Redis that they have. Raises NotProved."""
-    _remove(program, [row for row in found(program) if row["slug"] in slugs], redis_url)
 
 
 def _remove(program: Program, rows: Sequence[Mapping[str, Any]], redis_url: str | None) -> None:

@@ -243,8 +243,8 @@ PROMISES = (
     ),
     Promise(
         "foreign_looks_absent", _GROUP, "No statement reaches another tenant's row, or tells it from nobody's.",
-        "Every table, 24 verbs and EXPLAIN ANALYZE: once against the other canary, once against what does not exist; "
-        "the answers are compared.", foreign_and_absent,
+        f"Every table, {len(verbs.VERBS)} verbs and EXPLAIN ANALYZE: once against the other canary, once against what "
+        "does not exist; the answers are compared.", foreign_and_absent,
     ),
     Promise(
         "own_rows_alone", _GROUP, "Whole tables, copies, cursors and prepared plans show one's own rows alone.",
@@ -253,7 +253,8 @@ PROMISES = (
     ),
     Promise(
         "bad_contexts", _GROUP, "A context that is empty, garbage, expired or forged opens nothing.",
-        "Every table, 24 verbs with one of each kind, reading and inserting with a dozen more forgeries.", bad_contexts,
+        f"Every table, {len(verbs.VERBS)} verbs with one of each kind; reading and inserting with a dozen forgeries.",
+        bad_contexts,
     ),
     Promise(
         "replayed_contexts", _GROUP, "A context that is used again elsewhere opens its own tenant, until it ends.",
@@ -271,6 +272,7 @@ PROMISES = (
     ),
     Promise(
         "no_way_out", _GROUP, "The runtime role becomes nobody else, changes no table, and reads no key and no file.",
-        "Everything that only an owner may do, on every table, and fifty ways to leave the role.", no_way_out,
+        f"Everything that only an owner may do, on every table, and {len(verbs.ESCAPES)} ways to leave the role.",
+        no_way_out,
     ),
 )  # fmt: skip

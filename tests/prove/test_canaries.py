@@ -12,13 +12,23 @@ import psycopg2
 import pytest
 from redis import Redis
 
-from idp.prove import canaries, database
+from idp.config import Settings
+from idp.control import contexts
+from idp.errors import Conflict, Invalid, NotFound
+from idp.prove import canaries
+from idp.prove import database as database_of
 from idp.prove.promises import NotProved
 from idp.prove.target import Canary, Program
+from idp.store import migrate
+from idp.tenants import Tenant
 from tests.running import PROGRAM, Up, environment, idp, within
 
 pytestmark = pytest.mark.slow
-SQL = ("--only", "runtime-role")
+SQL = ("--only", "catalogue")
+
+
+PATIENCE = 300.0
+"""Seconds that a proof may take here, however loaded the machine is."""
 
 
 def _program(deployment: Up) -> Program:
@@ -34,7 +44,7 @@ def _there(deployment: Up) -> list[str]:
 def _proving(deployment: Up) -> Iterator[subprocess.Popen[str]]:
     """A proof that has made its canaries."""
     process = subprocess.Popen(
-        [*PROGRAM, "prove", "--home", str(deployment.home), *SQL],
+        [*PROGRAM, "prove", "--home", str(deployment.home), "--only", "runtime-role"],
         env=environment(), text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -52,7 +62,7 @@ def _proving(deployment: Up) -> Iterator[subprocess.Popen[str]]:
                 owner.rollback()
                 return count == 2
 
-            assert within(60, made)
+            assert within(PATIENCE, made)
         yield process
     finally:
         if process.poll() is None:
@@ -89,7 +99,7 @@ def test_they_share_every_name_and_no_secret(deployment: Up, pair: tuple[Canary,
 
 
 def test_contexts_are_signed_for_canaries_alone(deployment: Up, pair: tuple[Canary, Canary]) -> None:
-    with database.asking(deployment.env()["database_url"]) as ask:
+    with database_of.asking(deployment.env()["database_url"]) as ask:
         for canary in pair:
             [(tenant,)] = ask(
                 "SELECT set_config('app.ctx', %s, true); SELECT ctx.tenant()::text", canary.context
@@ -98,73 +108,98 @@ def test_contexts_are_signed_for_canaries_alone(deployment: Up, pair: tuple[Cana
             with pytest.raises(psycopg2.Error) as refused:
                 ask("SELECT set_config('app.ctx', %s, true); SELECT ctx.tenant()", canary.expired)
             assert refused.value.pgcode == "IDP01"
-    home = str(deployment.home)
-    for slug, status in (("acme", "is no canary"), ("canary-none", "no tenant")):
-        done = idp("context", "sign", slug, "--home", home)
-        assert (done.returncode, done.stdout) == (2, "") and status in done.stderr
-    done = idp("context", "sign", pair[0].slug, "--lives", "601", "--home", home)
-    assert done.returncode == 2 and "600" in done.stderr
+    done = idp("context", "sign", "acme", "--home", str(deployment.home))
+    assert (done.returncode, done.stdout) == (2, "") and "is no canary" in done.stderr
 
 
-def test_a_killed_proof_is_swept_by_the_next(deployment: Up, tmp_path: Path) -> None:
+def test_contexts_of_nobody_and_for_long_are_refused(acme: Tenant, database: Any) -> None:
+    for slug, lives, refusal in (
+        ("acme", 1, Conflict),
+        ("canary-none", 1, NotFound),
+        ("canary-a", 601, Invalid),
+    ):
+        with pytest.raises(refusal):
+            contexts.sign(slug, (lives,))
+
+
+def test_a_killed_proof_is_swept_by_the_next_and_a_broken_promise_is_status_1(
+    deployment: Up, tmp_path: Path
+) -> None:
     with _proving(deployment) as process:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     assert len(_there(deployment)) == 2
-    home, report = str(deployment.home), str(tmp_path / "report.json")
-    done = idp("prove", "--home", home, *SQL, "--json", report)
-    assert done.returncode == 0, done.stderr
-    verdict = json.loads(idp("report", "verify", report, "--home", home, "--json").stdout)
-    assert verdict["genuine"] is True and verdict["holds"] is True
+    home, page = str(deployment.home), tmp_path / "report.html"
+    with closing(psycopg2.connect(deployment.env()["owner_database_url"])) as owner, owner.cursor() as cursor:
+        cursor.execute("SET ROLE idp_owner")
+        cursor.execute("GRANT SELECT ON users TO PUBLIC")
+        owner.commit()
+        try:
+            done = idp("prove", "--home", home, *SQL, "--json", "--html", str(page), timeout=PATIENCE)
+        finally:
+            cursor.execute("REVOKE SELECT ON users FROM PUBLIC")
+            owner.commit()
+    assert done.returncode == 1, done.stderr
     assert _there(deployment) == []
     with Redis.from_url(deployment.env()["redis_admin_url"]) as client:
         assert list(client.scan_iter(match="idp:{*")) == []
+    report = json.loads(done.stdout)
+    assert [each["code"] for each in report["promises"] if not each["kept"]] == ["catalogue.privileges"]
+    assert "BROKEN" in done.stderr and "grants on users" in done.stderr
+    verdict = json.loads(idp("report", "verify", str(page), "--home", home, "--json").stdout)
+    assert (verdict["genuine"], verdict["holds"]) == (True, False)
+    page.write_text(page.read_text().replace("One promise is broken", "Every promise holds"))
+    assert idp("report", "verify", str(page), "--home", home).returncode == 1
+    assert json.loads(idp("report", "list", "--home", home, "--json").stdout) == []  # not a whole proof
 
 
 def test_a_stopped_proof_removes_its_canaries(deployment: Up) -> None:
+    assert _there(deployment) == []
     with _proving(deployment) as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 2
+        assert process.wait(PATIENCE) == 2
         words = process.stderr.read()
     assert words.splitlines()[-1] == "idp: The proof was stopped by SIGTERM."
     assert _there(deployment) == []
 
 
-def test_two_proofs_at_once(deployment: Up) -> None:
-    with database.alone(deployment.env()["database_url"]):
-        done = idp("prove", "--home", str(deployment.home), *SQL)
-    assert done.returncode == 2
-    assert (
-        done.stderr.splitlines()[-1] == "idp: Another proof runs in this database; wait until it has ended."
-    )
+def test_two_proofs_at_once(vault: Settings) -> None:
+    url = vault.database_url
+    with database_of.alone(url), pytest.raises(NotProved, match="Another proof runs"), database_of.alone(url):
+        pass
+    with database_of.alone(url):
+        pass
 
 
 def test_what_cannot_be_proved_is_one_sentence(deployment: Up) -> None:
     env = deployment.env()
-    for url, sentence in (
-        (env["owner_database_url"], "logs in as idp_migrator"),
-        ("postgresql://idp_app:wrong@127.0.0.1:1/idp", "Postgres cannot be reached"),
-        (env["database_url"].replace("idp_app:", "idp_app:x"), "password authentication failed"),
+    given = {
+        "IDP_DATABASE_URL": "postgresql://idp_app:secret@127.0.0.1:1/idp",
+        "IDP_REDIS_URL": env["redis_url"],
+    }
+    done = idp("prove", "--home", str(deployment.home), "--json", IDP_ENV="development", **given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Postgres cannot be reached" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr and "secret" not in done.stderr
+
+
+def test_what_is_looked_at_first(services: Any, vault: Settings) -> None:
+    good, head = vault.database_url, migrate.head()
+    assert database_of.look(good, head).split(".")[0].isdigit()
+    for url, schema, sentence in (
+        (services.superuser.url, head, "logs in as postgres"),
+        (vault.ops_database_url, head, "logs in as idp_ops"),
+        (good.replace("idp_app:", "idp_app:x"), head, "password authentication failed"),
+        (good, "9999", "this program needs 9999"),
     ):
-        given = {"IDP_DATABASE_URL": url, "IDP_REDIS_URL": env["redis_url"], "IDP_ENV": "development"}
-        done = idp("prove", "--home", str(deployment.home), *SQL, **given)
-        assert done.returncode == 2, done.stderr
-        assert sentence in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
-
-
-def test_a_half_migrated_schema(deployment: Up) -> None:
-    with closing(psycopg2.connect(deployment.env()["owner_database_url"])) as owner, owner.cursor() as cursor:
-        cursor.execute("SET ROLE idp_owner")
-        cursor.execute("UPDATE alembic_version SET version_num = '0001'")
-        owner.commit()
-        try:
-            done = idp("prove", "--home", str(deployment.home), *SQL)
-        finally:
-            head = deployment.env()["schema"]
-            cursor.execute("SET ROLE idp_owner")
-            cursor.execute("UPDATE alembic_version SET version_num = %s", (head,))
-            owner.commit()
-    assert done.returncode == 2 and "The schema is at 0001" in done.stderr
+        with pytest.raises(NotProved, match=sentence):
+            database_of.look(str(url), schema)
+    services.superuser("ALTER TABLE alembic_version RENAME TO gone")
+    try:
+        with pytest.raises(NotProved, match="no schema, or half of one"):
+            database_of.look(good, head)
+    finally:
+        services.superuser("ALTER TABLE gone RENAME TO alembic_version")
 
 
 def test_a_read_only_replica(tmp_path: Any) -> None:
@@ -182,6 +217,6 @@ def test_a_read_only_replica(tmp_path: Any) -> None:
         server.start()
         server.wait()
         with pytest.raises(NotProved, match="read-only replica"):
-            database.look(url(server.port, "idp_app", "p"), "")
+            database_of.look(url(server.port, "idp_app", "p"), "")
     finally:
         server.stop()
