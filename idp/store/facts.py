@@ -37,13 +37,12 @@ def database_locale() -> dict[str, str]:
 
 
 def session() -> dict[str, Any]:
-    """Who the runtime role is, where, and whether its connection is encrypted. Raises Unavailable."""
-    statement = "SELECT current_user::text, current_database()::text, pg_is_in_recovery()"
+    """Who the runtime role is, and whether its connection is encrypted. Raises Unavailable."""
     with outside() as connection:
-        role, database, replica = connection.exec_driver_sql(statement).one()
+        role = connection.exec_driver_sql("SELECT current_user::text").scalar()
         driver_connection: Any = connection.connection.driver_connection
         tls = bool(driver_connection.info.ssl_in_use)  # pg_stat_ssl is closed to the runtime role
-    return {"role": str(role), "database": str(database), "tls": tls, "replica": bool(replica)}
+    return {"role": str(role), "tls": tls}
 
 
 def redis_info(url: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Postgres and Redis against their addresses: each finding is caused by one thing, made for real where it can be."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from redis import Redis as RedisClient
 
 from idp.embedded.redis import OPERATOR, RUNTIME_RULES, RUNTIME_USER, Redis
-from idp.store import facts, safety
+from idp.store import observed
 
 
 def test_a_good_deployment_has_no_findings(codes, world):
@@ -78,11 +79,10 @@ def test_a_schema_that_is_behind(codes, world, database):
 
 
 def test_an_old_postgres_and_a_standby(codes, world, monkeypatch):
-    monkeypatch.setattr(safety, "version", lambda: "15.17")
+    seen = observed.postgres()
+    monkeypatch.setattr(observed, "postgres", lambda: replace(seen, version="15.17"))
     assert codes("postgres.server", world()) == ["postgres.version"]
-    monkeypatch.undo()
-    seen = facts.session()
-    monkeypatch.setattr(facts, "session", lambda: {**seen, "replica": True})
+    monkeypatch.setattr(observed, "postgres", lambda: replace(seen, replica=True))
     assert codes("postgres.server", world()) == ["postgres.replica"]
 
 

@@ -15,7 +15,7 @@ from idp.config import SECRET_NAMES, Settings
 from idp.control import record, tenants
 from idp.errors import Busy, Invalid
 from idp.signing import cache, keys, ring
-from idp.store import catalogue, facts, migrate, safety
+from idp.store import catalogue, facts, migrate, observed
 from idp.tenants import Policy, Tenant, entered
 
 FORMAT = "idp.align"
@@ -114,12 +114,12 @@ def _installed(name: str) -> str:
 
 
 def _postgres() -> dict[str, Any]:
-    session = facts.session()
+    seen = observed.postgres()
     return {
-        "release": safety.version(),
+        "release": seen.version,
         "settings": facts.postgres_settings(_POSTGRES),
         "locale": facts.database_locale(),
-        "session": {name: session[name] for name in ("role", "tls", "replica")},
+        "session": {**facts.session(), "replica": seen.replica},
     }
 
 

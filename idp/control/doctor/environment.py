@@ -1,18 +1,17 @@
 """Settings by themselves: names that nobody reads, values that cannot mean what was meant."""
 
 import difflib
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import fields
 
 from idp import identifiers
 from idp.config import Settings
+from idp.control import exposure
 from idp.control.doctor.finding import Examination, Finding, error, warning
 from idp.control.doctor.world import World
+from idp.control.exposure import Trust
 
 NAMES = tuple(f"IDP_{field.name.upper()}" for field in fields(Settings))
-_WIDEST = {4: 8, 6: 16}
-"""Shortest prefix of a network of proxies, by version of IP."""
 
 
 def names(world: World) -> Iterator[Finding]:
@@ -40,17 +39,15 @@ def proxies(world: World) -> Iterator[Finding]:
     """Whose forwarded headers count."""
     name = "IDP_TRUSTED_PROXIES"
     for given in world.settings.trusted_proxies:
-        try:
-            network = ipaddress.ip_network(given, strict=False)
-        except ValueError:
+        trust = exposure.proxy(given)
+        if trust is Trust.NO_NETWORK:
             yield error(
                 "environment.proxies",
                 f"{given} is no address and no network.",
                 name,
                 "Give addresses or networks, comma separated.",
             )
-            continue
-        if network.prefixlen < _WIDEST[network.version]:
+        elif trust is Trust.EVERYONE:
             yield error(
                 "environment.proxies_everyone",
                 f"{given} holds so many addresses that strangers may say who they are.",

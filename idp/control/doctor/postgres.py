@@ -7,7 +7,7 @@ from idp.config import LOOPBACK, ConfigError
 from idp.control.doctor.finding import Examination, Finding, error, warning
 from idp.control.doctor.world import NotTried, World
 from idp.embedded import theirs
-from idp.store import facts, migrate, safety
+from idp.store import migrate, observed, safety
 
 _ROLES = {"database_url": "idp_app", "ops_database_url": "idp_ops", "migrator_database_url": "idp_migrator"}
 _VERIFIES = ("verify-ca", "verify-full")
@@ -93,15 +93,15 @@ def tls(world: World) -> Iterator[Finding]:
 def server(world: World) -> Iterator[Finding]:
     """What the runtime role finds: a version, a schema, walls, and no powers."""
     world.vault()
-    name, version = "IDP_DATABASE_URL", safety.version()
-    if not safety.supported(version):
+    name, seen = "IDP_DATABASE_URL", observed.postgres()
+    if not safety.supported(seen.version):
         yield error(
             "postgres.version",
-            f"PostgreSQL {version} is too old to keep tenants apart safely.",
+            f"PostgreSQL {seen.version} is too old to keep tenants apart safely.",
             name,
             "Upgrade to 16.14, 17.10, 18.4 or later.",
         )
-    if facts.session()["replica"]:
+    if seen.replica:
         yield error(
             "postgres.replica",
             "IDP_DATABASE_URL leads to a standby, which takes no writes.",

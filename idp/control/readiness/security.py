@@ -1,14 +1,13 @@
 """Security: what a server must not start with, and what has gone stale. Needs no running server."""
 
 import datetime as dt
-import ipaddress
-import stat
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
 from idp import __version__, clock
 from idp.config import LOOPBACK, ConfigError, Settings
-from idp.control import proofs
+from idp.control import exposure, proofs
+from idp.control.exposure import Trust
 from idp.control.readiness import demonstration, libraries
 from idp.control.readiness.check import Check as AnyCheck
 from idp.control.readiness.check import Gate, Level, Seen, Stops, absent, bad, good, judged
@@ -27,11 +26,7 @@ PROOF_AGE = dt.timedelta(days=7)
 _DEFAULTS = frozenset(
     {"postgres", "password", "changeme", "change-me", "secret", "idp", "redis", "admin", "test"}
 )
-_WIDEST = {4: 8, 6: 16}
-"""Shortest prefix of a network of proxies, by version of IP."""
 _NAMED = ("ops_database_url", "migrator_database_url", "admin_database_url")
-_OTHERS = 0o037
-"""Group may read a ring: that is how orchestrators hand secrets to an unprivileged process."""
 
 
 def https(world: World) -> Seen:
@@ -104,12 +99,8 @@ def ring_is_private(world: World) -> Seen:
 
 
 def _open_to_others(settings: Settings) -> str:
-    folder = settings.keys.stat()
-    if folder.st_mode & 0o022 and not folder.st_mode & stat.S_ISVTX:
-        return f"Others may replace what is in {settings.keys}."
-    for file in sorted(settings.keys.glob("*.json")):
-        if file.stat().st_mode & _OTHERS:
-            return f"Others may read {file}."
+    for exposed in exposure.of_keys(settings.keys):
+        return f"Others may {'replace what is in' if exposed.folder else 'read'} {exposed.path}."
     return ""
 
 
@@ -214,11 +205,10 @@ def _behind(world: World) -> tenants.Behind | None:
 def proxies(world: World) -> Seen:
     """Whether forwarded headers count from proxies alone."""
     for text in world.settings.trusted_proxies:
-        try:
-            network = ipaddress.ip_network(text, strict=False)
-        except ValueError:
+        trust = exposure.proxy(text)
+        if trust is Trust.NO_NETWORK:
             return bad(f"{text} in IDP_TRUSTED_PROXIES is neither an address nor a network.")
-        if network.prefixlen < _WIDEST[network.version]:
+        if trust is Trust.EVERYONE:
             return bad(f"IDP_TRUSTED_PROXIES holds {text}, which is half the world.")
     if world.settings.secure and not world.settings.trusted_proxies:
         return bad("IDP_TRUSTED_PROXIES is empty, so everybody has the proxy's address.", mild=True)
