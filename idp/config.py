@@ -19,6 +19,7 @@ SECRET_NAMES = (
     "IDP_OPS_DATABASE_URL",
     "IDP_MIGRATOR_DATABASE_URL",
     "IDP_ADMIN_DATABASE_URL",
+    "IDP_BACKUP_DATABASE_URL",
     "IDP_REDIS_URL",
     "IDP_REDIS_ADMIN_URL",
     "IDP_KEY_RING",
@@ -53,6 +54,8 @@ class Settings:
     """`IDP_MIGRATOR_DATABASE_URL`: Postgres as `idp_migrator`, for `idp migrate`."""
     admin_database_url: str | None = None
     """`IDP_ADMIN_DATABASE_URL`: a Postgres superuser, for making the roles once."""
+    backup_database_url: str | None = None
+    """`IDP_BACKUP_DATABASE_URL`: Postgres as `idp_backup`, for `idp backup`."""
     redis_url: str = ""
     """`IDP_REDIS_URL`: Redis or Valkey as the runtime's user."""
     redis_admin_url: str | None = None
@@ -172,6 +175,15 @@ def _whole(name: str, raw: str) -> int:
     return int(raw)
 
 
+_DATABASE_URLS = (
+    "database_url",
+    "ops_database_url",
+    "migrator_database_url",
+    "admin_database_url",
+    "backup_database_url",
+)
+
+
 def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
     if settings.env not in {"production", "development"}:
         raise ConfigError("IDP_ENV", "must be production or development")
@@ -194,7 +206,7 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
         top = paths.checkout()
         default_home = "home" not in given
         changes["keys"] = top / "keys" if default_home and top is not None else changes["home"] / "keys"
-    for name in ("database_url", "ops_database_url", "migrator_database_url", "admin_database_url"):
+    for name in _DATABASE_URLS:
         value = getattr(settings, name)
         if value:
             changes[name] = _postgres(f"IDP_{name.upper()}", value)

@@ -101,6 +101,7 @@ def _settings(home: Path, postgres: Postgres, redis: Redis, secrets: dict[str, s
         "ops_database_url": at("idp_ops"),
         "migrator_database_url": at("idp_migrator"),
         "admin_database_url": postgres.url(database="postgres"),
+        "backup_database_url": at("idp_backup"),
         "redis_url": redis.url(),
         "redis_admin_url": redis.url(OPERATOR),
     }

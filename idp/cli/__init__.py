@@ -25,6 +25,8 @@ COMMANDS = {
     "up": ("up", "Run everything here: servers, web, worker, demo."),
     "env": ("env", "Show how this deployment is reached."),
     "migrate": ("migrate", "Bring the schema to its head."),
+    "backup": ("backup", "Write every row to a file, without the key ring."),
+    "restore": ("restore", "Bring a backup into an empty cluster."),
     "serve": ("serve", "Run the web server."),
     "worker": ("worker", "Run the background work."),
     "apply": ("apply", "Make the database match a blueprint."),

@@ -46,7 +46,12 @@ def make_roles(settings: Settings, passwords: dict[str, str]) -> bool:
 
 def passwords_of(settings: Settings) -> dict[str, str]:
     """The passwords that the settings' own URLs carry, by role."""
-    urls = (settings.database_url, settings.ops_database_url, settings.migrator_database_url)
+    urls = (
+        settings.database_url,
+        settings.ops_database_url,
+        settings.migrator_database_url,
+        settings.backup_database_url,
+    )
     parts = [urlsplit(url) for url in urls if url]
     return {
         unquote(part.username): unquote(part.password) for part in parts if part.username and part.password

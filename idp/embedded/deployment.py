@@ -122,6 +122,7 @@ class Deployment:
             "ops_database_url": "idp_ops",
             "migrator_database_url": "idp_migrator",
             "admin_database_url": postgres.SUPERUSER,
+            "backup_database_url": "idp_backup",
         }
         database = {postgres.SUPERUSER: "postgres"}  # the one that exists before ours is made
         return {
@@ -138,16 +139,16 @@ class Deployment:
         return {name: redis.url(port, user, secrets[f"redis:{user}"]) for name, user in users.items()}
 
     @contextmanager
-    def running(self, *, postgres_only: bool = False) -> Iterator[Settings]:
+    def running(self, *, postgres_only: bool = False, make: bool = False) -> Iterator[Settings]:
         """The settings of a deployment whose servers answer: those of `idp up`, else started for this block.
 
-        With `postgres_only` a Postgres that others run is enough. Raises NotPossible where nothing was ever
-        made, ConfigError where a setting is missing.
+        With `postgres_only` a Postgres that others run is enough; with `make` new servers are made. Raises
+        NotPossible where nothing was ever made, ConfigError where a setting is missing.
         """
         if not (self.embeds_postgres or (self.embeds_redis and not postgres_only)):
             yield self.settings()
             return
-        if not self.folder.used:
+        if not (make or self.folder.used):
             raise NotPossible(
                 f"There is no deployment in {self.home}: start one with 'idp up', name another folder with "
                 "--home, or set IDP_DATABASE_URL and IDP_REDIS_URL."

@@ -43,7 +43,8 @@ def servers() -> Iterator[dict[str, str]]:
 def _environment(
     home: Path, cluster: postgres.Postgres, store: redis.Redis, passwords: dict[str, str]
 ) -> dict[str, str]:
-    roles = {"DATABASE": "idp_app", "OPS_DATABASE": "idp_ops", "MIGRATOR_DATABASE": "idp_migrator"}
+    roles = {"DATABASE": "idp_app", "OPS_DATABASE": "idp_ops", "MIGRATOR_DATABASE": "idp_migrator",
+             "BACKUP_DATABASE": "idp_backup"}  # fmt: skip
     return {
         "IDP_ENV": "development",
         "IDP_HOME": str(home),

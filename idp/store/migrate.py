@@ -7,7 +7,7 @@ none, and an UPDATE would change nothing in silence.
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from uuid import UUID
 
@@ -98,6 +98,38 @@ def upgrade(settings: Settings, context_keys: list[tuple[str, bytes]]) -> tuple[
         connection.exec_driver_sql("RESET ROLE")
     engine.dispose()
     return before, str(after)
+
+
+def restored(
+    settings: Settings,
+    context_keys: list[tuple[str, bytes]],
+    revision: str,
+    rows: Callable[[Connection], None],
+) -> str:
+    """In an empty database: the schema at `revision`, then `rows`, then the head, all or nothing; the head.
+
+    Raises ConfigError.
+    """
+    engine = _engine(settings)
+    with engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.exec_driver_sql("SET ROLE idp_owner")
+        command.upgrade(_config(connection), revision)
+        connection.exec_driver_sql("SET ROLE idp_ctx")
+        _keep(connection, context_keys)
+        connection.exec_driver_sql("SET ROLE idp_owner")
+        rows(connection)
+        command.upgrade(_config(connection), "head")
+        after = MigrationContext.configure(connection).get_current_revision()
+        connection.exec_driver_sql("RESET ROLE")
+    engine.dispose()
+    return str(after)
+
+
+def revisions() -> tuple[str, ...]:
+    """Every revision that this code knows, the oldest first."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return tuple(reversed([script.revision for script in scripts]))
 
 
 def _keep(connection: Connection, keys: list[tuple[str, bytes]]) -> None:

@@ -48,6 +48,7 @@ def test_web_and_worker_log_in_as_the_runtime_alone():
     for service in ("web", "worker"):
         assert not names(service) & {
             "IDP_OPS_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_ADMIN_DATABASE_URL", "IDP_REDIS_ADMIN_URL",
+            "IDP_BACKUP_DATABASE_URL",
         }  # fmt: skip
         assert SERVICES[service]["environment"]["IDP_DATABASE_URL"].startswith("postgresql://idp_app:")
 
@@ -104,7 +105,7 @@ def test_secrets_script_makes_every_name_that_compose_reads():
     asked = set(re.findall(r"\$\{(\w+)", (TOP / "docker-compose.yml").read_text()))
     assert asked - set(made) == {"TENANT_DOMAIN"}  # no domain is a choice
     secrets = [value for name, value in made.items() if name.endswith("PASSWORD")]
-    assert len(set(secrets)) == len(secrets) == 6
+    assert len(set(secrets)) == len(secrets) == 7
     assert all(len(value) == 64 for value in secrets)
 
 
