@@ -1,4 +1,4 @@
-"""Sign and verify JWTs (RFC 7519): the only caller of the JOSE library.
+"""Sign and verify JWTs (RFC 7519).
 
 Signing takes one private key object, chosen by the tenant's keys, and writes `alg`, `kid` and `typ` itself:
 given a set, the library would pick any key of the algorithm. Verifying admits the compact form only, with

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 import re
 import subprocess
 from pathlib import Path
@@ -131,6 +132,62 @@ def test_a_corpus_of_broken_tokens_is_judged_as_the_product_judges_it(acme, glob
         assert told.failed is None or told.failed.why
         refused += not told.valid
     assert refused >= len(corpus) - 2
+
+
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    2**63,
+    "",
+    " ",
+    "x",
+    [],
+    ["x"],
+    {},
+    {"a": 1},
+    "\u202e",
+    "at+jwt",
+    "JWT",
+    "none",
+    "ES256",
+)
+
+
+def test_random_damage_is_judged_as_the_product_judges_it(acme, tokens):
+    dice = random.Random(20261127)
+    good, refused = [tokens["access_token"], tokens["id_token"]], 0
+    for turn in range(240):
+        token = dice.choice(good)
+        header, claims = read(token)
+        if turn % 3 == 0:  # a letter of the text
+            place = dice.randrange(len(token))
+            token = token[:place] + dice.choice("AZaz09-_.= é\x00") + token[place + dice.randrange(2) :]
+        elif turn % 3 == 1:  # a claim, signed as if we had made it so
+            name = dice.choice([*claims, "nbf", "events", "client_id"])
+            token = forged(acme, {**claims, name: dice.choice([*ODD, clock.epoch() + dice.randrange(-999, 999)])},
+                           {"typ": header["typ"]})  # fmt: skip
+        else:  # a member of the header
+            token = forged(
+                acme,
+                claims,
+                {"typ": header["typ"], dice.choice(["alg", "kid", "typ", "crit"]): dice.choice(ODD)},
+            )
+        told = explain(token)
+        if told.tenant is None:
+            assert not told.valid
+            told = explain(token, Expected(issuer=acme.issuer))
+        if told.kind in ("access token", "ID token", "logout token"):
+            rule = product(acme, token, told.kind)
+            first = told.failed.rule if told.failed else None
+            assert first == rule or (told.failed.check == "service" and rule is None), (token, told)
+            assert told.valid is (first is None)
+        else:
+            assert not told.valid
+        refused += not told.valid
+    assert 120 < refused < 240
 
 
 def test_a_state_that_has_ended_is_said(acme, tokens, app, database):
