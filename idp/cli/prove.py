@@ -39,9 +39,10 @@ def command(
     from idp.prove import page, run
 
     wanted = [Group(each) for each in groups]
-    proof = run.prove(_program(), wanted, _tell)
-    if breaks or shadow:
-        proof = replace(proof, mutants=_mutants(shadow))
+    verdicts = (
+        _mutants(shadow) if breaks or shadow else ()
+    )  # first: a machine without servers says so at once
+    proof = replace(run.prove(_program(), wanted, _tell), mutants=verdicts)
     report = _kept(proof, whole=not groups)
     if json_file is not None:
         _write(json_file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")

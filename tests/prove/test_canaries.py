@@ -15,9 +15,9 @@ from redis import Redis
 from idp.config import Settings
 from idp.control import contexts
 from idp.errors import Conflict, Invalid, NotFound
-from idp.prove import canaries
+from idp.prove import canaries, run
 from idp.prove import database as database_of
-from idp.prove.promises import NotProved
+from idp.prove.promises import Group, NotProved, Promise
 from idp.prove.target import Canary, Program
 from idp.store import migrate
 from idp.tenants import Tenant
@@ -200,6 +200,18 @@ def test_what_is_looked_at_first(services: Any, vault: Settings) -> None:
             database_of.look(good, head)
     finally:
         services.superuser("ALTER TABLE gone RENAME TO alembic_version")
+
+
+def test_a_server_or_a_redis_that_does_not_answer(vault: Settings) -> None:
+    with pytest.raises(NotProved, match="does not answer; start the server"):
+        run._answers("http://127.0.0.1:1")
+
+    def away(_target: Any, _tally: Any) -> None:
+        Redis.from_url("redis://127.0.0.1:1").ping()
+
+    promise = Promise("away", Group.BETWEEN, "…", "…", away)
+    with pytest.raises(NotProved, match="away could not be tried to its end"):
+        run._tried(promise, None, lambda _line: None)  # type: ignore[arg-type]
 
 
 def test_a_read_only_replica(tmp_path: Any) -> None:

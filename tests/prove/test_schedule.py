@@ -48,9 +48,10 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def test_it_is_started_when_it_is_due_and_told_when_it_has_ended(
-    database: Any, logged: list[tuple[str, str]], frozen: Any
+    database: Any, logged: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database("DELETE FROM proofs")
+    monkeypatch.setattr(prover, "LOOK", 3600.0)
     for status, event in ((0, "proof.holds"), (1, "proof.broken"), (2, "proof.not_made")):
         one = Prover(
             3600, _python(f"import sys; sys.stderr.write('one\\nlast words'); sys.exit({status})"), {}
