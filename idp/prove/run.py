@@ -15,6 +15,7 @@ import psycopg2
 from redis.exceptions import RedisError
 
 from idp.prove import (
+    between,
     canaries,
     catalogue,
     clock,
@@ -35,6 +36,7 @@ PROMISES: tuple[Promise, ...] = (
     *sessions.PROMISES,
     *outside.PROMISES,
     *forgeries.PROMISES,
+    *between.PROMISES,
 )
 OVER_HTTP = frozenset({Group.OUTSIDE, Group.BETWEEN, Group.TOKENS})
 
