@@ -45,8 +45,10 @@ def known(revision: str) -> bool:
     return revision in migrate.revisions()
 
 
-def load(settings: Settings, backup: Reader, context_keys: list[tuple[str, bytes]]) -> str:
-    """Make the schema, put the rows in, migrate to the head; the revision then. Raises ConfigError, sa.exc.DBAPIError.
+def load(
+    settings: Settings, backup: Reader, context_keys: list[tuple[str, bytes]], *, onward: bool = True
+) -> str:
+    """Make the schema, put the rows in, migrate to the head unless not `onward`; the revision then.
 
     The caller has made sure that the database is empty.
     """
@@ -56,7 +58,7 @@ def load(settings: Settings, backup: Reader, context_keys: list[tuple[str, bytes
             for part in backup.manifest.parts:
                 _copy(cursor, backup, part)
 
-    return migrate.restored(settings, context_keys, backup.manifest.schema, rows)
+    return migrate.restored(settings, context_keys, backup.manifest.schema, rows, onward=onward)
 
 
 def _copy(cursor: Any, backup: Reader, part: Part) -> None:

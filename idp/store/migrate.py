@@ -8,7 +8,10 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import TextIO
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,7 +19,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
 from idp import paths
@@ -25,6 +28,7 @@ from idp.store import durable
 from idp.store.context import Signer, pads
 from idp.store.database import outside
 from idp.store.durable import columns
+from idp.store.roles import with_database
 
 _LOCK = 7_205_759_403_792_794
 
@@ -105,8 +109,12 @@ def restored(
     context_keys: list[tuple[str, bytes]],
     revision: str,
     rows: Callable[[Connection], None],
+    *,
+    onward: bool = True,
 ) -> str:
-    """In an empty database: the schema at `revision`, then `rows`, then the head, all or nothing; the head.
+    """In an empty database: the schema at `revision`, then `rows`, then the head, all or nothing; where it is then.
+
+    Without `onward` it stays at `revision`.
 
     Raises ConfigError.
     """
@@ -119,11 +127,59 @@ def restored(
         _keep(connection, context_keys)
         connection.exec_driver_sql("SET ROLE idp_owner")
         rows(connection)
-        command.upgrade(_config(connection), "head")
+        if onward:
+            command.upgrade(_config(connection), "head")
         after = MigrationContext.configure(connection).get_current_revision()
         connection.exec_driver_sql("RESET ROLE")
     engine.dispose()
     return str(after)
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Connection]:
+    """A connection as idp_migrator acting for the tables' owner, closed at the end. Raises ConfigError."""
+    engine = _engine(settings)
+    try:
+        with engine.connect() as connection:
+            with connection.begin():
+                connection.exec_driver_sql("SET ROLE idp_owner")
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def at(connection: Connection) -> str | None:
+    """The revision of the database behind a connection."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def step(connection: Connection, revision: str) -> None:
+    """Migrate to one revision, and commit."""
+    with connection.begin():
+        connection.exec_driver_sql("SET ROLE idp_owner")
+        command.upgrade(_config(connection), revision)
+
+
+def offline(into: TextIO) -> Config:
+    """A configuration with which Alembic writes statements `into` something instead of running them."""
+    config = Config(output_buffer=into)
+    config.set_main_option("script_location", str(paths.migrations()))
+    return config
+
+
+def scripts_after(revision: str | None) -> list[Script]:
+    """The revisions of this code that follow `revision`, the next one first."""
+    scripts = ScriptDirectory.from_config(_config()).iterate_revisions("head", revision or "base")
+    return [script for script in reversed(list(scripts)) if script.revision != revision]
+
+
+def inside(settings: Settings) -> str:
+    """The URL of the superuser in the product's own database. Raises ConfigError."""
+    if not settings.admin_database_url or not settings.migrator_database_url:
+        raise ConfigError("IDP_ADMIN_DATABASE_URL", "is missing; only a superuser sees what is locked")
+    return with_database(
+        settings.admin_database_url, urlsplit(settings.migrator_database_url).path.lstrip("/")
+    )
 
 
 def revisions() -> tuple[str, ...]:
