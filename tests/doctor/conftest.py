@@ -1,12 +1,15 @@
 """A deployment to examine, and one examination at a time."""
 
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from idp.control.doctor import run
 from idp.control.doctor.world import World
+from tests.doctor.certificates import CA_KEY, certificate, pem
 
 
 def everywhere(_host: str) -> bool:
@@ -43,3 +46,11 @@ def world(services: Any, vault: Any, twins: Any) -> Callable[..., World]:
         )
 
     return make
+
+
+@pytest.fixture
+def trusting(tmp_path: Path) -> Callable[[], ssl.SSLContext]:
+    """A context that trusts the CA of these tests."""
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(pem(certificate("", "Doctor CA", CA_KEY, ca=True)))
+    return lambda: ssl.create_default_context(cafile=str(authority))

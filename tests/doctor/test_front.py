@@ -1,12 +1,17 @@
 """The provider as asked from outside, with something between that changes one thing: each is noticed by its code."""
 
+import ssl
 import threading
 from contextlib import contextmanager
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from idp import config, directory
+from idp.app import create_app
 from idp.embedded import ports
+from tests.doctor.certificates import certificate, pem
 
 
 class Quiet(WSGIRequestHandler):
@@ -17,7 +22,7 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def between(app, *, environ=None, status=None, header=None, body=None):
+def between(app, *, environ=None, status=None, header=None, body=None, tls=None):
     """A port on which the provider answers, with somebody between who changes requests or answers."""
 
     def changed(given, start):
@@ -41,7 +46,7 @@ def between(app, *, environ=None, status=None, header=None, body=None):
         start(status or line, [header(*pair) if header else pair for pair in headers])
         return [content]
 
-    server = make_server("127.0.0.1", 0, changed, threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", 0, changed, threaded=True, request_handler=Quiet, ssl_context=tls)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -152,3 +157,37 @@ def test_no_cookie_without_a_page(codes, world, app, database):
     database("UPDATE clients SET metadata = '{}'")
     with between(app) as via:
         assert codes("cookies", world(via=via))[0].startswith("not tried: No tenant has an application")
+
+
+@pytest.fixture
+def secure(services, vault, app, tmp_path):
+    """The provider under an https base URL, and what a proxy shows its certificate with."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "server.pem").write_bytes(pem(certificate("localhost", "server", key)) + pem(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    config.use(services.settings.with_(base_url="https://localhost"))
+    directory.forget_all()
+    try:
+        yield create_app(config.settings()), context
+    finally:
+        config.use(vault)
+        directory.forget_all()
+
+
+def test_an_https_provider_has_no_findings_and_its_cookies_are_judged_as_such(codes, world, secure, trusting):
+    app, context = secure
+    given = {"base_url": "https://localhost", "context": trusting}
+    with between(app, tls=context) as via:
+        for name in (*ALL, "tls"):
+            assert codes(name, world(via=via, **given)) == []
+        assert "is not trusted" in codes("discovery", world(via=via, base_url="https://localhost"))[0]
+    with between(app, tls=context, header=cookie(lambda line: line.replace("; Secure", ""))) as via:
+        assert codes("cookies", world(via=via, **given)) == ["cookies.secure"]
+    with between(app, tls=context, header=cookie(lambda line: line.replace("__Host-", ""))) as via:
+        assert codes("cookies", world(via=via, **given)) == ["cookies.name"]
+    with between(app, tls=context, environ=believes) as via:
+        trusted = {"trusted_proxies": ("127.0.0.1",), **given}
+        assert codes("headers", world(via=via, **trusted)) == [
+            "headers.stranger"
+        ]  # a proxy ends https: we are strangers

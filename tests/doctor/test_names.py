@@ -7,13 +7,11 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from idp.control import hosts
 from idp.errors import Busy
+from tests.doctor.certificates import NOW, certificate, pem
 from tests.running import within
 
 HOST = "id.acme.example"
@@ -99,38 +97,6 @@ def test_a_move_that_never_ends(codes, world, own_host, database):
     assert codes("moves", world()) == ["issuer.moving"]
 
 
-CA_KEY = ec.generate_private_key(ec.SECP256R1())
-NOW = dt.datetime.now(dt.UTC)
-
-
-def certificate(
-    name, subject, key, *, begins=NOW - dt.timedelta(days=100), days=200, ca=False, issuer="Doctor CA"
-):
-    def named(text):
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(named(subject))
-        .issuer_name(named(issuer))
-        .public_key(key.public_key())
-    )
-    made = made.serial_number(x509.random_serial_number()).not_valid_before(begins)
-    made = made.not_valid_after(begins + dt.timedelta(days=days))
-    made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-    if not ca:
-        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-    return made.sign(CA_KEY, hashes.SHA256())
-
-
-def pem(thing):
-    if isinstance(thing, x509.Certificate):
-        return thing.public_bytes(serialization.Encoding.PEM)
-    return thing.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
 @contextmanager
 def listening(folder, **how):
     """A server that shows one certificate; its port."""
@@ -168,14 +134,6 @@ def _serve(server, context):
 def _stop(server):
     with socket.create_connection(server.getsockname()) as line:
         line.sendall(b"!")
-
-
-@pytest.fixture
-def trusting(tmp_path):
-    """A context that trusts the CA of these tests."""
-    authority = tmp_path / "ca.pem"
-    authority.write_bytes(pem(certificate("", "Doctor CA", CA_KEY, ca=True)))
-    return lambda: ssl.create_default_context(cafile=str(authority))
 
 
 @pytest.mark.parametrize(
