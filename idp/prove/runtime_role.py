@@ -49,7 +49,9 @@ def compare(field: Field, tally: Tally, attempt: Callable[[str], Answer], when: 
     for name, verb in verbs.VERBS.items():
         foreign = attempt(verb(field, field.b.id, ids.theirs))
         absent = attempt(verb(field, ids.absent, ids.absent))
-        tally.expect(_harmless(name, foreign), f"{table}: {name}{when} reaches another tenant: {foreign}.")
+        tally.expect(
+            verbs.harmless(name, foreign), f"{table}: {name}{when} reaches another tenant: {foreign}."
+        )
         alike = foreign.masked == absent.masked
         tally.expect(
             alike, f"{table}: {name}{when} tells another tenant's row ({foreign}) from nobody's ({absent})."
@@ -65,10 +67,6 @@ def _plans_alike(field: Field, attempt: Callable[[str], Answer]) -> bool:
     foreign = verbs.EXPLAINED(field, field.b.id, field.ids.theirs)
     absent = verbs.EXPLAINED(field, field.ids.absent, field.ids.absent)
     return any(attempt(foreign).masked == attempt(absent).masked for _ in range(_PLANS))
-
-
-def _harmless(verb: str, answer: Answer) -> bool:
-    return answer.code in (DENIED, "0A000", *BAD) if verb in verbs.REFUSED else answer.nothing
 
 
 def own_rows_alone(target: Target, tally: Tally) -> None:
@@ -131,7 +129,7 @@ def bad_contexts(target: Target, tally: Tally) -> None:
 def _each_verb(field: Field, tally: Tally, kind: str, context: str, codes: tuple[str, ...]) -> None:
     for name, verb in verbs.VERBS.items():
         answer = field.attacker.attempt(verb(field, field.b.id, field.ids.theirs), context)
-        holds = _harmless(name, answer) and answer.code in (*codes, "0A000")
+        holds = verbs.harmless(name, answer) and answer.code in (*codes, "0A000")
         tally.expect(
             holds, f"{field.table.name}: {name} with a context that is {kind} is not refused: {answer}."
         )

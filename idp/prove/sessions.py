@@ -1,7 +1,7 @@
 """What one session of the runtime role learns of another, and what a pooled connection carries over."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from idp.prove import verbs
@@ -9,7 +9,7 @@ from idp.prove.attempts import DENIED, Attacker, attacking
 from idp.prove.database import Asks, asking
 from idp.prove.look import Look
 from idp.prove.promises import Group, Promise, Tally
-from idp.prove.rows import tables
+from idp.prove.rows import Field, Ids, Table, tables
 from idp.prove.target import Target
 
 _TURNS = 12
@@ -36,11 +36,13 @@ def reused(target: Target, tally: Tally) -> None:
     with _two(target) as (one, other), asking(target) as ask:
         if not behind_a_pooler(one):
             tally.notes.append("no pooler is on the way: a connection was used again directly")
-        names = list(tables(ask))
+        every = tables(ask)
+        names = list(every)
         for turn in range(_TURNS):
             for canary, attacker in ((target.a, one), (target.b, other), (target.b, one), (target.a, other)):
                 _visit(attacker, canary.context, canary.id, tally)
                 _nobody(other if turn % 2 else one, names[turn % len(names) :: _TURNS], tally)
+        _nobody_tries(one, every, target, tally)
 
 
 def _visit(attacker: Attacker, context: str, tenant: str, tally: Tally) -> None:
@@ -63,16 +65,25 @@ def _nobody(attacker: Attacker, names: list[str], tally: Tally) -> None:
 
 
 def without_a_context(target: Target, tally: Tally) -> None:
-    """A new connection that shows no context, and one that shows an empty one, sees no row."""
+    """A new connection that shows no context, and one that shows an empty one: no row, whatever is tried."""
     with attacking(target) as attacker, asking(target) as ask:
-        for name in tables(ask):
-            attacker.begin()
-            for context in (None, ""):
-                seen = attacker.attempt(f"SELECT 1 FROM {name} LIMIT 1", context)
-                tally.expect(
-                    seen.rows == () and not seen.code, f"{name} shows rows without a context: {seen}."
-                )
-            attacker.end()
+        _nobody_tries(attacker, tables(ask), target, tally)
+
+
+def _nobody_tries(attacker: Attacker, every: Mapping[str, Table], target: Target, tally: Tally) -> None:
+    for table in every.values():
+        attacker.begin()
+        for context in (None, ""):
+            seen = attacker.attempt(f"SELECT 1 FROM {table.name} LIMIT 1", context)
+            tally.expect(
+                seen.rows == () and not seen.code, f"{table.name} shows rows without a context: {seen}."
+            )
+        field = Field(attacker, table, every, Ids.fresh(), target.a, target.b, ())
+        for name, verb in verbs.VERBS.items():
+            answer = attacker.attempt(verb(field, target.b.id, field.ids.theirs))
+            holds = verbs.harmless(name, answer)
+            tally.expect(holds, f"{table.name}: {name} without a context reaches a tenant: {answer}.")
+        attacker.end()
 
 
 def neighbours(target: Target, tally: Tally) -> None:
@@ -114,7 +125,8 @@ def _sleep(attacker: Attacker, context: str) -> None:
 PROMISES = (
     Promise(
         "no_context", Group.RUNTIME_ROLE, "Whoever shows no tenant context sees no row of any tenant.",
-        "Each table is read as the runtime role on a new connection, without a context and with an empty one.",
+        f"Each table is read on a new connection, without a context and with an empty one; then all {len(verbs.VERBS)} "
+        "verbs without one.",
         without_a_context,
     ),
     Promise(

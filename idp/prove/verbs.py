@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from idp.prove.attempts import BAD, DENIED, Answer
 from idp.prove.rows import Field
 
 Verb = Callable[[Field, Any, UUID], str]
@@ -65,6 +66,12 @@ REFUSED = frozenset(
      "ON CONFLICT DO UPDATE", "UPDATE tenant_id", "UPDATE id", "MERGE INSERT", "TRUNCATE", "TRUNCATE CASCADE"}
 )  # fmt: skip
 """Verbs that must end in an error, not only in nothing."""
+
+
+def harmless(verb: str, answer: Answer) -> bool:
+    """Whether a verb was refused where it must be, and showed and changed nothing otherwise."""
+    return answer.code in (DENIED, "0A000", *BAD) if verb in REFUSED else answer.nothing
+
 
 EXPLAINED = _format(
     "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON) "
