@@ -20,6 +20,16 @@ def test_a_mark_is_left_once_in_each_tenant(acme, globex):
             assert marks.leave("other kind", digest("one"), until)
 
 
+def test_whether_a_mark_was_left_is_told_in_its_own_tenant(acme, globex):
+    with entered(acme):
+        assert not marks.left("jti", digest("seen"))
+        assert marks.leave("jti", digest("seen"), clock.now() + SOON)
+        assert marks.left("jti", digest("seen"))
+        assert not marks.left("other kind", digest("seen"))
+    with entered(globex):
+        assert not marks.left("jti", digest("seen"))
+
+
 def test_of_many_at_once_one_leaves_it(acme):
     barrier, won = threading.Barrier(8), []
 
