@@ -5,21 +5,24 @@ rows to `idp.store.durable.audit_log`, the chain over them to :mod:`idp.jobs.sea
 that change no state (client credentials) to :mod:`idp.journal`.
 
 A row and its change stand or fall together: there is no action without a record, and where the record
-cannot be written the change is not made either. Names of persons belong into facts as ids only; an erased
-person then leaves nothing behind but a UUID, and the chain stays whole.
+cannot be written the change is not made either. Persons are named by ids. Where a row says whom it is about
+(the actor, else `user_id` among the facts), the actor's address and the PERSONAL facts are sealed under a key
+of that person; the chain covers what is sealed. An erased person leaves nothing behind but a UUID, and the
+chain stays whole. What is about nobody known, a failed sign-in with an unknown name, keeps its address.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from idp import clock, ids, logs
+from idp.signing import persons
 from idp.store.durable import audit_log
 from idp.store.durable.audit_log import Entry
 
@@ -138,6 +141,14 @@ _SECRET_VALUE = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.|\$(?:argon2|2[aby]|scrypt|pb
 _LONGEST_FACT = 2_000
 
 
+PERSONAL = frozenset({"username", "email", "address", "agent"})
+"""Facts that are a person's."""
+SEALED = "sealed"
+"""The actor's member that holds what is sealed."""
+ERASED = "erased"
+"""What stands for a value whose person is gone."""
+
+
 @contextmanager
 def acting(actor: Actor) -> Iterator[Actor]:
     """Make `actor` the one who acts for the duration of the block."""
@@ -161,14 +172,45 @@ def request_id() -> str | None:
 def entry(event: Event, actor: Actor | None = None, **facts: Any) -> Entry:
     """The row of an event, not yet written. Raises ValueError where a fact would hold a secret."""
     who = {name: value for name, value in asdict(actor or _actor.get()).items() if value is not None}
+    row, told = ids.uuid7(), _plain("facts", facts)
+    _seal(row, who, told)
     return Entry(
-        id=ids.uuid7(),
+        id=row,
         event=Event(event).value,
         actor=who,
-        facts=_plain("facts", facts),
+        facts=told,
         at=clock.now(),
         request_id=request_id(),
     )
+
+
+def _seal(row: UUID, who: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Put what is personal in `who` and `facts` under the key of the person whom the row is about."""
+    person = who.get("id") if who["kind"] == "user" else facts.get("user_id")
+    if person is None:
+        return
+    values = {name: who.pop(name) for name in ("address",) if name in who}
+    named = {name: facts.pop(name) for name in PERSONAL & facts.keys()}
+    if not values and not named:
+        return
+    sealed = persons.seal(UUID(person), {"actor": values, "facts": named}, row)
+    who[SEALED] = sealed or ERASED
+
+
+def opened(entry: Entry) -> Entry:
+    """The row as it was meant, personal values in their places; ERASED for all of them once their person is gone.
+
+    Raises Unsealable for a row that was changed.
+    """
+    sealed = entry.actor.get(SEALED)
+    if sealed is None:
+        return entry
+    who = {name: value for name, value in entry.actor.items() if name != SEALED}
+    person = who.get("id") if who["kind"] == "user" else entry.facts.get("user_id")
+    values = persons.open_(UUID(person), sealed, entry.id) if person and sealed != ERASED else None
+    if values is None:
+        return replace(entry, actor={**who, "address": ERASED})
+    return replace(entry, actor={**who, **values["actor"]}, facts={**entry.facts, **values["facts"]})
 
 
 def record(event: Event, actor: Actor | None = None, **facts: Any) -> None:

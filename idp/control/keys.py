@@ -14,7 +14,7 @@ from idp.config import ConfigError, Settings
 from idp.control import schema, tenants
 from idp.control.tenants import as_tenant, show
 from idp.errors import Conflict, NotFound
-from idp.signing import ring, rotation
+from idp.signing import persons, ring, rotation
 from idp.signing.keys import state
 from idp.store.durable.signing_keys import SigningKey
 from idp.tenants import Tenant, entered
@@ -74,7 +74,7 @@ def ring_add(settings: Settings) -> dict[str, Any]:
     resealed = 0
     for tenant in _every():
         with entered(tenant):
-            resealed += rotation.rewrap()
+            resealed += rotation.rewrap() + persons.rewrap()
     return {"id": renewed.newest.id, "resealed": resealed}
 
 
@@ -88,7 +88,7 @@ def ring_drop(settings: Settings, ring_id: str) -> None:
     except ValueError as problem:
         raise Conflict(str(problem)) from None
     if _sealed()[ring_id]:
-        raise Conflict("This key still seals signing keys; idp keys ring add seals them anew.")
+        raise Conflict("This key still seals keys of tenants; idp keys ring add seals them anew.")
     ring.save(ring.driver(settings), left)
     ring.use(left)
     if settings.migrator_database_url is not None:
@@ -116,6 +116,7 @@ def _sealed() -> Counter[str]:
     for tenant in _every():
         with entered(tenant):
             counts.update(key.kek_id for key in rotation.listing() if key.sealed)
+            counts.update(persons.sealed_by())
     return counts
 
 

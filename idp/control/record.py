@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from idp import explain, seals
+from idp import audit, explain, seals
 from idp.control import tenants
 from idp.control.tenants import as_tenant, show
 from idp.store.durable import audit_log
@@ -15,7 +15,7 @@ from idp.tenants import Tenant, entered
 def events(slug: str, event: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
     """The newest events of a tenant, the newest first. Raises NotFound."""
     with entered(as_tenant(show(slug))):
-        rows = audit_log.recent(limit, event)
+        rows = [audit.opened(row) for row in audit_log.recent(limit, event)]
     return [
         {
             "id": str(row.id),

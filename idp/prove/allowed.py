@@ -22,6 +22,7 @@ TENANT = {
     "issuer_uses": FULL,
     "marks": NO_UPDATE,
     "outbox": FULL,
+    "person_keys": FULL,
     "refresh_tokens": FULL,
     "refusals": NO_UPDATE,
     "revoked_tokens": FULL,

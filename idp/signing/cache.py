@@ -32,6 +32,8 @@ OPENED_RSA = 2_048
 """Private RSA keys that are kept open: 7 kB each once they have signed, and opened anew in 25 us."""
 PUBLIC = 4_096
 """Public keys that are kept ready for verifying."""
+PERSONS = 4_096
+"""Keys of people that are kept open: see `persons`."""
 GRACE = 3.0
 """Seconds for which former keys serve when Postgres cannot be asked for the present ones."""
 
@@ -73,6 +75,8 @@ _opened_rsa: Recent[tuple[UUID, str, bytes], JoseKey] = Recent(OPENED_RSA)
 _public: Recent[tuple[UUID, str], JoseKey] = Recent(PUBLIC)
 # Striped: one tenant's slow read holds up few others, and a herd reads a tenant's rows once (F21).
 _reading = tuple(threading.Lock() for _ in range(64))
+
+persons: Recent[tuple[UUID, UUID], bytes] = Recent(PERSONS)
 
 
 def load(tenant: Tenant | None = None) -> KeySet:
@@ -157,5 +161,5 @@ def forget(tenant_id: UUID | None = None) -> None:
     if tenant_id is not None:
         _sets.drop(tenant_id)
         return
-    for kept in (_sets, _opened, _opened_rsa, _public):
+    for kept in (_sets, _opened, _opened_rsa, _public, persons):
         kept.clear()

@@ -49,7 +49,8 @@ def _refresh(token: str, client: Client, request: ProtocolRequest) -> None:
             return
         if grants.revoke(found[1].id, "revoked by the client"):
             actor = Actor("client", client.client_id, request.address)
-            audit.record(Event.GRANT_REVOKED, actor, grant_id=found[1].id, why="revoked by the client")
+            facts = {"grant_id": found[1].id, "user_id": found[1].user_id, "why": "revoked by the client"}
+            audit.record(Event.GRANT_REVOKED, actor, **facts)
 
 
 @again

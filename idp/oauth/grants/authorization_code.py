@@ -132,7 +132,8 @@ def _replayed(code: str, client: Client, request: ProtocolRequest) -> InvalidGra
         became = grants.by_code(digest(code))
         if became is not None:
             revoked = grants.revoke(became.id, "code replayed")
-            audit.record(Event.CODE_REPLAYED, _actor(client, request), grant_id=became.id, revoked=revoked)
+            facts = {"grant_id": became.id, "user_id": became.user_id, "revoked": revoked}
+            audit.record(Event.CODE_REPLAYED, _actor(client, request), **facts)
     if became is None:
         return InvalidGrant(
             rule="code.known", expected="a code of this tenant", got="an unknown, used or expired one",
@@ -171,7 +172,8 @@ def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dic
             became = grants.by_code(grant.code_digest)
             if became is not None:
                 grants.revoke(became.id, "code replayed")
-                audit.record(Event.CODE_REPLAYED, _actor(client, request), grant_id=became.id)
+                facts = {"grant_id": became.id, "user_id": became.user_id}
+                audit.record(Event.CODE_REPLAYED, _actor(client, request), **facts)
             raise Kept(_used_before())
         token = _first_refresh(client, grant)
         body = issue.mint(

@@ -60,6 +60,7 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
         if found is None or found[1].client_id != client.id:
             raise InvalidGrant(rule="refresh_token.known")
         row, grant = found
+        facts = {"grant_id": grant.id, "generation": row.generation, "user_id": grant.user_id}
         again = _again(row, token)
         if row.consumed_at is None and clock.now() >= row.expires_at:
             raise InvalidGrant(rule="refresh_token.lifetime", setting="policy.refresh_idle")
@@ -69,7 +70,6 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
             and again is None
             and grants.revoke(grant.id, "refresh token replayed")
         ):
-            facts = {"grant_id": grant.id, "generation": row.generation, "user_id": grant.user_id}
             audit.record(Event.REFRESH_REPLAYED, actor, **facts)
             raise Kept(_replayed())
         user = users.held(grant.user_id)
@@ -80,7 +80,7 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
         body = issue.mint(
             issue.Order("refresh_token", client, scopes, resources, person, grant, None, following)
         )
-        audit.record(Event.TOKEN_REFRESHED, actor, grant_id=grant.id, generation=row.generation)
+        audit.record(Event.TOKEN_REFRESHED, actor, **facts)
     return body
 
 
