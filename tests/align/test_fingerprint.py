@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from idp.control.alignment.levels import RULES, Level, rule_for
 from idp.embedded.redis import OPERATOR, RUNTIME_USER
 from idp.errors import Invalid
 from tests.playing import PASSWORDS
+
+TOP = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -166,6 +169,19 @@ def test_other_settings_matter_or_are_expected(taken):
         "settings › log_level": Level.EXPECTED,
         "settings › trusted_proxies": Level.MATTERS,
     }
+
+
+def test_another_library_matters_unless_it_is_for_development_alone(taken):
+    before = taken()
+    needs = {line.split(">")[0].strip() for line in (TOP / "requirements" / "embedded.in").read_text().splitlines()
+             if line and not line.startswith("#")}  # fmt: skip
+    assert needs <= set(before["libraries"])
+    image = json.loads(json.dumps(before))
+    image["libraries"] |= dict.fromkeys(needs, "absent")
+    image["libraries"]["joserfc"] = "1.0.0"
+    levels = {path: each.level for path, each in found(before, image).items()}
+    expected = {f"libraries › {name}": Level.EXPECTED for name in needs}
+    assert levels == {**expected, "libraries › joserfc": Level.MATTERS}
 
 
 def test_another_policy_of_a_tenant_matters(taken):

