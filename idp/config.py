@@ -72,6 +72,8 @@ class Settings:
     """`IDP_DOMAIN`: where set, `{slug}.{domain}` is a tenant's issuer."""
     prove_every: int = 0
     """`IDP_PROVE_EVERY`: seconds after which the worker proves isolation again; 0 leaves that to people."""
+    budget: str = "sign_in=1500,token=150,jwks=100"
+    """`IDP_BUDGET`: milliseconds that the performance gate allows at the 99th percentile, for each kind of request."""
     log_level: str = "INFO"
     """`IDP_LOG_LEVEL`: DEBUG, INFO, WARNING or ERROR."""
 
@@ -108,6 +110,11 @@ class Settings:
     def host(self) -> str:
         """The host of the base URL with its port where it is not the scheme's own, as `Host` carries it."""
         return urlsplit(self.base_url).netloc.lower()
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """The budget by kind, in milliseconds; a kind that it does not name keeps its default. Raises ConfigError."""
+        return {**_budget(Settings().budget), **_budget(self.budget)}
 
     @property
     def secure(self) -> bool:
@@ -175,6 +182,19 @@ def _whole(name: str, raw: str) -> int:
     return int(raw)
 
 
+_KINDS = ("sign_in", "token", "jwks")
+
+
+def _budget(text: str) -> dict[str, float]:
+    found = dict(part.strip().partition("=")[::2] for part in text.split(","))
+    if not all(name in _KINDS and number.isascii() and number.isdigit() and int(number)
+               for name, number in found.items()):  # fmt: skip
+        raise ConfigError(
+            "IDP_BUDGET", f"must give milliseconds of {', '.join(_KINDS)}, such as sign_in=1500"
+        )
+    return {name: float(number) for name, number in found.items()}
+
+
 _DATABASE_URLS = (
     "database_url",
     "ops_database_url",
@@ -201,6 +221,7 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
         raise ConfigError("IDP_BASE_URL", "must be https unless its host is this machine's loopback")
     if settings.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ConfigError("IDP_LOG_LEVEL", "must be DEBUG, INFO, WARNING or ERROR")
+    _ = settings.budgets
     changes: dict[str, Any] = {"base_url": base, "home": settings.home.absolute()}
     if "keys" not in given:
         top = paths.checkout()

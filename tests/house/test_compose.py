@@ -22,6 +22,7 @@ OURS = ("migrate", "web", "worker", "ops")
 NOT_IN_COMPOSE = {
     "IDP_HOME": "the data folder of a local deployment",
     "IDP_KEY_RING": "the ring lies on the volume that IDP_KEYS names",
+    "IDP_BUDGET": "its default is the shipped one",
     "IDP_PROVE_EVERY": "a worker that proves needs the role of operators, which the shipped one is not given",
 }
 

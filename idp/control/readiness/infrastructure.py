@@ -7,7 +7,7 @@ from pathlib import Path
 
 from idp import clock, directory, upkeep
 from idp.control.readiness.check import Check as AnyCheck
-from idp.control.readiness.check import Gate, Level, Seen, Stops, bad, good, judged
+from idp.control.readiness.check import Gate, Level, Seen, Stops, absent, bad, good, judged
 from idp.control.readiness.world import NotLooked, World
 from idp.errors import Busy
 from idp.store import migrate, redis, roles, safety
@@ -216,6 +216,23 @@ def lag(world: World) -> Seen:
     return judged(f"Work has waited {words} for the worker." if waited > LAG else "", words)
 
 
+def aligned(world: World) -> Seen:
+    """Whether this environment is like the one whose fingerprint was given."""
+    if world.against is None:
+        return absent("no fingerprint was given: idp ready --against FILE")
+    need_schema(world)
+    from idp.control.alignment import differences, fingerprint  # which only a command with a file needs
+    from idp.control.alignment.levels import Level as Matters
+
+    found = differences.between(fingerprint.taken(world.settings), world.against)
+    matter = [each for each in found if each.level is not Matters.EXPECTED]
+    if not matter:
+        return good(f"{len(found)} expected differences")
+    more = f", and {len(matter) - 1} more differences matter" if len(matter) > 1 else ""
+    first = matter[0]
+    return bad(f"{first.path} is {first.here!s:.60} here and {first.there!s:.60} there{more}. {first.why}")
+
+
 _DEPLOY, _START, _TRAFFIC, _LASTING = Stops.DEPLOY, Stops.START, Stops.TRAFFIC, Stops.LASTING
 _POSTGRES = "IDP_DATABASE_URL"
 _SUPPORTED = "16.14, 17.10, 18.4 or later of each"
@@ -268,4 +285,7 @@ CHECKS = (
           "Start idp worker.", worker, stops=(_DEPLOY, _TRAFFIC)),
     Check("IDP-INF-020", "The worker keeps up", "What was ended may live on in Redis until its delete is repeated.",
           "Look for job.failed in its log, or start another one.", lag, mild=True),
+    Check("IDP-INF-021", "The environment is the one it was tested in",
+          "What was tested elsewhere was tested with other versions and rules.",
+          "Change what idp align --against FILE names, here or there.", aligned),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from idp import clock
 from idp.config import ConfigError, Settings, use
@@ -11,13 +12,14 @@ from idp.control.readiness.table import CHECKS
 from idp.control.readiness.world import NotLooked, World
 from idp.errors import Busy
 from idp.logs import log
+from idp.store.durable import gates
 
 _RING = ("IDP_KEYS", "IDP_KEY_RING")
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[World]:
-    """The deployment to look at, and what looking left put away at the end.
+def opened(settings: Settings, **more: Any) -> Iterator[World]:
+    """The deployment to look at, and what looking left put away at the end. `more`: fields of World.
 
     Where the key ring cannot be had the vault stays closed, and a check says why. Raises ConfigError for a
     setting without which there is nothing to look at.
@@ -25,11 +27,11 @@ def opened(settings: Settings) -> Iterator[World]:
     with ExitStack() as stack:
         try:
             stack.enter_context(installation.opened(settings))
-            world = World(settings)
+            world = World(settings, **more)
         except ConfigError as problem:
             if problem.field not in _RING:
                 raise
-            world = World(use(settings), opened=False)
+            world = World(use(settings), opened=False, **more)
         stack.enter_context(world.stack)
         yield world
 
@@ -63,14 +65,24 @@ def _state(check: Check, seen: Seen, world: World) -> State:
     return State.WARN if mild else State.RED
 
 
-def of(stops: Stops, gates: Collection[Gate] = ()) -> list[Check]:
-    """The checks that stop a thing, of `gates` or of all."""
-    return [check for check in CHECKS if stops in check.stops and (not gates or check.gate in gates)]
+def of(stops: Stops, wanted: Collection[Gate] = ()) -> list[Check]:
+    """The checks that stop a thing, of the `wanted` gates or of all."""
+    return [check for check in CHECKS if stops in check.stops and (not wanted or check.gate in wanted)]
 
 
 def light() -> list[Check]:
     """What a deployment asks and any process can look at for itself."""
     return of(Stops.DEPLOY, [gate for gate in Gate if gate.light])
+
+
+def keep(results: Collection[Result]) -> None:
+    """Keep what the gates that need a running server gave, for the management listener. Raises ConfigError, Busy."""
+    for gate in Gate:
+        mine = [result for result in results if result.check.gate is gate]
+        if mine and not gate.light:
+            green = all(result.ok for result in mine)
+            content = {"checks": [result.content() for result in mine]}
+            gates.keep(gates.Kept(str(gate), clock.now(), green, content))
 
 
 def refuse_start(settings: Settings, *, opened: bool = True) -> list[str]:

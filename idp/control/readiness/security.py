@@ -26,7 +26,7 @@ PROOF_AGE = dt.timedelta(days=7)
 _DEFAULTS = frozenset(
     {"postgres", "password", "changeme", "change-me", "secret", "idp", "redis", "admin", "test"}
 )
-_NAMED = ("ops_database_url", "migrator_database_url", "admin_database_url")
+_NAMED = ("ops_database_url", "migrator_database_url", "admin_database_url", "backup_database_url")
 
 
 def https(world: World) -> Seen:

@@ -1,13 +1,18 @@
 """What checks look at: settings, and one reading of Postgres and of Redis that they share."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from idp.config import Settings
 from idp.errors import Busy
+from idp.prove.promises import NotProved
 from idp.store import observed
+
+if TYPE_CHECKING:
+    from idp.prove.target import Program
 
 Reading = TypeVar("Reading")
 
@@ -25,6 +30,12 @@ class World:
     """Whether vault and key ring are open in this process."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What one check made and another uses again, by name."""
+    program: "Program | None" = None
+    """The public commands, for the gates that make canary tenants; None where they cannot be run."""
+    against: Mapping[str, Any] | None = None
+    """The fingerprint of another environment that this one should be like."""
+    tell: Callable[[str], None] = lambda _line: None
+    """Is told what is being done where it takes a while."""
     stack: ExitStack = field(default_factory=ExitStack)
     """What has to be put away after the last check."""
 
@@ -37,6 +48,11 @@ class World:
     def production(self) -> bool:
         """Whether the rules of production hold."""
         return self.settings.env == "production"
+
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Wait."""
+        threading.Event().wait(seconds)
 
     def need_vault(self) -> None:
         """Raises NotLooked where the vault is closed."""
@@ -58,7 +74,7 @@ class World:
         if name not in self.kept:
             try:
                 self.kept[name] = look()
-            except (Busy, NotLooked) as away:
+            except (Busy, NotLooked, NotProved) as away:
                 self.kept[name] = away
         found = self.kept[name]
         if isinstance(found, Exception):
