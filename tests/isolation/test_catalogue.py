@@ -8,7 +8,8 @@ import psycopg2
 import pytest
 
 from idp.prove import allowed, catalogue, catalogue_tables
-from idp.prove.look import Look
+from idp.prove.database import asking
+from idp.prove.look import Look, differ
 from idp.store import migrate
 
 BESIDE = frozenset({"seed"})
@@ -172,3 +173,20 @@ def test_the_runtime_role_may_read_all_of_it(services: Any) -> None:
         assert catalogue.findings(look) == {}
         assert look.tally.notes == []
         connection.rollback()
+
+
+def test_what_may_not_be_read_is_a_note_and_the_rest_is_looked_at(services: Any) -> None:
+    with asking(services.settings.database_url) as ask:
+        look = Look(ask, beside=BESIDE)
+        assert look.if_allowed("any password", "SELECT rolpassword FROM pg_authid") == []
+        assert look.tally.notes == ["any password cannot be read by the role that proves"]
+        assert look.if_allowed("any name", "SELECT 1") == [(1,)]
+        assert look.tally.tried == 1
+
+
+def test_differences_name_only_what_differs() -> None:
+    assert list(differ("roles", {"a": 1, "b": 2}, {"a": 1, "c": 3})) == [
+        "roles of b: 2, wanted None", "roles of c: None, wanted 3",
+    ]  # fmt: skip
+    assert list(differ("locks", {1, 2}, {2, 3})) == ["locks: 1 is not allowed", "locks: 3 is missing"]
+    assert list(differ("x", 1, 1)) == []
