@@ -1,7 +1,6 @@
 """The revisions that a database still lacks: what they say, and, on a copy, what they really do."""
 
 import io
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from alembic import command
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
+from idp import clock
 from idp.config import Settings
 from idp.store import ddl, migrate
 from idp.store.ddl import Effect
@@ -121,10 +121,10 @@ def _watched(
     state: dict[str, Any] = {}
 
     def before(conn: Connection, _cursor: Any, _statement: str, *_rest: Any) -> None:
-        state["files"], state["began"] = _filenodes(conn), time.monotonic()
+        state["files"], state["began"] = _filenodes(conn), clock.monotonic()
 
     def after(conn: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
-        took = time.monotonic() - state["began"]
+        took = clock.monotonic() - state["began"]
         files = _filenodes(conn)
         rewritten = [name for name, node in state["files"].items() if files.get(name, node) != node]
         with watch.cursor() as cursor:
