@@ -2,14 +2,12 @@
 
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -17,69 +15,7 @@ import pytest
 from idp import upkeep
 from idp.config import Settings
 from idp.tenants import Tenant
-
-SECONDS = 40
-
-
-def _environment(settings: Settings, port: int, management: int, **more: str) -> dict[str, str]:
-    given = {
-        "PATH": os.environ["PATH"],
-        "IDP_ENV": "development",
-        "IDP_HOME": str(settings.home),
-        "IDP_KEYS": str(settings.keys),
-        "IDP_BASE_URL": f"http://localhost:{port}",
-        "IDP_DATABASE_URL": settings.database_url,
-        "IDP_REDIS_URL": settings.redis_url,
-        "IDP_MANAGEMENT_BIND": f"127.0.0.1:{management}",
-        "IDP_LOG_LEVEL": "DEBUG",
-        "UNRELATED": "canary-of-the-environment",
-    }
-    return {**given, **more}
-
-
-def _free() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _get(port: int, path: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    with closing(connection):
-        connection.request("GET", path, headers={"Host": host or f"localhost:{port}"})
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-
-
-def _until(check: Any) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        try:
-            found = check()
-        except (OSError, http.client.HTTPException):
-            found = None
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited too long")
-
-
-@contextmanager
-def _served(settings: Settings, log: Any) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
-    port, management = _free(), _free()
-    command = [sys.executable, "-m", "idp.cli", "serve", "--workers", "1"]
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            command, env=_environment(settings, port, management), stdout=output, stderr=output
-        )
-        try:
-            _until(lambda: process.poll() is not None or _get(port, "/livez")[0] == 200)
-            assert process.poll() is None, log.read_text()
-            yield process, port, management
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait(15)
+from tests.serving import environment, free, get, served, until
 
 
 def _raw(port: int, message: bytes) -> bytes:
@@ -91,24 +27,24 @@ def _raw(port: int, message: bytes) -> bytes:
 def test_a_server_from_start_to_end(acme: Tenant, vault: Settings, tmp_path: Any) -> None:
     """Rulings, Readiness: red until everything is there, then only what replicas do not share turns it red."""
     log = tmp_path / "serve.log"
-    with _served(vault, log) as (process, port, management):
-        status, headers, body = _get(port, "/readyz", host="anything.test")
+    with served(vault, log) as (process, port, management):
+        status, headers, body = get(port, "/readyz", host="anything.test")
         assert (status, body.split()) == (503, [b"unready"]) and headers["retry-after"]
-        detail = json.loads(_get(management, "/readyz")[2])
+        detail = json.loads(get(management, "/readyz")[2])
         assert [check["code"] for check in detail["checks"] if not check["ok"]] == ["IDP-INF-019"]
         live = {check["code"]: check for check in detail["deployment"]["live"]}
         assert live["IDP-SEC-010"]["ok"] and live["IDP-INF-019"]["fix"]
 
         upkeep.beat()
-        _until(lambda: _get(port, "/readyz")[0] == 200)
-        assert _get(port, "/readyz")[2] == b"ready\n"
-        assert _get(port, "/t/acme/jwks.json")[0] == 200
-        assert _get(port, "/t/acme/jwks.json", host="evil.test")[0] == 404
-        _until(lambda: b'endpoint="wellknown.keys",status="200"' in _get(management, "/metrics")[2])
-        assert _get(port, "/metrics")[0] == 404
-        assert _get(management, "/caddy/ask?domain=localhost")[0] == 200
+        until(lambda: get(port, "/readyz")[0] == 200)
+        assert get(port, "/readyz")[2] == b"ready\n"
+        assert get(port, "/t/acme/jwks.json")[0] == 200
+        assert get(port, "/t/acme/jwks.json", host="evil.test")[0] == 404
+        until(lambda: b'endpoint="wellknown.keys",status="200"' in get(management, "/metrics")[2])
+        assert get(port, "/metrics")[0] == 404
+        assert get(management, "/caddy/ask?domain=localhost")[0] == 200
         for domain in ("evil.test", "", "acme", "%00", "a" * 300):
-            assert _get(management, f"/tls/ask?domain={domain}")[0] == 404
+            assert get(management, f"/tls/ask?domain={domain}")[0] == 404
 
         _smuggle(port)
         with ExitStack() as idle:
@@ -153,10 +89,10 @@ def _smuggle(port: int) -> None:
     ],
 )
 def test_it_refuses_to_start_in_one_sentence(vault: Settings, changes: dict[str, str], field: str) -> None:
-    environment = _environment(vault, _free(), _free(), **changes)
+    given = environment(vault, free(), free(), **changes)
     done = subprocess.run(
         [sys.executable, "-m", "idp.cli", "serve"],
-        env=environment,
+        env=given,
         capture_output=True,
         text=True,
         timeout=60,
@@ -171,7 +107,7 @@ def test_it_refuses_a_role_that_row_security_does_not_bind(vault: Settings, serv
     owner = vault.with_(database_url=services.superuser.url)
     done = subprocess.run(
         [sys.executable, "-m", "idp.cli", "serve"],
-        env=_environment(owner, _free(), _free()),
+        env=environment(owner, free(), free()),
         capture_output=True,
         text=True,
         timeout=60,
@@ -184,7 +120,7 @@ def test_it_refuses_a_table_that_does_not_force_row_security(vault: Settings, da
     try:
         done = subprocess.run(
             [sys.executable, "-m", "idp.cli", "serve"],
-            env=_environment(vault, _free(), _free()),
+            env=environment(vault, free(), free()),
             capture_output=True,
             text=True,
             timeout=60,

@@ -51,7 +51,7 @@ def test_http_is_refused_in_production() -> None:
 
 
 def test_owners_addresses_are_told_and_stop_nothing(vault: Settings, database: Any) -> None:
-    plain = vault.with_(ops_database_url=None, migrator_database_url=None, admin_database_url=None)
+    plain = vault.with_(**dict.fromkeys(security._NAMED))
     assert run.refuse_start(plain) == []
     [told] = run.refuse_start(plain.with_(migrator_database_url="postgresql://m@db/idp"))
     assert "IDP_MIGRATOR_DATABASE_URL" in told and "IDP-SEC-020" in told
