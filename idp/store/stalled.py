@@ -18,6 +18,7 @@ from psycopg2 import extensions
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from idp import lanes, metrics
+from idp.logs import log
 from idp.store.breaker import Breaker
 from idp.store.context import elapsed
 
@@ -29,6 +30,9 @@ LOOK_EVERY = 0.25
 
 ATTEMPT = 3.0
 """Seconds that one attempt to reach Postgres again takes at most."""
+
+TELL_EVERY = 10.0
+"""Seconds between two lines of the log about connections that were refused."""
 
 _breaker = Breaker("database_open", failures=1, longest=ATTEMPT)
 _waiting: "dict[Line, float]" = {}
@@ -51,7 +55,9 @@ class Line(extensions.connection):  # type: ignore[misc]
                 super().__init__(*given)
         except psycopg2.OperationalError as error:
             # With this word a server has answered, be it only to say no.
-            if "FATAL:" not in str(error):
+            if "FATAL:" in str(error):
+                _refused(str(error))
+            else:
                 _breaker.failed()
             raise
         self.descriptor = self.fileno()
@@ -64,6 +70,18 @@ class Line(extensions.connection):  # type: ignore[misc]
     def rollback(self) -> None:
         """ROLLBACK."""
         _waited(self, super().rollback)
+
+
+class _Told:
+    at = float("-inf")
+
+
+def _refused(words: str) -> None:
+    """Say why Postgres lets nobody in, at most each TELL_EVERY seconds: a password that was changed, too many."""
+    metrics.count("database_errors_total", reason="refused")
+    if elapsed() - _Told.at > TELL_EVERY:
+        _Told.at = elapsed()
+        log(__name__).error("database.refused", words=words.strip()[:300])
 
 
 class Turn(extensions.cursor):  # type: ignore[misc]
