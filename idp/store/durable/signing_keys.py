@@ -110,8 +110,8 @@ def algorithms_named() -> set[str]:
         clients.c.metadata[name].astext
         for name in ("id_token_signed_response_alg", "userinfo_signed_response_alg")
     ]
-    queries = [select(column.distinct()).where(here(clients), column.is_not(None)) for column in asked]
+    queries = [select(column).distinct().where(here(clients), column.is_not(None)) for column in asked]
     named = apis.c.settings["alg"].astext
-    queries.append(select(named.distinct()).where(here(apis), named.is_not(None)))
+    queries.append(select(named).distinct().where(here(apis), named.is_not(None)))
     with transaction() as tx:
         return {name for query in queries for name in tx.execute(query).scalars()}
