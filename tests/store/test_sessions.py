@@ -1,5 +1,7 @@
 """Sessions in the vault and in Redis: new ids, lifetimes, limits, ends, and the wall between tenants."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -241,3 +243,24 @@ def test_a_silence_of_redis_makes_postgres_asked(both, database, frozen):
         database("UPDATE sessions SET ended_at = now()")
         time.tick(2)
         assert sessions.read(token) is None
+
+
+def test_of_many_sign_ins_at_once_no_more_last_than_the_limit_allows(both):
+    acme, globex = both
+    with entered(globex):
+        assert records.begin(record(id=UUID(int=99), digest=b"g" * 32), 2) == ()
+    for trial in range(3):
+        barrier = threading.Barrier(6)
+
+        def one(number, trial=trial, barrier=barrier):
+            with entered(acme):
+                barrier.wait(20)
+                mine = UUID(int=100 + 10 * trial + number)
+                return records.begin(record(id=mine, digest=mine.bytes * 2, sid=str(mine)), 2)
+
+        with ThreadPoolExecutor(6) as pool:
+            assert None not in list(pool.map(one, range(6)))
+        with entered(acme):
+            assert len(records.of_user(USER)) == 2
+    with entered(globex):
+        assert len(records.of_user(USER)) == 1

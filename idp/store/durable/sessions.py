@@ -111,10 +111,11 @@ def _session(row: Row[Any] | None) -> Session | None:
     return Session(**{**given, "digest": bytes(given["digest"]), "amr": tuple(given["amr"])})
 
 
-# One statement and one way to Postgres: the person's row is held, the oldest sessions beyond the limit end,
-# the new one is kept. Two at once for one person may leave one too many until the next.
+# One way to Postgres: the person's row is held, the oldest sessions beyond the limit end, the new one is kept.
+# Who waits for the row does so in a statement of its own: the next one then sees what the other has begun.
 _BEGIN = text_clause(
     """
+    SELECT FROM users WHERE tenant_id = :tenant AND id = :user_id FOR NO KEY UPDATE;
     WITH person AS (
         SELECT id FROM users WHERE tenant_id = :tenant AND id = :user_id AND status = 'active' FOR NO KEY UPDATE
     ), made AS (
