@@ -75,8 +75,9 @@ def _mutants(shadow: str | None) -> "tuple[Verdict, ...]":
         return mutants.run(mutants.Scratch(shadow, live_url=live), _tell)
     _tell("making a scratch deployment for the mutants")
     with scratch.servers() as environment:
-        Program(proving.WORDS, proving.plain(**environment))("migrate")
-        return mutants.run(mutants.Scratch(scratch.superuser(environment), environment), _tell)
+        known = proving.plain(**environment)
+        Program(proving.WORDS, known)("migrate")
+        return mutants.run(mutants.Scratch(scratch.superuser(environment), known), _tell)
 
 
 def _program() -> Program:

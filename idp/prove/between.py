@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idp.prove import between_redis, wallet
-from idp.prove.browser import Browser
 from idp.prove.canaries import API
 from idp.prove.clock import elapsed
 from idp.prove.promises import Group, Promise, Tally
@@ -105,8 +104,19 @@ def hosts(target: Target, tally: Tally) -> None:
                     )
                     strange = b".example.net" in answer.body
                     tally.expect(not leaks and not strange, f"{path} with {name} tells of another: {answer}.")
+                for host in _foreign(other):
+                    answer = net.get(canary.issuer + path, {"Host": host})
+                    here = urlsplit(canary.issuer).netloc == host
+                    tally.expect(
+                        here or answer.status != 200, f"{path} is given at the host {host[-30:]}: {answer}."
+                    )
             pair.documents(canary, "after odd hosts")
             pair.documents(other, "after odd hosts")
+
+
+def _foreign(other: Canary) -> tuple[str, ...]:
+    """Hosts that are nobody's issuer."""
+    return f"{other.slug}.example.net", f"{wallet.nobodys(other).slug}.example.net", "localhost.example.net"
 
 
 def _odd(target: Target, canary: Canary, other: Canary, path: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -181,10 +191,7 @@ def _alive(net: Net, tally: Tally, held: Wallet, when: str) -> None:
     tally.expect(client.userinfo(held.tokens["access_token"]).status == 200, f"A token ended {when}.")
     told = client.introspect(held.tokens["refresh_token"]).json()
     tally.expect(told.get("active") is True, f"A refresh token ended {when}.")
-    browser = Browser(net, held.canary.issuer)
-    host = urlsplit(held.canary.issuer).hostname or ""
-    browser.cookies = {(host, name): value for name, value in held.cookies.items()}
-    found = client.returned(client.authorize(browser, prompt="none"))
+    found = client.returned(client.authorize(wallet.signed_in(net, held), prompt="none"))
     tally.expect("code" in found, f"A session ended {when}.")
 
 

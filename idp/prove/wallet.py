@@ -81,10 +81,23 @@ def gathered(net: Net, canary: Canary) -> Wallet:
 
 def fresh_code(net: Net, wallet: Wallet) -> tuple[str, str]:
     """A code of the signed-in browser that nobody has redeemed, and its code_verifier. Raises Unexpected."""
-    client, browser = party(net, wallet.canary), Browser(net, wallet.canary.issuer)
+    client = party(net, wallet.canary)
+    return client.code(client.authorize(signed_in(net, wallet), prompt="none")), client.verifier
+
+
+def silently(net: Net, wallet: Wallet, client: Party) -> dict[str, Any]:
+    """Tokens of the signed-in browser for another client, whose APIs are nobody's. Raises Unexpected."""
+    scope = SCOPE.removesuffix(" orders.read")
+    return client.redeem(
+        client.code(client.authorize(signed_in(net, wallet), prompt="none", scope=scope))
+    ).json()
+
+
+def signed_in(net: Net, wallet: Wallet) -> Browser:
+    """The signed-in browser again."""
     host = urlsplit(wallet.canary.issuer).hostname or ""
-    browser.cookies = {(host, name): value for name, value in wallet.cookies.items()}
-    return client.code(client.authorize(browser, prompt="none")), client.verifier
+    cookies = {(host, name): value for name, value in wallet.cookies.items()}
+    return Browser(net, wallet.canary.issuer, cookies)
 
 
 def _open(wallet: Wallet, browser: Browser, answer: Answer, form_id: str, known: frozenset[str]) -> None:
