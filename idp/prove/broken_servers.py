@@ -101,10 +101,17 @@ SERVERS = (
         ("tokens_access_token",),
     ),
     Server(
-        "types that nobody checks",
+        "ends that nobody looks at",
+        (("signing/own.py", 'if seen.claims["exp"] <= seen.moment and not seen.expired_is_fine:',
+          'if seen.claims["exp"] <= 0:'),),
+        ("tokens_access_token",),
+    ),
+    Server(
+        "any token of the tenant as a hint",
         (
             ("signing/own.py", 'if seen.header["typ"] not in seen.typ:', "if not seen.typ:"),
             ("oauth/tokens/id_token.py", 'if "client_id" in claims:', "if claims is None:"),
+            ("signing/own.py", "None if seen.audience is None else {seen.audience}", "None"),
         ),
         ("tokens_id_token",),
     ),

@@ -26,6 +26,9 @@ PREFIX = "canary-"
 CALLBACK = "http://127.0.0.1:9/callback"
 """Where the canaries' codes are sent; nobody listens there."""
 API = "https://api.canary.example"
+BRIEF = "https://brief.canary.example"
+"""An API whose tokens live for BRIEF_SECONDS, so that a proof can hold one that has expired."""
+BRIEF_SECONDS = 10
 USERS = ("alice", "bob")
 SECRET_CLIENTS = ("web", "post", "asks", "service", "reader")
 KEY_CLIENT = "signer"
@@ -117,7 +120,12 @@ def _apis() -> list[dict[str, Any]]:
         {
             "identifier": API, "name": "Orders", "scopes": {"orders.read": "Read your orders"},
             "introspected_by": ["reader"], "grants": [{"client_id": each, "scope": "orders.read"} for each in readers],
-        }
+        },
+        {
+            "identifier": BRIEF, "name": "Brief", "scopes": {"brief.read": "Read for a moment"},
+            "access_token_lifetime": BRIEF_SECONDS, "introspected_by": ["web", "reader"],
+            "grants": [{"client_id": "service", "scope": "brief.read"}],
+        },
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ difference, a forged one must not. What is answered to a forged one must be a re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from time import sleep
 from urllib.parse import parse_qsl, urlsplit
 
 from idp.prove import clock, forge_claims, forge_forms, forge_headers, wallet
@@ -158,6 +159,8 @@ class Bench:
             yield from self._assertions()
         if self.kind == "access_token":
             yield "one that was revoked", self._revoked()
+            sleep(max(0.0, self.held.ends + 1 - clock.elapsed()))
+            yield "one that has expired", self.held.brief
         if self.kind == "id_token":
             post = wallet.party(self.net, own, "post", "client_secret_post")
             yield ANOTHER, wallet.silently(self.net, self.held, post)["id_token"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from idp.prove import clock
 from idp.prove.browser import Browser, Form, forms
 from idp.prove.canaries import CALLBACK
 from idp.prove.promises import Unexpected
@@ -40,6 +41,10 @@ class Wallet:
     """An authorization request of `web`, which asks nobody anything."""
     code: str = field(default="", repr=False)
     verifier: str = field(default="", repr=False)
+    brief: str = field(default="", repr=False)
+    """An access token of a client that soon expires."""
+    ends: float = 0.0
+    """When it has, on the clock of `clock.elapsed`."""
 
 
 def party(net: Net, canary: Canary, client_id: str = "web", method: str = "client_secret_basic") -> Party:
@@ -64,6 +69,8 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     known = frozenset(name for _, name in stranger.cookies)
     _open(wallet, stranger, page, "login-form", known)
     wallet.tokens = client.sign_in(browser, "alice", canary.passwords["alice"])
+    brief = party(net, canary, "service").client_credentials("brief.read").json()
+    wallet.brief, wallet.ends = brief["access_token"], clock.elapsed() + brief["expires_in"]
     asking = party(net, canary, "asks")
     _open(
         wallet,
