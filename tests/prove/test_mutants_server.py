@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from idp.cli import proving
 from idp.embedded import scratch
-from idp.prove import broken_servers, mutants_server, run
+from idp.prove import mutants_server, run
 from idp.prove.broken_servers import SERVERS, Server
 from idp.prove.mutants import Scratch
 from idp.prove.promises import NotProved
@@ -51,7 +50,7 @@ def test_a_shadow_has_no_server() -> None:
     assert len(told) == 1
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def room() -> Iterator[Scratch]:
     """Servers of its own, migrated."""
     with scratch.servers() as environment:
@@ -61,15 +60,9 @@ def room() -> Iterator[Scratch]:
 
 
 @pytest.mark.slow
-def test_broken_servers_are_noticed(room: Any) -> None:
-    some = [server for server in broken_servers.SERVERS if server.name in _HERE]
-    verdicts = list(mutants_server.tried(room, lambda _line: None, some))
-    assert [verdict.name for verdict in verdicts if verdict.killed] == [server.name for server in some]
-    assert len(some) == len(_HERE)
-
-
-@pytest.mark.slow
-def test_a_server_that_is_whole_is_not_noticed(room: Any) -> None:
+def test_broken_servers_are_noticed_and_a_whole_one_is_not(room: Scratch) -> None:
     whole = Server("nothing", (("web/csrf.py", '_INFO = b"csrf"', '_INFO = b"csrf" + b""'),), ("redis_keys",))
-    [verdict] = mutants_server.tried(room, lambda _line: None, [whole])
-    assert not verdict.killed
+    some = [server for server in SERVERS if server.name in _HERE]
+    verdicts = list(mutants_server.tried(room, lambda _line: None, [whole, *some]))
+    assert len(some) == len(_HERE)
+    assert [verdict.name for verdict in verdicts if not verdict.killed] == ["nothing"]
