@@ -71,6 +71,7 @@ def rp(app: Any, acme: Tenant) -> RelyingParty:
 def _repeated() -> float:
     from idp import metrics
 
+    metrics.flush()
     return float(metrics._COUNTERS["transactions_repeated_total"]._value.get())
 
 

@@ -138,7 +138,8 @@ def test_f01_lines_wait_while_postgres_is_away_and_are_written_after(
             def fail(_rows: object) -> None:
                 raise Busy
 
-            away.setattr(activity, "insert_all", fail)
+            for verb in ("insert_all", "insert_each"):
+                away.setattr(activity, verb, fail)
             for number in range(5):
                 journal.issued(uuid4(), "client_credentials", [str(number)])
             assert journal.flush() == 5

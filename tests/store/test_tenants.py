@@ -9,7 +9,11 @@ import sqlalchemy as sa
 
 from idp import clock, directory
 from idp.audit import SYSTEM
-from idp.control import hosts, running
+from idp.config import Settings
+from idp.control import hosts
+from idp.control.readiness import security
+from idp.control.readiness.check import Seen
+from idp.control.readiness.world import World
 from idp.store.database import transaction
 from idp.store.durable import tenants
 from idp.tenants import Tenant, entered
@@ -115,17 +119,22 @@ def test_the_runtime_role_proves_no_host(proved: tuple[Tenant, Tenant], values: 
         tx.execute(tenants.hosts.update().where(tenants.hosts.c.host == PENDING).values(values))
 
 
-def test_every_active_tenant_needs_a_key_that_signs(twins: tuple[Tenant, Tenant], database: Any) -> None:
+def test_every_active_tenant_needs_a_key_that_signs(
+    twins: tuple[Tenant, Tenant], database: Any, settings: Settings
+) -> None:
+    def signing() -> Seen:
+        return security.every_tenant_signs(World(settings))
+
     acme, globex = twins
     assert tenants.keyless(clock.now()) is None
-    assert running._keys().ok
+    assert signing().holds
     database(
         "UPDATE signing_keys SET activate_at = now() + interval '1 day' WHERE tenant_id = %s", str(globex.id)
     )
-    assert running._keys().words == "Tenant globex has no signing key."
-    assert not running._keys().ok
+    assert signing().words == "Tenant globex has no signing key."
+    assert not signing().holds
     database("UPDATE tenants SET status = 'suspended' WHERE slug = 'globex'")
-    assert running._keys().ok
+    assert signing().holds
     database("UPDATE signing_keys SET revoked_at = now() WHERE tenant_id = %s", str(acme.id))
     assert tenants.keyless(clock.now()) == "acme"
     database("DELETE FROM signing_keys")

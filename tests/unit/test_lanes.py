@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from idp import lanes
-from idp.control.running import Fact
+from idp.control.readiness.check import Result
 from idp.signing import cache
 from idp.store.durable import signing_keys
 from idp.tenants import Tenant, entered
@@ -134,16 +134,16 @@ def test_many_who_want_the_keys_of_a_new_tenant_do_not_stop_the_process(
 def test_many_probes_during_a_slow_look_do_not_stop_the_process(two: object) -> None:
     go, arrived = threading.Event(), threading.Semaphore(0)
 
-    def look() -> list[Fact]:
+    def look() -> list[Result]:
         with lanes.left():
             arrived.release()
             go.wait(5)
-        return [Fact("postgres", True)]
+        return []
 
-    readiness = Readiness(look, list, lambda: Fact("schema", True))
+    readiness = Readiness(look, list)
 
     def work() -> None:
         with lanes.taken():
-            readiness.facts()
+            readiness.arrived()
 
     assert _all_come_back(work, go, arrived)
