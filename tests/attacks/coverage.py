@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.faults import coverage as faults
+
 HERE = Path(__file__).parent
 _IDS = re.compile(r"^test((?:_[a-z]{2}\d{2})+)(?:_|$)")
 
@@ -71,3 +73,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
         terminalreporter.write_line(f"without a test: {' '.join(found.missing)}")
     for capability, ids in sorted(found.waiting.items()):
         terminalreporter.write_line(f"waiting for {capability}: {' '.join(ids)}")
+    faults.tell(terminalreporter)

@@ -1,4 +1,4 @@
-"""Release N and N+1 side by side on one Postgres and one Redis, up and back again, under load (F09, F17).
+"""Release N and N+1 side by side on one Postgres and one Redis, up and back again, under load (F09, F16, F17).
 
 N is this tree. N+1 is a copy of it with one more migration that only adds, another form of the session's copy in
 Redis, and more in what codes and sign-ins carry. Requests of one flow alternate between the two.
@@ -234,7 +234,7 @@ def _versions(deployment: Deployment) -> set[int]:
     return {json.loads(value)["v"]["version"] for value in values if value}
 
 
-def test_f09_f17_an_upgrade_and_the_way_back_without_a_failed_request(
+def test_f09_f16_f17_an_upgrade_and_the_way_back_without_a_failed_request(
     deployment: Deployment, following: Path
 ) -> None:
     old = deployment.serve(TOP)
