@@ -15,7 +15,7 @@ from idp.prove.promises import Unexpected
 
 TIMEOUT = 15.0
 """Seconds that one answer may take."""
-PER_SECOND = 400
+PER_SECOND = 800
 """Requests of one net at most, so that a proof on a busy system stays a small part of its load."""
 FORM = "application/x-www-form-urlencoded"
 _GONE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
