@@ -4,12 +4,18 @@ Authlib writes whole tokens at DEBUG; its logger is pinned at INFO whatever leve
 """
 
 import logging
+import queue
 import re
 import sys
+import threading
+import time
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
 import structlog
+
+from idp import metrics
 
 _SECRET_NAMES = re.compile(
     r"(pass(word|wd)|secret|token|assertion|cookie|authorization|code_verifier|dsn|_url$)", re.I
@@ -40,6 +46,50 @@ def _redact(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]
     return event
 
 
+LINES = 10_000
+"""Lines that wait at most for a reader; more are dropped and counted."""
+LAST_WORDS = 1.0
+"""Seconds that the end of a process waits for its last lines to be read."""
+_LOOKS = 200
+
+
+class Unhurried(logging.StreamHandler[Any]):
+    """Writes in a thread of its own: a pipe that nobody reads must hold up no request (F25)."""
+
+    def __init__(self, stream: Any) -> None:
+        """`stream`: where lines go; the thread begins with the first of them."""
+        super().__init__(stream)
+        self._waiting: queue.Queue[str] = queue.Queue(LINES)
+        self._writer: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Leave a line to the writer, or drop it. Called under the handler's lock."""
+        try:
+            self._waiting.put_nowait(self.format(record) + self.terminator)
+        except queue.Full:
+            metrics.count("log_lines_dropped_total")
+        except Exception:
+            self.handleError(record)
+        if self._writer is None or not self._writer.is_alive():
+            self._writer = threading.Thread(target=self._write, name="log", daemon=True)
+            self._writer.start()
+
+    def flush(self) -> None:
+        """Wait a moment until everything is written; the end of the process calls this."""
+        for _ in range(_LOOKS):
+            if not self._waiting.unfinished_tasks:
+                return
+            time.sleep(LAST_WORDS / _LOOKS)
+
+    def _write(self) -> None:
+        while True:
+            line = self._waiting.get()
+            with suppress(OSError, ValueError):  # nobody is left to read, or to be told
+                self.stream.write(line)
+                self.stream.flush()
+            self._waiting.task_done()
+
+
 def setup(level: str = "INFO") -> None:
     """Send every logger's lines, as JSON, to standard error at `level`."""
     shared: list[Any] = [
@@ -56,7 +106,7 @@ def setup(level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Unhurried(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],

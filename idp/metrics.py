@@ -22,6 +22,7 @@ _COUNTERS = {
         ("transactions_repeated_total", "Transactions run anew because Postgres gave them up.", []),
         ("throttled_total", "Requests that a throttle or budget refused.", ["kind"]),
         ("journal_dropped_total", "Journal lines dropped because the queue was full.", ["kind"]),
+        ("log_lines_dropped_total", "Lines of the log dropped because nobody read it.", []),
         ("jobs_total", "Runs of a worker's job by outcome.", ["job", "outcome"]),
     ]
 }

@@ -23,7 +23,6 @@ NOT_PLAYED = {
     "F22": "nothing fetches what others serve yet: client keys are given, not fetched",
     "F23": "nothing sends mail yet",
     "F24": "there is no back-channel logout yet",
-    "F25": "a log that nobody reads still holds its writers up",
     "F26": "file handles that run out are not tried yet",
     "F27": "DNS is asked for hosts' records alone, with a resolver of the tests' own",
     "F32": "haproxy and nginx are not on this machine; the product retries no POST",
