@@ -4,7 +4,8 @@
 
 Each deployment is filled, stopped and started again (that start is the one that counts). The rounds of a row
 go through all deployments in turns, so that noise falls on each. Requests go to all tenants in random order,
-after one request to each that is not counted.
+after one request to each that is not counted. Beside the times stands the processor time of the web process for
+a request, which tells the same on a machine that others use too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmarks.run import chosen, say
 from benchmarks.target import Server, Site, moved, ours
 
 SLOWER, START, RESIDENT = 1.2, 3.0, 300.0
-WARMED = ("jwks", "client_credentials_es256", "client_credentials_rs256")
+WARMED = ("jwks", "discovery", "client_credentials_es256", "client_credentials_rs256")
 
 
 def fill(folder: Path, tenants: int) -> Path:
@@ -69,28 +70,41 @@ def warm(server: Server, everyone: list[Site], rows: list[Row]) -> dict[str, flo
     return rates
 
 
+def processor_seconds(server: Server) -> float:
+    """What the web processes have spent until now."""
+    return sum(sum(process.cpu_times()[:2]) for process in server.web())
+
+
 def one_row(
     row: Row, levels: dict[int, tuple[Server, list[Site]]], rounds: int, seconds: int
 ) -> dict[str, Any]:
     """A row at every level, in turns; p95 against that of the smallest level."""
     runs: dict[int, list[Run]] = {tenants: [] for tenants in levels}
+    spent: dict[int, list[float]] = {tenants: [] for tenants in levels}
     try:
         for _ in range(rounds):
             for tenants, (server, everyone) in levels.items():
-                runs[tenants].append(measure(row, server, seconds, everyone))
+                before = processor_seconds(server)
+                run = measure(row, server, seconds, everyone)
+                runs[tenants].append(run)
+                spent[tenants].append((processor_seconds(server) - before) / max(run.requests, 1) * 1e6)
+                say(f"{row.title:28} {tenants:>6,} tenants: {run.rate:,.0f}/s p95 {run.p95:.1f} ms")
     except (CannotMeasure, OSError, ValueError, KeyError) as error:
         say(f"{row.title:28} not measured: {error}")
         return {"name": row.name, "title": row.title, "failed": str(error)}
     middles = {tenants: report.middle(taken) for tenants, taken in runs.items()}
     least = middles[min(middles)].p95
     ratios = {tenants: round(run.p95 / max(least, 1e-9), 3) for tenants, run in middles.items()}
-    say(f"{row.title:28} " + "  ".join(f"{run.rate:,.0f}/s p95 {run.p95:.1f} ms" for run in middles.values()))
     return {
         "name": row.name,
         "title": row.title,
         "failed": None,
         "levels": {str(tenants): run.as_dict() for tenants, run in middles.items()},
         "p95_ratio": {str(tenants): ratio for tenants, ratio in ratios.items()},
+        # What prepares requests that can be sent once only is in it too, so it counts for the others alone.
+        "processor_us": None
+        if row.once is not None
+        else {str(tenants): round(sorted(each)[len(each) // 2], 1) for tenants, each in spent.items()},
         "foreign": max(run.foreign for run in middles.values()),
         "reached": ratios[max(ratios)] <= SLOWER,
     }
@@ -125,14 +139,19 @@ def table(result: dict[str, Any]) -> str:
     """A Markdown table: per level rate and p95, then start and memory."""
     counts = [str(tenants) for tenants in result["tenants"]]
     head = " | ".join(f"{int(tenants):,} tenants: req/s | p95 ms" for tenants in counts)
-    lines = [f"| | {head} | p95 ratio | goal |", "|---|" + "--:|" * (2 * len(counts) + 2)]
+    lines = [
+        f"| | {head} | p95 ratio | goal | processor µs a request |",
+        "|---|" + "--:|" * (2 * len(counts) + 3),
+    ]
     for row in result["rows"]:
         if row["failed"]:
-            lines.append(f"| {row['title']} | {row['failed']} |" + " |" * (2 * len(counts) + 1))
+            lines.append(f"| {row['title']} | {row['failed']} |" + " |" * (2 * len(counts) + 2))
             continue
         cells = [f"{row['levels'][t]['rate']:,.0f} | {row['levels'][t]['p95']:,.1f}" for t in counts]
         ratio = row["p95_ratio"][counts[-1]]
-        lines.append(f"| {row['title']} | {' | '.join(cells)} | {ratio:.2f}× | ≤ {SLOWER}× |")
+        spent = row["processor_us"]
+        told = " → ".join(f"{spent[t]:.0f}" for t in counts) if spent else ""
+        lines.append(f"| {row['title']} | {' | '.join(cells)} | {ratio:.2f}× | ≤ {SLOWER}× | {told} |")
     for title, values, goal in (
         ("Start, s", [f"{result['start_seconds'][t]:.1f}" for t in counts], f"≤ {START:.0f}"),
         (
@@ -141,7 +160,7 @@ def table(result: dict[str, Any]) -> str:
             f"≤ {RESIDENT:.0f}",
         ),
     ):
-        lines.append(f"| {title} | " + " | ".join(f"{value} |" for value in values) + f" | {goal} |")
+        lines.append(f"| {title} | " + " | ".join(f"{value} |" for value in values) + f" | {goal} | |")
     return "\n".join(lines)
 
 
