@@ -24,6 +24,8 @@ DENIED = "42501"
 BAD = ("IDP01", "IDP02")
 """A context that has expired, and one that is forged."""
 _AWAY = ("08", "53", "57", "58", "55P03", "40P01", "40001")
+_LOCKED_TRIES, _LOCKED_PAUSE = 20, 0.2
+"""How often a table is tried that somebody else holds, such as a vacuum, and the seconds between."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -66,7 +68,8 @@ class Attacker:
         """Begin a transaction that `end` rolls back."""
         self.connection.rollback()
         with self.connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '1s'")
+            # Whoever waits for a lock holds up those who come after it: short waits, and several of them.
+            cursor.execute("SET LOCAL statement_timeout = '2s'; SET LOCAL lock_timeout = '100ms'")
 
     def end(self) -> None:
         """Undo everything."""
@@ -81,6 +84,16 @@ class Attacker:
         return self._run(statement, context, kept=True)
 
     def _run(self, statement: str, context: str | None, *, kept: bool) -> Answer:
+        for _ in range(_LOCKED_TRIES):
+            try:
+                return self._once(statement, context, kept=kept)
+            except psycopg2.errors.LockNotAvailable:
+                with self.connection.cursor() as cursor:
+                    cursor.execute("ROLLBACK TO attempt")
+                time.sleep(_LOCKED_PAUSE)
+        return self._once(statement, context, kept=kept)
+
+    def _once(self, statement: str, context: str | None, *, kept: bool) -> Answer:
         self._wait()
         with self.connection.cursor() as cursor:
             cursor.execute("SAVEPOINT attempt")

@@ -80,7 +80,7 @@ def test_ue01_every_failure_is_recorded_without_the_name_or_password(in_acme, ch
     turned_away(kind)
     [(actor, facts)] = database("SELECT actor, facts FROM audit_log WHERE event = 'sign_in.failed'")
     name, password = KINDS[kind]
-    assert set(actor) <= {"kind", "id", "address"}
+    assert set(actor) <= {"kind", "id", "address", "sealed"}
     told = f"{actor} {facts}"
     assert name[:20] not in told and (not password or password[:20] not in told)
 
