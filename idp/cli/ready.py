@@ -86,7 +86,7 @@ def _telling() -> Iterator[Callable[[str], None]]:
     if session.current().json or not _console().is_terminal:
         yield lambda _line: None
         return
-    with _console().status("looking", spinner_style="dim") as status:
+    with _console().status("[dim]looking …[/]", spinner_style="dim", refresh_per_second=4) as status:
         yield lambda line: status.update(f"[dim]{line} …[/]")
 
 

@@ -148,6 +148,7 @@ def test_blocker_a_redis_that_forgets(deployment: Up, known: dict[str, str]) -> 
         admin.config_set("maxmemory-policy", "allkeys-lru")
         try:
             named(deployment, "IDP-INF-013", "infrastructure", "allkeys-lru", "noeviction")
+            _said_in_words(deployment)
             admin.config_set("maxmemory-policy", "noeviction")
             admin.config_set("maxmemory", admin.info("memory")["used_memory"] + 2**16)
             named(deployment, "IDP-INF-014", "infrastructure", "Redis uses", "maxmemory")
@@ -155,6 +156,19 @@ def test_blocker_a_redis_that_forgets(deployment: Up, known: dict[str, str]) -> 
             admin.config_set("maxmemory-policy", "noeviction")
             admin.config_set("maxmemory", before["maxmemory"])
     green(deployment, "IDP-INF-014", "infrastructure")
+
+
+def _said_in_words(deployment: Up) -> None:
+    """The terminal has the code, the reason and the fix of what is red, and a line that sums up."""
+    done = idp("ready", "--home", str(deployment.home), "--gate", "infrastructure", COLUMNS="160")
+    assert done.returncode == 1 and done.stdout == ""
+    red = [line for line in done.stderr.splitlines() if "✗" in line]
+    assert len(red) == 1 and red[0].split()[-1] == "IDP-INF-013"
+    assert (
+        "maxmemory-policy is allkeys-lru." in done.stderr
+        and "→ Set maxmemory-policy to noeviction" in done.stderr
+    )
+    assert done.stderr.rstrip().splitlines()[-1].startswith("Not ready: ")
 
 
 def test_blocker_a_redis_that_freezes(deployment: Up) -> None:

@@ -285,7 +285,7 @@ CHECKS = (
           "Start idp worker.", worker, stops=(_DEPLOY, _TRAFFIC)),
     Check("IDP-INF-020", "The worker keeps up", "What was ended may live on in Redis until its delete is repeated.",
           "Look for job.failed in its log, or start another one.", lag, mild=True),
-    Check("IDP-INF-021", "The environment is the one it was tested in",
+    Check("IDP-INF-021", "The environment is the tested one",
           "What was tested elsewhere was tested with other versions and rules.",
           "Change what idp align --against FILE names, here or there.", aligned),
 )  # fmt: skip

@@ -73,7 +73,10 @@ def _made(world: World) -> Target:
     if world.once("away", lambda: answers(world)):
         raise NotLooked("The public address does not answer.")
     known = world.program.json("env", "--show-secrets")
-    return world.stack.enter_context(run.facing(world.program, known, world.tell))
+    made = world.stack.enter_context(run.facing(world.program, known, world.tell))
+    world.stack.callback(world.tell, "removing the canary tenants")
+    world.tell("visiting the canary")
+    return made
 
 
 def visit(world: World) -> Visit:
