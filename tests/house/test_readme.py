@@ -89,8 +89,10 @@ class Reader:
         """The command with the page's ports, folders and programs replaced by this reader's."""
         for port, more in ((8000, 0), (8001, 1), (8002, 2), (8010, 10)):
             text = text.replace(f"localhost:{port}", f"localhost:{self.base + more}")
-        text = text.replace("PORT=8010", f"PORT={self.base + 10}").replace(
-            "initech.yaml", f"{self.home}/initech.yaml"
+        text = (
+            text.replace("PORT=8010", f"PORT={self.base + 10}")
+            .replace("initech.yaml", f"{self.home}/initech.yaml")
+            .replace("proof.html", f"{self.home}/proof.html")
         )
         text = text.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
         return text.replace("make up", self.up())
