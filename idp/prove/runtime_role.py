@@ -56,17 +56,42 @@ def compare(field: Field, tally: Tally, attempt: Callable[[str], Answer], when: 
         tally.expect(
             alike, f"{table}: {name}{when} tells another tenant's row ({foreign}) from nobody's ({absent})."
         )
-    tally.expect(_plans_alike(field, attempt), f"{table}: EXPLAIN ANALYZE{when} tells another tenant's row.")
+    told = _plans_told(field, attempt)
+    tally.expect(told is None, f"{table}: EXPLAIN ANALYZE{when} tells another tenant's row: {told}.")
 
 
-def _plans_alike(field: Field, attempt: Callable[[str], Answer]) -> bool:
-    """Whether the plan of B's row met as many rows as that of nobody's, at least once.
+def _plans_told(field: Field, attempt: Callable[[str], Answer]) -> str | None:
+    """What the plan of B's row met and that of nobody's did not, each time of several; None where they are alike.
 
-    Others write meanwhile and statistics are renewed: a real difference is there each time.
+    Others write meanwhile: a real difference is there each time. Which way a plan takes is no matter, since Postgres
+    chooses it by statistics over all tenants; how many rows it met on it is.
     """
     foreign = verbs.EXPLAINED(field, field.b.id, field.ids.theirs)
     absent = verbs.EXPLAINED(field, field.ids.absent, field.ids.absent)
-    return any(attempt(foreign).masked == attempt(absent).masked for _ in range(_PLANS))
+    told = None
+    for _ in range(_PLANS):
+        one, other = _met(attempt(foreign)), _met(attempt(absent))
+        if one == other:
+            return None
+        told = f"{one} / {other}"
+    return told
+
+
+_COUNTED = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck", "Heap Fetches")
+
+
+def _met(answer: Answer) -> dict[str, float] | str:
+    """How many rows the steps of a plan met and dropped, by kind; the error where there is no plan."""
+    if answer.code:
+        return f"{answer.code} {answer.masked[1]}"
+    met = dict.fromkeys(_COUNTED, 0.0)
+    steps = [answer.rows[0][0][0]["Plan"]]
+    while steps:
+        step = steps.pop()
+        steps += step.get("Plans", ())
+        for name in _COUNTED:
+            met[name] += step.get(name, 0) * step.get("Actual Loops", 1)
+    return met
 
 
 def own_rows_alone(target: Target, tally: Tally) -> None:
