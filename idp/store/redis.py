@@ -86,6 +86,7 @@ def call(command: Callable[[Any], Result]) -> Result:
     try:
         result = command(_store.client)
     except driver.exceptions.NoScriptError:
+        _store.breaker.succeeded()  # a server that came back empty has answered; the script is sent next
         raise
     except (driver.exceptions.RedisError, OSError) as error:
         if isinstance(error.__context__, Empty):  # nobody gave a connection back in time; Redis was not asked

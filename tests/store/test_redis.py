@@ -128,3 +128,17 @@ def test_a_pool_that_is_full_is_waited_for_and_is_not_taken_for_redis_being_away
     finally:
         redis.stop()
         redis.start(settings)
+
+
+def test_f10_a_script_is_enough_to_notice_that_redis_came_back_empty(in_acme, operator):
+    """The one call that an open breaker lets through may name a script that the new server has never seen."""
+    breaker = redis.breaker()
+    try:
+        operator.script_flush()
+        while not breaker.open:
+            breaker.failed()
+        breaker._next_try = 0.0
+        assert redis.count("tries", "back", 60) == 1
+        assert not breaker.open
+    finally:
+        breaker.succeeded()
