@@ -3,6 +3,7 @@
 Labels stay few and bounded; a label for each tenant would grow with the customers.
 """
 
+import threading
 from collections import deque
 from functools import cache
 from typing import Any
@@ -50,6 +51,7 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 _waiting: deque[tuple[Series, float]] | None = None
 _MOST_WAITING = 50_000
+_flushing = threading.Lock()
 
 
 def gather() -> None:
@@ -63,12 +65,13 @@ def flush() -> None:
     waiting = _waiting
     if not waiting:
         return
-    sums: dict[Series, float] = {}
-    for _ in range(len(waiting)):
-        series, amount = waiting.popleft()
-        sums[series] = sums.get(series, 0) + amount
-    for (name, labels), amount in sums.items():
-        _counter(name, labels).inc(amount)
+    with _flushing:
+        sums: dict[Series, float] = {}
+        for _ in range(len(waiting)):
+            series, amount = waiting.popleft()
+            sums[series] = sums.get(series, 0) + amount
+        for (name, labels), amount in sums.items():
+            _counter(name, labels).inc(amount)
 
 
 def count(name: str, amount: float = 1, **labels: str) -> None:

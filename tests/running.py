@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from prometheus_client import REGISTRY
 
+from idp import metrics
 from idp.embedded import ports
 
 TOP = Path(__file__).resolve().parents[1]
@@ -54,6 +56,12 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def counted(name: str, **labels: str) -> float:
+    """What a counter of this process says, what was only taken note of included."""
+    metrics.flush()
+    return REGISTRY.get_sample_value(f"idp_{name}", labels) or 0.0
 
 
 @dataclass

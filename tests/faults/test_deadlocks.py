@@ -14,7 +14,7 @@ from idp.store.durable import sessions as session_store
 from idp.store.durable import users
 from idp.tenants import Tenant
 from tests.playing import RelyingParty, relying_party
-from tests.running import within
+from tests.running import counted, within
 
 
 class Opponent:
@@ -68,22 +68,15 @@ def rp(app: Any, acme: Tenant) -> RelyingParty:
     return relying_party(app, acme)
 
 
-def _repeated() -> float:
-    from idp import metrics
-
-    metrics.flush()
-    return float(metrics._COUNTERS["transactions_repeated_total"]._value.get())
-
-
 def test_f08_a_refresh_in_a_deadlock_is_run_anew_and_rotates_once(
     rp: RelyingParty, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = rp.sign_in()["refresh_token"]
-    opponent, before = Opponent(database, "users", "refresh_tokens"), _repeated()
+    opponent, before = Opponent(database, "users", "refresh_tokens"), counted("transactions_repeated_total")
     with fought(monkeypatch, users, "held", opponent, 2):
         answer = rp.refresh(token)
     assert answer.status_code == 200 and opponent.met == 2
-    assert _repeated() == before + 2
+    assert counted("transactions_repeated_total") == before + 2
     assert database("SELECT count(*), count(consumed_at) FROM refresh_tokens") == [(2, 1)]
     assert database("SELECT count(*) FROM audit_log WHERE event = 'token.refreshed'") == [(1,)]
     assert rp.refresh(answer.get_json()["refresh_token"]).status_code == 200

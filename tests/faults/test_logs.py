@@ -6,16 +6,15 @@ import threading
 
 import pytest
 
-from idp import logs, metrics
-from tests.running import within
+from idp import logs
+from tests.running import counted, within
 
 
 def test_f25_a_pipe_that_nobody_reads_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LINES", 50)
     monkeypatch.setattr(logs, "LAST_WORDS", 0.05)
     reading, writing = os.pipe()
-    counter = metrics._COUNTERS["log_lines_dropped_total"]
-    before = counter._value.get()
+    before = counted("log_lines_dropped_total")
     with open(writing, "w") as stream, open(reading, "rb") as reader:
         handler = logs.Unhurried(stream)
         logger = logging.Logger("blocked")
@@ -29,7 +28,7 @@ def test_f25_a_pipe_that_nobody_reads_holds_nobody_up(monkeypatch: pytest.Monkey
         thread.start()
         thread.join(30)
         assert not thread.is_alive(), "a writer waits for the reader"
-        metrics_told = counter._value.get() - before
+        metrics_told = counted("log_lines_dropped_total") - before
         assert metrics_told > 0
         handler.flush()  # comes back, though nothing is read
         read: list[bytes] = []
