@@ -18,17 +18,15 @@ from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFo
 from idp.ids import digest, same, secret
 from idp.oauth import authorize, scopes
 from idp.oauth.authorize import Response, Returned
-from idp.oauth.checks import openid
+from idp.oauth.granting import granted, person
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.oauth.tokens import id_token
 from idp.store.database import again, transaction
-from idp.store.durable import sessions as session_store
-from idp.store.durable import users
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
-from idp.store.ephemeral import codes, transactions
+from idp.store.ephemeral import transactions
 from idp.tenants import current
 
 
@@ -92,7 +90,7 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
         return _silently(situation, browser)
     step = next_step(situation)
     if step is Step.DONE and session is not None:
-        return _granted(request, client, session, browser)
+        return granted(request, client, session, browser)
     started = Transaction(secret(), params, resources, _bound(browser), clock.epoch())
     _count(started, browser)
     _keep(started)
@@ -110,7 +108,7 @@ def _silently(situation: Situation, browser: Browser) -> Response:
     if refusal is not None:
         return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
     assert situation.session is not None
-    return _granted(request, situation.client, situation.session, browser)
+    return granted(request, situation.client, situation.session, browser)
 
 
 def _why(situation: Situation) -> str:
@@ -258,7 +256,7 @@ def consented(due_now: Due, browser: Browser) -> Response | Ask:
         consent.remember(due_now.session.user_id, due_now.client.id, entries)
         audit.record(
             Event.CONSENT_GRANTED,
-            _person(due_now.session, browser),
+            person(due_now.session, browser),
             client_id=due_now.client.client_id,
             scopes=list(entries),
         )
@@ -306,7 +304,7 @@ def _go_on(
         _keep(going)
         return Ask(step, going.identifier)
     with _ending(going):
-        return _granted(request, pending.known_client, session, browser, going, user)
+        return granted(request, pending.known_client, session, browser, going.consented or (), user)
 
 
 @contextmanager
@@ -321,79 +319,3 @@ def _ending(going: Transaction) -> Iterator[None]:
         raise
     if going.counted:
         throttle.forgive("unfinished", going.counted)
-
-
-def _person(session: Session, browser: Browser) -> Actor:
-    return Actor("user", str(session.user_id), browser.address)
-
-
-def _granted(
-    request: AuthorizationRequest,
-    client: Client,
-    session: Session,
-    browser: Browser,
-    going: Transaction | None = None,
-    user: User | None = None,
-) -> Response:
-    """Mint the code: kept by digest in Redis, audited and noted in Postgres, told in the response."""
-    if user is None:
-        user = users.by_id(session.user_id)
-        if user is None or not user.active:
-            refusal = LoginRequired(rule="user.active")
-            return authorize.error_response(
-                refusal, request.redirect_uri, request.response_mode, request.state
-            )
-        sessions.touch(session)
-    code = secret()
-    lifetime = current().policy.code_lifetime
-    codes.put(
-        code, _meaning(request, client, session, _kept_scopes(request, client, session, going)), lifetime
-    )
-    with transaction():
-        session_store.use(session.id, client.id)
-        audit.record(
-            Event.AUTHORIZATION_GRANTED,
-            _person(session, browser),
-            client_id=client.client_id,
-            scopes=list(request.scopes),
-            session_id=session.id,
-        )
-    return authorize.success_response(request, code)
-
-
-def _kept_scopes(
-    request: AuthorizationRequest, client: Client, session: Session, going: Transaction | None
-) -> tuple[str, ...]:
-    """The granted scopes: offline_access falls away unless it was approved (OIDC Core §11).
-
-    An operator's `require_consent: false` approves it; else the consent page must have shown it, now or
-    when the person's consent for it was remembered.
-    """
-    if "offline_access" not in request.scopes or not client.setting("require_consent"):
-        return request.scopes
-    shown = going is not None and going.consented is not None and "offline_access" in going.consented
-    if shown or consent.remembered(session.user_id, client.id, ("offline_access",)):
-        return request.scopes
-    return tuple(scope for scope in request.scopes if scope != "offline_access")
-
-
-def _meaning(
-    request: AuthorizationRequest, client: Client, session: Session, granted: tuple[str, ...]
-) -> dict[str, Any]:
-    now = clock.epoch()
-    return {
-        "issuer": current().issuer,
-        "client": str(client.id),
-        "redirect_uri": request.redirect_uri,
-        "user": str(session.user_id),
-        "session": str(session.id),
-        "scopes": list(granted),
-        "resources": list(request.resources),
-        "claims": openid.asked(request.claims),
-        "nonce": request.nonce,
-        "challenge": request.code_challenge,
-        "auth_time": session.auth_time.timestamp(),
-        "acr": session.acr,
-        "amr": list(session.amr),
-        "expires": now + current().policy.code_lifetime,
-    }

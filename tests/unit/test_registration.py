@@ -47,7 +47,7 @@ def test_rfc7591_2_defaults():
 
 
 def test_every_setting_has_a_default_and_a_check():
-    assert set(SETTINGS) == set(registration._SETTING)
+    assert set(SETTINGS) == set(registration.SETTING)
 
 
 def test_response_types_follow_the_grants():

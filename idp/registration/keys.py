@@ -1,0 +1,47 @@
+"""A client's own public keys, as it registers them (RFC 7517)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from idp.ids import unb64
+
+MOST_KEYS = 20  # in a client's own set
+
+_PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}  # RFC 7518 section 6
+_KEY_MEMBERS = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
+
+
+def public_keys(value: object) -> dict[str, Any]:
+    """A set of public signature keys (RFC 7517); symmetric and private keys are refused (attack CA14)."""
+    keys = value.get("keys") if isinstance(value, Mapping) and set(value) == {"keys"} else None
+    if not isinstance(keys, list) or not 0 < len(keys) <= MOST_KEYS:
+        raise ValueError(f"must be an object whose only member keys lists 1 to {MOST_KEYS} keys")
+    names = [key.get("kid") for key in keys if isinstance(key, Mapping) and "kid" in key]
+    if len(set(map(str, names))) != len(names):
+        raise ValueError("must not have two keys of one kid")
+    return {"keys": [_jwk(key) for key in keys]}
+
+
+def _jwk(key: object) -> dict[str, Any]:
+    if not isinstance(key, Mapping) or str(key.get("kty")) not in _KEY_MEMBERS:
+        raise ValueError("must have keys of kty RSA, EC or OKP only")
+    if _PRIVATE_MEMBERS & set(key):
+        raise ValueError("must have public keys only")
+    if key.get("use", "sig") != "sig" or not all(
+        isinstance(key.get(name, ""), str) for name in ("kid", "alg")
+    ):
+        raise ValueError("must have signature keys with a text as kid and alg")
+    sizes = {}
+    for name in _KEY_MEMBERS[key["kty"]]:
+        member = key.get(name)
+        if not isinstance(member, str) or len(member) > 1024:
+            raise ValueError(f"must have keys with the member {name} in base64url")
+        try:
+            sizes[name] = len(unb64(member).lstrip(b"\0")) * 8
+        except ValueError:
+            raise ValueError(f"must have keys with the member {name} in canonical base64url") from None
+    if key["kty"] == "RSA" and not 2048 <= sizes["n"] <= 8192:
+        raise ValueError("must have RSA keys of 2048 to 8192 bits")
+    if (key["kty"], str(key.get("crv"))) not in {("RSA", "None"), ("EC", "P-256"), ("OKP", "Ed25519")}:
+        raise ValueError("must have curve keys of P-256 or Ed25519")
+    return dict(key)

@@ -1,0 +1,52 @@
+"""Every name that client metadata and an operator's settings have, and the shape of what each holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+from idp import claim_rules, identifiers, urls
+from idp.registration.keys import public_keys
+from idp.registration.shapes import algorithm, flag, one_of, page, scope, seconds, several, text, uri, version
+
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+RESPONSE_TYPES = ("code",)
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
+LIFETIMES = ("access_token_lifetime", "id_token_lifetime", "refresh_idle", "refresh_absolute")
+
+METADATA: dict[str, Callable[[object], Any]] = {
+    "application_type": one_of(("web", "native")),
+    "client_name": text,
+    "client_uri": page,
+    "contacts": several(identifiers.email, 10),
+    "default_max_age": seconds,
+    "grant_types": several(one_of(GRANT_TYPES)),
+    "id_token_signed_response_alg": algorithm,
+    "initiate_login_uri": page,
+    "jwks": public_keys,
+    "logo_uri": page,
+    "policy_uri": page,
+    "post_logout_redirect_uris": several(uri),
+    "redirect_uris": several(uri),
+    "require_auth_time": flag,
+    "response_types": several(one_of(RESPONSE_TYPES)),
+    "scope": scope,
+    "software_id": version,
+    "software_version": version,
+    "subject_type": one_of(("public",)),
+    "token_endpoint_auth_method": one_of(AUTH_METHODS),
+    "token_endpoint_auth_signing_alg": algorithm,
+    "tos_uri": page,
+}
+"""Every name of client metadata and what it may hold. There are no others: an unknown one is refused."""
+
+SETTING: dict[str, Callable[[object], Any]] = {
+    "require_consent": flag,
+    "require_pkce": flag,
+    "client_secret_any": flag,
+    "assertion_for_token_endpoint": flag,
+    "rotate_refresh_tokens": flag,
+    "allowed_origins": several(urls.origin),
+    "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value)],
+    **dict.fromkeys(LIFETIMES, seconds),
+}
+"""What only an operator sets; no registration request reaches it."""

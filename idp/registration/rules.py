@@ -1,0 +1,81 @@
+"""How the members of a client's metadata and settings must fit together, each rule citing its section."""
+
+from dataclasses import fields
+from typing import Any
+
+from idp import urls
+from idp.errors import InvalidClientMetadata, InvalidRedirectUri
+from idp.registration.names import LIFETIMES, SECRET_METHODS
+from idp.tenants import Policy
+from idp.tenants import current as current_tenant
+
+CEILINGS = {field.name: field.metadata["ceiling"] for field in fields(Policy) if field.name in LIFETIMES}
+
+
+def wrong(field: str, clause: str) -> InvalidClientMetadata:
+    """The refusal of one field."""
+    return InvalidClientMetadata(f"{field} {clause}.", rule=field, expected=clause)
+
+
+def grants_fit_response_types(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+    """RFC 7591 section 2.1."""
+    code = "authorization_code" in new["grant_types"]
+    if not new["grant_types"]:
+        raise wrong("grant_types", "must name at least one grant")
+    if code != ("code" in new["response_types"]):
+        raise wrong("response_types", "must be code with the grant authorization_code and empty without it")
+    if "refresh_token" in new["grant_types"] and not code:
+        raise wrong("grant_types", "must name authorization_code where it names refresh_token")
+
+
+def redirects(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+    """RFC 9700 section 2.1, OpenID Connect Registration section 2."""
+    code = "authorization_code" in new["grant_types"]
+    if code and not new.get("redirect_uris"):
+        raise InvalidRedirectUri("redirect_uris must have at least one member.", rule="redirect_uris")
+    if not code and new.get("redirect_uris"):
+        raise InvalidRedirectUri(
+            "redirect_uris is only for the grant authorization_code.", rule="redirect_uris"
+        )
+    native = new["application_type"] == "native"
+    for name in ("redirect_uris", "post_logout_redirect_uris"):
+        for index, uri in enumerate(new.get(name, ())):
+            try:
+                urls.redirect_uri(uri, native=native)
+            except urls.BadUrl as problem:
+                kind = InvalidRedirectUri if name == "redirect_uris" else InvalidClientMetadata
+                raise kind(f"{name}[{index}] {problem}.", rule=f"{name}[{index}]", got=uri) from None
+
+
+def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
+    """RFC 6749 section 2.1: who has nothing to prove itself with gets nothing that needs a proof."""
+    method = new["token_endpoint_auth_method"]
+    public = method == "none"
+    if public and "client_credentials" in new["grant_types"]:
+        raise wrong(
+            "grant_types", "must not name client_credentials where token_endpoint_auth_method is none"
+        )
+    if public and kept.get("require_pkce") is False:
+        raise wrong("require_pkce", "must not be false for a public client")
+    if public and kept.get("rotate_refresh_tokens") is False:
+        raise wrong("rotate_refresh_tokens", "must not be false for a public client")
+    if kept.get("client_secret_any") and method not in SECRET_METHODS:
+        raise wrong("client_secret_any", "is only for clients that have a secret")
+    if method == "private_key_jwt" and "jwks" not in new:
+        raise wrong("jwks", "must be there where token_endpoint_auth_method is private_key_jwt")
+    if "token_endpoint_auth_signing_alg" in new and method != "private_key_jwt":
+        raise wrong("token_endpoint_auth_signing_alg", "is only for private_key_jwt")
+
+
+def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
+    """A client may have less than its tenant, never more."""
+    policy = current_tenant().policy
+    for name in LIFETIMES:
+        most = min(getattr(policy, name), CEILINGS[name])
+        if name in kept and not 1 <= kept[name] <= most:
+            raise wrong(
+                name, f"must be a whole number of seconds from 1 to {most}, which is the policy of the tenant"
+            )
+
+
+CHECKS = (grants_fit_response_types, redirects, authentication, lifetimes)

@@ -1,0 +1,94 @@
+"""What one member of client metadata may hold: each shape takes a value and gives it back in its one spelling.
+
+A shape raises ValueError with a clause that goes behind the member's name.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from idp import identifiers, urls
+from idp.tenants import current as current_tenant
+
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+MOST_URIS = 50  # of one kind
+
+_VERSION = re.compile(r"[!-~]{1,64}", re.ASCII)
+
+
+def text(value: object) -> str:
+    """A text that people may read."""
+    return identifiers.text(value)
+
+
+def page(value: object) -> str:
+    """A page on the web."""
+    return urls.web_url(value, loopback=True).text if _local(value) else urls.web_url(value).text
+
+
+def _local(value: object) -> bool:
+    """http on this machine is for a tenant that lives on it itself (development)."""
+    return current_tenant().issuer.startswith("http://") and isinstance(value, str)
+
+
+def one_of(allowed: tuple[str, ...]) -> Callable[[object], str]:
+    """One of a few words."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return value
+
+    return check
+
+
+def algorithm(value: object) -> str:
+    """A signature algorithm that is spoken here."""
+    return one_of(ALGORITHMS)("EdDSA" if value == "Ed25519" else value)
+
+
+def several(check: Callable[[object], Any], most: int = MOST_URIS) -> Callable[[object], list[Any]]:
+    """A list of what `check` takes, each once."""
+
+    def each(value: object) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise ValueError("must be a list")
+        if len(value) > most:
+            raise ValueError(f"must have at most {most} members")
+        checked = [check(member) for member in value]
+        return [member for index, member in enumerate(checked) if member not in checked[:index]]
+
+    return each
+
+
+def uri(value: object) -> str:
+    """Only that it is text: whether it may be a redirect URI depends on application_type and is asked later."""
+    if not isinstance(value, str):
+        raise ValueError("must be a list of strings")
+    return value
+
+
+def scope(value: object) -> str:
+    """Scopes, each once."""
+    return " ".join(identifiers.scope_set(value))
+
+
+def flag(value: object) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def seconds(value: object) -> int:
+    """A whole number of seconds."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10**9:
+        raise ValueError("must be a whole number of seconds")
+    return value
+
+
+def version(value: object) -> str:
+    """A version in visible ASCII."""
+    if not isinstance(value, str) or not _VERSION.fullmatch(value):
+        raise ValueError("must have 1 to 64 visible ASCII characters")
+    return value
