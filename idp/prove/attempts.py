@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg2
 
-from idp.prove import clock
 from idp.prove.database import session
+from idp.prove.pace import Pace
 from idp.prove.target import Target
 
 PER_SECOND = 2500
@@ -61,8 +61,7 @@ class Attacker:
     def __init__(self, connection: Any, per_second: float = PER_SECOND) -> None:
         """`connection`: open, and in no transaction; `per_second`: statements at most."""
         self.connection = connection
-        self._pause = 1 / per_second
-        self._next = 0.0
+        self._pace = Pace(per_second)
 
     def begin(self) -> None:
         """Begin a transaction that `end` rolls back."""
@@ -94,7 +93,7 @@ class Attacker:
         return self._once(statement, context, kept=kept)
 
     def _once(self, statement: str, context: str | None, *, kept: bool) -> Answer:
-        self._wait()
+        self._pace.wait()
         with self.connection.cursor() as cursor:
             cursor.execute("SAVEPOINT attempt")
             try:
@@ -110,12 +109,6 @@ class Attacker:
             if not kept or answer.code:
                 cursor.execute("ROLLBACK TO attempt")
         return answer
-
-    def _wait(self) -> None:
-        now = clock.elapsed()
-        if self._next > now:
-            time.sleep(self._next - now)
-        self._next = max(self._next, now) + self._pause
 
 
 def _asked(cursor: Any, statement: str) -> Answer:

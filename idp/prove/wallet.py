@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -47,6 +48,9 @@ class Wallet:
     """When it has, on the clock of `clock.elapsed`."""
 
 
+_filling = Lock()
+
+
 def party(net: Net, canary: Canary, client_id: str = "web", method: str = "client_secret_basic") -> Party:
     """A client of a canary that has a secret."""
     return Party(net, canary.issuer, client_id, CALLBACK, canary.secrets.get(client_id), method, scope=SCOPE)
@@ -54,10 +58,11 @@ def party(net: Net, canary: Canary, client_id: str = "web", method: str = "clien
 
 def of(net: Net, target: Target, canary: Canary) -> Wallet:
     """The wallet of a canary, filled at the first call. Raises Unexpected."""
-    kept: Wallet | None = target.kept.get(f"wallet of {canary.slug}")
-    if kept is None:
-        kept = target.kept[f"wallet of {canary.slug}"] = gathered(net, canary)
-    return kept
+    with _filling:
+        kept: Wallet | None = target.kept.get(f"wallet of {canary.slug}")
+        if kept is None:
+            kept = target.kept[f"wallet of {canary.slug}"] = gathered(net, canary)
+        return kept
 
 
 def gathered(net: Net, canary: Canary) -> Wallet:

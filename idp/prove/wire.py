@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from idp.prove import clock
+from idp.prove.pace import Pace
 from idp.prove.promises import Unexpected
 
 TIMEOUT = 15.0
@@ -70,8 +69,7 @@ class Net:
     def __init__(self, *, timeout: float = TIMEOUT, per_second: float = PER_SECOND) -> None:
         """`timeout`: seconds that an answer may take; `per_second`: requests at most."""
         self._timeout = timeout
-        self._pause = 1 / per_second
-        self._next = 0.0
+        self._pace = Pace(per_second)
         self._lines: dict[tuple[str, str], http.client.HTTPConnection] = {}
         self.asked = 0
         """Requests so far."""
@@ -121,7 +119,8 @@ class Net:
         named = {"Host": parts.netloc, "Accept": "*/*", **(headers or {})}
         if body is not None or method == "POST":
             named["Content-Length"] = str(len(body or b""))
-        self._wait()
+        self._pace.wait()
+        self.asked += 1
         used = origin in self._lines
         try:
             return self._once(origin, method, path, named, body, url)
@@ -150,10 +149,3 @@ class Net:
         parts = urlsplit(f"//{netloc}")
         kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
         return kind(parts.hostname or "", parts.port, timeout=self._timeout)
-
-    def _wait(self) -> None:
-        now = clock.elapsed()
-        if self._next > now:
-            time.sleep(self._next - now)
-        self._next = max(self._next, now) + self._pause
-        self.asked += 1
