@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from idp.cli import session
+from idp.cli import proving, session
+from idp.prove.promises import Group, NotProved
+from idp.prove.target import Program
 
 _AFTER = (
     "What was revoked or used since the backup is good again: run 'idp not-before --all' before anybody is let in, "
@@ -16,7 +18,9 @@ _AFTER = (
 
 @click.command("restore")
 @click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--verify", is_flag=True, help="Look at the wall, the keys and the audit's chain afterwards.")
+@click.option(
+    "--verify", is_flag=True, help="Try the wall, and look at the keys and the audit's chain, afterwards."
+)
 @click.option(
     "--not-before", "cut", is_flag=True, help="Also let nothing from before count, for every tenant."
 )
@@ -25,15 +29,36 @@ def command(path: Path, verify: bool, cut: bool) -> None:
     """Bring a backup into an empty cluster, all of it or nothing. Status 1 when what came back does not hold."""
     from idp.control import backups, installation, not_before
 
-    with backups.whole(path) as backup, session.found().running(postgres_only=True, make=True) as settings:
+    servers = session.found().running(postgres_only=not verify, make=True)
+    with backups.whole(path) as backup, servers as settings:
         done: dict[str, Any] = asdict(backups.restore(settings, backup))
         if verify or cut:
             with installation.opened(settings):
                 done |= {"verified": asdict(backups.verify(settings))} if verify else {}
                 done |= not_before.every(session.actor()).described() if cut else {}
+        if verify:
+            # By its servers' addresses: the folder is this command's own until the end.
+            done["proved"] = _proved(proving.scheduled(settings, embedded=False))
     session.answer(done, lambda: _words(done, cut))
-    if done.get("verified", {}).get("wrong"):
+    if verify and (done["verified"]["wrong"] or not done["proved"]["holds"]):
         session.no()
+
+
+def _proved(program: Program) -> dict[str, Any]:
+    """What the proof says of the restored database; what needs a server is proved once one runs."""
+    from idp.prove import run
+
+    try:
+        proof = run.prove(
+            program, (Group.CATALOGUE, Group.RUNTIME_ROLE), lambda line: click.echo(f"… {line}", err=True)
+        )
+    except NotProved as problem:
+        return {"holds": False, "tried": 0, "found": [str(problem)]}
+    return {
+        "holds": proof.holds,
+        "tried": sum(outcome.tally.tried for outcome in proof.outcomes),
+        "found": [sentence for outcome in proof.outcomes for sentence in outcome.tally.found],
+    }
 
 
 def _words(done: dict[str, Any], cut: bool) -> str:
@@ -49,5 +74,8 @@ def _words(done: dict[str, Any], cut: bool) -> str:
             f"The wall stands ({seen['rules']} rules), {seen['keys']} keys of {seen['tenants']} tenants open, every "
             "audit chain is whole."
         ]
+    if "proved" in done:
+        tried = f"No row of a tenant was reached by another ({done['proved']['tried']} attempts)"
+        lines += done["proved"]["found"] or [f"{tried}; idp prove tries the rest once the server runs."]
     lines.append(f"Nothing from before {done['not_before']} counts; empty Redis." if cut else _AFTER)
     return "\n".join(lines)
