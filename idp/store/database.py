@@ -1,4 +1,4 @@
-"""Postgres: the engine, the transaction, and the listener that arms row-level security in each of them.
+"""Postgres: the engine, and the transaction that arms row-level security with its first statement.
 
 A transaction belongs to the tenant that is entered. Where none is entered nothing is armed, and the
 policies answer nothing. Every connection of web and worker logs in as `idp_app`.
@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from sys import intern
@@ -16,28 +16,26 @@ from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from flask import Flask, current_app, has_app_context
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, NestedTransaction
 from sqlalchemy.orm import Session
 
 from idp import clock, lanes, metrics
 from idp.config import ConfigError, Settings
-from idp.errors import Busy, Refusal
+from idp.errors import Refusal
 from idp.store import stalled
 from idp.store.breaker import Breaker
 from idp.store.context import Signer
 from idp.store.durable.columns import metadata
-from idp.tenants import current, maybe_current
+from idp.store.troubles import GivenUp, Unavailable, named, translated
+from idp.tenants import current
 
-db = SQLAlchemy(metadata=metadata, session_options={"autoflush": False, "expire_on_commit": False})
+__all__ = ["GivenUp", "Kept", "Unavailable", "Work", "again", "outside", "transaction"]
 
-_AWAY_CLASSES = ("08", "53", "57", "58")
-_READ_ONLY = "25006"
-_AWAY_CODES = {_READ_ONLY, "55P03", "25P03"}
-_GIVEN_UP_CODES = {"40001", "40P01"}
-_CONTEXT_CODES = {"IDP01": "expired", "IDP02": "forged"}
+db = SQLAlchemy(metadata=metadata)
+
 # Health of a connection is the client's business, so these are libpq's own parameters; statement and
 # lock timeouts are settings of the role, because a pooler refuses them at connect.
 _CONNECT = {
@@ -54,16 +52,6 @@ _ASK_AFTER = 5.0
 """Seconds of rest after which a pooled connection is asked whether it lives."""
 
 
-class Unavailable(Busy):
-    """Postgres is away, slow or full; nothing was changed."""
-
-    description = "The database is not answering. Try again shortly."
-
-
-class GivenUp(Unavailable):
-    """Postgres gave this transaction up for another one's sake (deadlock, serialization); it may be run again."""
-
-
 class Kept(Exception):
     """Carries a Refusal out of a transaction that commits: an answer of no whose effect must last."""
 
@@ -74,14 +62,14 @@ class Kept(Exception):
 
 
 class _Store:
-    app: Flask | None = None
+    engine: Engine | None = None
     signer: Signer | None = None
     ops: Engine | None = None
     watch: stalled.Watch | None = None
 
 
 _store = _Store()
-_open: ContextVar[tuple[UUID, Session] | None] = ContextVar("idp_transaction", default=None)
+_open: ContextVar["Work | None"] = ContextVar("idp_transaction", default=None)
 
 
 def start(
@@ -105,12 +93,12 @@ def start(
         "hide_parameters": True,
     }
     db.init_app(app)
-    _store.app, _store.signer = app, Signer(context_keys)
     with app.app_context():
-        event.listen(db.engine, "connect", _measure)
-        event.listen(db.engine, "checkin", _rested)
-        event.listen(db.engine, "checkout", _alive)
-        _store.watch = stalled.Watch()
+        _store.engine, _store.signer = db.engine, Signer(context_keys)
+    event.listen(_store.engine, "connect", _measure)
+    event.listen(_store.engine, "checkin", _rested)
+    event.listen(_store.engine, "checkout", _alive)
+    _store.watch = stalled.Watch()
     if settings.ops_database_url:
         _store.ops = sa.create_engine(
             _driver(settings.ops_database_url),
@@ -126,13 +114,16 @@ def stop() -> None:
     """Close every connection."""
     if _store.watch is not None:
         _store.watch.stop()
-    if _store.app is not None:
-        with _store.app.app_context():
-            db.session.remove()
-            db.engine.dispose()
-    if _store.ops is not None:
-        _store.ops.dispose()
-    _store.app = _store.signer = _store.ops = _store.watch = None
+    for engine in (_store.engine, _store.ops):
+        if engine is not None:
+            engine.dispose()
+    _store.engine = _store.signer = _store.ops = _store.watch = None
+
+
+def _engine() -> Engine:
+    if _store.engine is None:
+        raise RuntimeError("the store is not started")
+    return _store.engine
 
 
 def signer() -> Signer:
@@ -193,31 +184,70 @@ def _alive(connection: Any, record: Any, _proxy: Any) -> None:
         raise sa.exc.DisconnectionError from error
 
 
-@event.listens_for(db.session, "after_begin")
-def _arm(session: Session, _transaction: Any, connection: Connection) -> None:
-    """Show Postgres the signed context as the first statement of the transaction."""
-    tenant = maybe_current()
-    if tenant is None:
-        return
-    begin = "SET TRANSACTION READ ONLY; " if session.info.get("readonly") else ""
-    context = signer().sign(tenant.id)
-    connection.exec_driver_sql(f"{begin}SELECT set_config('app.ctx', %s, true)", (context,))
+class Work:
+    """A transaction of one tenant. Its first statement takes a connection and arms it: nothing comes before.
+
+    What the vault needs of a connection and no more; the session that an object mapper would put in between costs
+    a third of each statement, and nothing is mapped here.
+    """
+
+    __slots__ = ("_connection", "info", "readonly", "tenant_id")
+
+    def __init__(self, tenant_id: UUID, *, readonly: bool) -> None:
+        """`readonly`: Postgres refuses whatever would change anything."""
+        self.tenant_id = tenant_id
+        self.readonly = readonly
+        self.info: dict[str, Any] = {}
+        """What is remembered until it ends, by whoever works in it."""
+        self._connection: Connection | None = None
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Run a statement, with parameters or a list of them."""
+        return self.connection().execute(statement, parameters)
+
+    def scalar(self, statement: sa.Executable, parameters: Any = None) -> Any:
+        """The first value of the first row, or None."""
+        return self.connection().scalar(statement, parameters)
+
+    def begin_nested(self) -> NestedTransaction:
+        """A savepoint, rolled back alone when its block fails."""
+        return self.connection().begin_nested()
+
+    def commit(self) -> None:
+        """End it, and let the connection go."""
+        if self._connection is not None:
+            self._connection.commit()
+            self._close()
+
+    def rollback(self) -> None:
+        """Undo it, and let the connection go."""
+        if self._connection is not None:
+            self._connection.rollback()
+            self._close()
+
+    def invalidate(self) -> None:
+        """Give the connection up: it is not used again."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._close()
+
+    def connection(self) -> Connection:
+        """The connection itself, armed."""
+        if self._connection is None:
+            self._connection = _engine().connect()
+            begin = "SET TRANSACTION READ ONLY; " if self.readonly else ""
+            context = signer().sign(self.tenant_id)
+            self._connection.exec_driver_sql(f"{begin}SELECT set_config('app.ctx', %s, true)", (context,))
+        return self._connection
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 @contextmanager
-def _application() -> Iterator[None]:
-    if _store.app is None:
-        raise RuntimeError("the store is not started")
-    # The web's own application is another one: the store belongs to the process, not to one application.
-    if has_app_context() and current_app == _store.app:
-        yield
-        return
-    with _store.app.app_context():
-        yield
-
-
-@contextmanager
-def transaction(readonly: bool = False) -> Iterator[Session]:
+def transaction(readonly: bool = False) -> Iterator[Work]:
     """A transaction of the entered tenant; an inner call joins the outer one.
 
     Commits at the end, rolls back on any exception but Kept, which commits and raises its refusal.
@@ -226,24 +256,22 @@ def transaction(readonly: bool = False) -> Iterator[Session]:
     tenant = current()
     outer = _open.get()
     if outer is not None:
-        if outer[0] != tenant.id:
+        if outer.tenant_id != tenant.id:
             raise RuntimeError("a transaction cannot change its tenant")
         try:
-            yield outer[1]
+            yield outer
         except sa.exc.DBAPIError as error:
             # Told as the outer one would, so that whoever is in between can undo what is its own.
-            raise _named(outer[1], error) from error
+            raise named(error, readonly=outer.readonly) from error
         return
     _admitted()
-    with ExitStack() as stack:
-        stack.enter_context(_application())
-        session = db.session()
-        session.info["readonly"] = readonly
-        token = _open.set((tenant.id, session))
-        stack.callback(_open.reset, token)
-        stack.callback(db.session.remove)
-        with _told(session):
-            yield session
+    work = Work(tenant.id, readonly=readonly)
+    token = _open.set(work)
+    try:
+        with _told(work, readonly=readonly):
+            yield work
+    finally:
+        _open.reset(token)
 
 
 TRIES = 3
@@ -279,73 +307,48 @@ def again(work: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 @contextmanager
-def _told(session: Session) -> Iterator[None]:
+def _told(work: Work | Session, *, readonly: bool = False) -> Iterator[None]:
     refusal: Refusal | None = None
     try:
         try:
             yield
         except Kept as kept:
             refusal = kept.refusal
-        session.commit()
+        work.commit()
     except sa.exc.DBAPIError as error:
-        _quietly_roll_back(session)
-        raise _named(session, error) from error
+        _quietly_roll_back(work)
+        raise named(error, readonly=readonly) from error
     except sa.exc.TimeoutError as error:
         metrics.count("database_errors_total", reason="pool")
         raise Unavailable(rule="database.pool") from error
     except BaseException:
-        _quietly_roll_back(session)
+        _quietly_roll_back(work)
         raise
     if refusal is not None:
         raise refusal
 
 
-def _quietly_roll_back(session: Session) -> None:
+def _quietly_roll_back(work: Work | Session) -> None:
     try:
-        session.rollback()
+        work.rollback()
     except sa.exc.DBAPIError:
-        session.invalidate()
-
-
-def _named(session: Session, error: sa.exc.DBAPIError) -> Exception:
-    # A write where only reading was promised is a mistake of ours; anywhere else it is a standby that answers.
-    if session.info.get("readonly") and getattr(error.orig, "pgcode", None) == _READ_ONLY:
-        return error
-    return _translated(error)
-
-
-def _translated(error: sa.exc.DBAPIError) -> Exception:
-    code = cast(str | None, getattr(error.orig, "pgcode", None))
-    if code in _CONTEXT_CODES:
-        metrics.count("context_errors_total", reason=_CONTEXT_CODES[code])
-        return Unavailable(rule=f"tenant_context.{_CONTEXT_CODES[code]}")
-    if code in _GIVEN_UP_CODES:
-        metrics.count("database_errors_total", reason=code)
-        return GivenUp(rule="database.given_up", got=code)
-    lost = error.connection_invalidated or (code is None and isinstance(error, sa.exc.OperationalError))
-    if lost or code in _AWAY_CODES or (code or "")[:2] in _AWAY_CLASSES:
-        metrics.count("database_errors_total", reason=code or "lost")
-        return Unavailable(rule="database.away", got=code)
-    return error
+        work.invalidate()
 
 
 @contextmanager
 def outside() -> Iterator[Connection]:
     """A read-only connection as `idp_app` without a tenant: only the directory's functions answer it."""
     _admitted()
-    with _application():
-        try:
-            with db.engine.connect() as connection, connection.begin():
-                if signer().stale():
-                    epoch = connection.exec_driver_sql(
-                        "SELECT extract(epoch FROM clock_timestamp())"
-                    ).scalar()
-                    signer().measured(float(cast(float, epoch)))
-                yield connection
-        except sa.exc.DBAPIError as error:
-            raise _translated(error) from error
-        except sa.exc.TimeoutError as error:
-            raise Unavailable(rule="database.pool") from error
+    try:
+        with _engine().connect() as connection, connection.begin():
+            if signer().stale():
+                epoch = connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar()
+                signer().measured(float(cast(float, epoch)))
+            yield connection
+    except sa.exc.DBAPIError as error:
+        raise translated(error) from error
+    except sa.exc.TimeoutError as error:
+        raise Unavailable(rule="database.pool") from error
 
 
 def insert_each(
@@ -369,14 +372,13 @@ def insert_each(
             given.append(str(tenant_id))
             given += [str(value) if value.__class__ is UUID else value for value in row]
     _admitted()
-    with _application():
-        try:
-            with db.engine.begin() as connection:
-                connection.exec_driver_sql("; ".join(statements), tuple(given))
-        except sa.exc.DBAPIError as error:
-            raise _translated(error) from error
-        except sa.exc.TimeoutError as error:
-            raise Unavailable(rule="database.pool") from error
+    try:
+        with _engine().begin() as connection:
+            connection.exec_driver_sql("; ".join(statements), tuple(given))
+    except sa.exc.DBAPIError as error:
+        raise translated(error) from error
+    except sa.exc.TimeoutError as error:
+        raise Unavailable(rule="database.pool") from error
 
 
 @contextmanager

@@ -119,9 +119,9 @@ class Watched:
 
 
 def counting(function, calls):
-    def counted(*arguments):
+    def counted(*arguments, **named):
         calls.append(function)
-        return function(*arguments)
+        return function(*arguments, **named)
 
     return counted
 

@@ -27,10 +27,7 @@ pytestmark = pytest.mark.slow
 
 
 def _reconnect() -> None:
-    app = vault_database._store.app
-    assert app is not None
-    with app.app_context():
-        vault_database.db.engine.dispose()
+    vault_database._engine().dispose()
 
 
 @pytest.fixture

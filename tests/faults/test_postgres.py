@@ -60,10 +60,7 @@ def durable(services: Any, vault: Any) -> Iterator[None]:
 
 
 def _reconnect() -> None:
-    app = vault_database._store.app
-    assert app is not None
-    with app.app_context():
-        vault_database.db.engine.dispose()
+    vault_database._engine().dispose()
 
 
 @pytest.fixture

@@ -88,8 +88,7 @@ def test_f21_a_herd_after_a_rotation_costs_postgres_one_look(app: Any, acme: Ten
     with entered(acme):
         rotation.rotate("RS256", now=True)
     path, asked, wrong = "/t/acme/jwks.json", [], []
-    with vault_database._application():
-        engine = vault_database.db.engine
+    engine = vault_database._engine()
 
     def heard(*given: Any) -> None:
         if "signing_keys" in given[2]:

@@ -63,10 +63,8 @@ CHANGES = {
         ('"amr": list(session.amr)', '"methods": list(session.amr)'),
         ('kept["amr"]', 'kept["methods"]'),
     ),
-    "idp/oauth/flow.py": (
-        ('"nonce": request.nonce,', '"nonce": request.nonce, "later": 1,'),
-        ('"params": self.params,', '"params": self.params, "later": 1,'),
-    ),
+    "idp/oauth/granting.py": (('"nonce": request.nonce,', '"nonce": request.nonce, "later": 1,'),),
+    "idp/oauth/flow.py": (('"params": self.params,', '"params": self.params, "later": 1,'),),
 }
 
 

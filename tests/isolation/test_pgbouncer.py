@@ -76,7 +76,7 @@ def _wait(port: int) -> None:
 def pooled(twins: Any, vault: Any, pooled_url: str) -> Iterator[tuple[Tenant, Tenant]]:
     """The vault of this process behind the pooler."""
     store = vault_database._store
-    kept = store.app, store.signer, store.ops, store.watch
+    kept = store.engine, store.signer, store.ops, store.watch
     settings = dataclasses.replace(vault, database_url=pooled_url, ops_database_url=None)
     vault_database.start(settings, attacking.keys())
     try:
@@ -84,7 +84,7 @@ def pooled(twins: Any, vault: Any, pooled_url: str) -> Iterator[tuple[Tenant, Te
     finally:
         store.ops = None
         vault_database.stop()
-        store.app, store.signer, store.ops, store.watch = kept
+        store.engine, store.signer, store.ops, store.watch = kept
 
 
 def family(tenant: Tenant) -> str:

@@ -116,8 +116,7 @@ def statements(vault: Any) -> Iterator[list[str]]:
         if threading.get_ident() == here:
             seen.append(statement)
 
-    with vault_database._store.app.app_context():  # type: ignore[union-attr]
-        engine = vault_database.db.engine
+    engine = vault_database._engine()
     event.listen(engine, "before_cursor_execute", note)
     yield seen
     event.remove(engine, "before_cursor_execute", note)

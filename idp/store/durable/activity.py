@@ -73,4 +73,4 @@ def purge(before: dt.datetime) -> int:
     """Delete rows older than `before`; how many."""
     with transaction() as tx:
         result = tx.execute(delete(activity).where(here(activity), activity.c.at < before))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return int(result.rowcount)

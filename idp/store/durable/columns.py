@@ -13,8 +13,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    TextualSelect,
     UniqueConstraint,
+    bindparam,
 )
+from sqlalchemy import text as clause
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUuid
 
@@ -93,3 +96,18 @@ def here(table: Table) -> Any:
 def home() -> UUID:
     """The id of the entered tenant, for inserts."""
     return current().id
+
+
+def first_counts(table: Table) -> TextualSelect:
+    """Insert a row of all columns unless one like it is there; its `id` when it was kept.
+
+    Written out, because what the library builds with ON CONFLICT is compiled anew for each execution.
+    """
+    names = [column.name for column in table.c]
+    values = ", ".join(f":{name}" for name in names)
+    written = clause(
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING id"
+    )
+    return written.bindparams(*(bindparam(column.name, type_=column.type) for column in table.c)).columns(
+        table.c.id
+    )

@@ -17,6 +17,7 @@ from idp.store.durable.clients import clients
 from idp.store.durable.columns import (
     belongs,
     binary,
+    first_counts,
     here,
     home,
     index,
@@ -127,7 +128,7 @@ _OF_ACTIVE_CLIENT = sa.and_(
 # In the way of every token, so built once.
 _HERE: Any = sa.bindparam("tenant")
 _WANTED: Any = sa.bindparam("wanted")
-_ADD = insert(grants).on_conflict_do_nothing().returning(grants.c.id)
+_ADD = first_counts(grants)
 _BY_ID = (
     sa.select(*_GRANT)
     .join(clients, _OF_ACTIVE_CLIENT)

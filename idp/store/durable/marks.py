@@ -3,11 +3,20 @@
 import datetime as dt
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from idp.ids import uuid7
 from idp.store.database import transaction
-from idp.store.durable.columns import binary, here, home, index, instant, tenant_table, text, unique
+from idp.store.durable.columns import (
+    binary,
+    first_counts,
+    here,
+    home,
+    index,
+    instant,
+    tenant_table,
+    text,
+    unique,
+)
 
 marks = tenant_table(
     "marks",
@@ -18,13 +27,14 @@ marks = tenant_table(
     index("marks", "expires_at"),
 )
 
+_LEAVE = first_counts(marks)
+
 
 def leave(kind: str, digest: bytes, expires_at: dt.datetime) -> bool:
     """Mark a thing as used until `expires_at`; False when it was marked before."""
     row = {"tenant_id": home(), "id": uuid7(), "kind": kind, "digest": digest, "expires_at": expires_at}
     with transaction() as tx:
-        made = tx.execute(insert(marks).values(row).on_conflict_do_nothing().returning(marks.c.id))
-        return made.first() is not None
+        return tx.execute(_LEAVE, row).first() is not None
 
 
 def left(kind: str, digest: bytes) -> bool:

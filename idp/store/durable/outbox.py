@@ -71,7 +71,7 @@ def done(message_id: UUID) -> bool:
     """Delete a message that was delivered; False when it is not there any more."""
     with transaction() as tx:
         result = tx.execute(delete(outbox).where(here(outbox), outbox.c.id == message_id))
-        return bool(result.rowcount)  # type: ignore[attr-defined]
+        return bool(result.rowcount)
 
 
 def retry(message_id: UUID, run_after: dt.datetime) -> bool:
@@ -79,7 +79,7 @@ def retry(message_id: UUID, run_after: dt.datetime) -> bool:
     with transaction() as tx:
         held = update(outbox).where(here(outbox), outbox.c.id == message_id)
         result = tx.execute(held.values(run_after=run_after, locked_until=None))
-        return bool(result.rowcount)  # type: ignore[attr-defined]
+        return bool(result.rowcount)
 
 
 def waiting() -> int:

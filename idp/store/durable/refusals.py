@@ -64,4 +64,4 @@ def purge(before: dt.datetime) -> int:
     """Delete refusals older than `before`; how many."""
     with transaction() as tx:
         result = tx.execute(delete(refusals).where(here(refusals), refusals.c.at < before))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return int(result.rowcount)

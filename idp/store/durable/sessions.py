@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, bindparam, delete, or_, select, update
 from sqlalchemy import text as text_clause
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from idp import clock
 from idp.ids import uuid7
@@ -15,6 +14,7 @@ from idp.store.database import transaction
 from idp.store.durable.columns import (
     belongs,
     binary,
+    first_counts,
     here,
     home,
     index,
@@ -258,7 +258,7 @@ def known_address(user_id: UUID, address: str, since: datetime) -> bool:
         return tx.execute(statement.limit(1)).first() is not None
 
 
-_USE = upsert(session_clients).on_conflict_do_nothing()
+_USE = first_counts(session_clients)
 
 
 def use(session_id: UUID, client_id: UUID) -> None:

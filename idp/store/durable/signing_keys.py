@@ -85,7 +85,7 @@ def reschedule(key_id: UUID, **times: dt.datetime | None) -> bool:
         result = tx.execute(
             update(signing_keys).where(here(signing_keys), signing_keys.c.id == key_id).values(**times)
         )
-        return bool(result.rowcount)  # type: ignore[attr-defined]
+        return bool(result.rowcount)
 
 
 def reseal(key_id: UUID, sealed: bytes, kek_id: str) -> bool:
@@ -93,7 +93,7 @@ def reseal(key_id: UUID, sealed: bytes, kek_id: str) -> bool:
     statement = update(signing_keys).where(here(signing_keys), signing_keys.c.id == key_id)
     with transaction() as tx:
         result = tx.execute(statement.values(sealed=sealed, kek_id=kek_id))
-        return bool(result.rowcount)  # type: ignore[attr-defined]
+        return bool(result.rowcount)
 
 
 def remove(key_ids: Iterable[UUID]) -> int:
@@ -101,7 +101,7 @@ def remove(key_ids: Iterable[UUID]) -> int:
     wanted = list(key_ids)
     with transaction() as tx:
         result = tx.execute(delete(signing_keys).where(here(signing_keys), signing_keys.c.id.in_(wanted)))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return int(result.rowcount)
 
 
 def algorithms_named() -> set[str]:
