@@ -26,7 +26,7 @@ from idp.store.database import again, transaction
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
-from idp.store.ephemeral import transactions
+from idp.store.ephemeral import flush, gathering, transactions
 from idp.tenants import current
 
 
@@ -235,7 +235,7 @@ def sign_in(
     The outcome and the session's cookie token; the outcome is None when the same form had been sent before:
     the browser then keeps the session that now counts. Raises AccessDenied, Unavailable, Away.
     """
-    with transaction(), audit.together():
+    with transaction(), audit.together(), gathering():
         session, token = sessions.start(
             user, amr, browser.address, browser.user_agent, replaces=due_now.session
         )
@@ -313,9 +313,11 @@ def _ending(going: Transaction) -> Iterator[None]:
     if not transactions.finish(going.identifier, _left(going)):
         raise TransactionGone(rule="transaction.finished", expected="one end", got="a second one")
     try:
-        yield
+        with gathering():
+            yield
+            if going.counted:
+                throttle.forgive("unfinished", going.counted)
+            flush()
     except Busy:
         transactions.reopen(going.identifier, going.state(), _left(going))
         raise
-    if going.counted:
-        throttle.forgive("unfinished", going.counted)

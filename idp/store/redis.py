@@ -7,7 +7,10 @@ call is let through to see whether Redis is back. What must survive Redis lives 
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from queue import Empty
 from typing import Any, TypeVar, cast
@@ -130,6 +133,93 @@ def put(kind: str, identifier: str, value: Value, ttl: int) -> None:
     """Keep `value` for `ttl` seconds. Raises Away."""
     name, raw = key(kind, identifier), _sealed(kind, value)
     call(lambda client: client.set(name, raw, ex=max(1, ttl)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A write whose answer nobody waits for. `again`: what it is when Redis has forgotten its script."""
+
+    command: Callable[[Any], Any]
+    needed: bool
+    again: Callable[[Any], Any] | None = None
+
+
+_gathered: ContextVar[list[_Write] | None] = ContextVar("idp_redis_gathered", default=None)
+
+
+@contextmanager
+def gathering() -> Iterator[None]:
+    """What is written with `put_later` and `script_later` goes in one trip, at `flush` or at the end of the block.
+
+    Nothing of it is sent when the block fails. Raises Away where something needed was not taken.
+    """
+    if _gathered.get() is not None:
+        yield
+        return
+    entered = _gathered.set([])
+    try:
+        yield
+        flush()
+    finally:
+        _gathered.reset(entered)
+
+
+def flush() -> None:
+    """Send what was gathered so far. Raises Away where something needed was not taken."""
+    writes = _gathered.get()
+    if writes:
+        now, writes[:] = tuple(writes), ()
+        _sent(now)
+
+
+def _later(write: _Write) -> None:
+    writes = _gathered.get()
+    if writes is None:
+        _sent((write,))
+    else:
+        writes.append(write)
+
+
+def _sent(writes: tuple[_Write, ...]) -> None:
+    try:
+        answers = call(lambda client: _piped(client, writes))
+        for write, answer in zip(writes, answers, strict=True):
+            if isinstance(answer, driver.exceptions.NoScriptError) and write.again is not None:
+                call(write.again)
+            elif isinstance(answer, Exception):
+                metrics.count("redis_errors_total", reason=type(answer).__name__)
+                if write.needed:
+                    raise Away(rule="redis.away", got=type(answer).__name__)
+    except Away:
+        if any(write.needed for write in writes):
+            raise
+
+
+def _piped(client: Any, writes: tuple[_Write, ...]) -> list[Any]:
+    pipe = client.pipeline(transaction=False)
+    for write in writes:
+        write.command(pipe)
+    return list(pipe.execute(raise_on_error=False))
+
+
+def put_later(
+    kind: str, identifier: str, value: Value, ttl: int, *, once: bool = False, needed: bool = True
+) -> None:
+    """As `put`, or as `put_once`, in the trip of whoever is `gathering`. `needed`: whether to raise Away."""
+    name, raw = key(kind, identifier), _sealed(kind, value)
+    _later(_Write(lambda client: client.set(name, raw, ex=max(1, ttl), nx=once), needed))
+
+
+def script_later(source: str, keys: list[str], arguments: list[Any]) -> None:
+    """Run a script whose answer nobody waits for, in the trip of whoever is `gathering`. Raises Away outside of it."""
+    digest = _digest(source)
+    _later(
+        _Write(
+            lambda client: client.evalsha(digest, len(keys), *keys, *arguments),
+            _gathered.get() is None,
+            lambda client: client.eval(source, len(keys), *keys, *arguments),
+        )
+    )
 
 
 def put_once(kind: str, identifier: str, value: Value, ttl: int) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 import redis as driver
@@ -142,3 +143,80 @@ def test_f10_a_script_is_enough_to_notice_that_redis_came_back_empty(in_acme, op
         assert not breaker.open
     finally:
         breaker.succeeded()
+
+
+_ADD = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
+
+
+def test_what_is_gathered_goes_in_one_trip_at_the_end_or_when_asked(in_acme, operator):
+    with redis.gathering():
+        redis.put_later("thing", "x", {"n": 1}, 60)
+        redis.put_later("thing", "x", {"n": 2}, 60, once=True)
+        with redis.gathering():  # joins the outer one
+            redis.script_later(_ADD, [redis.key("number", "x")], [5])
+        assert redis.get("thing", "x") is None and not operator.exists(redis.key("number", "x"))
+        redis.flush()
+        assert redis.get("thing", "x") == {"n": 1} and operator.get(redis.key("number", "x")) == b"5"
+        redis.put_later("thing", "y", {"n": 3}, 60)
+        assert redis.get("thing", "y") is None
+    assert redis.get("thing", "y") == {"n": 3}
+    assert 0 < operator.ttl(redis.key("thing", "y")) <= 60
+
+
+def test_nothing_is_sent_of_a_block_that_fails(in_acme):
+    with pytest.raises(ZeroDivisionError), redis.gathering():
+        redis.put_later("thing", "x", {"n": 1}, 60)
+        raise ZeroDivisionError
+    assert redis.get("thing", "x") is None
+    redis.put_later("thing", "x", {"n": 2}, 60)  # nobody gathers: at once
+    assert redis.get("thing", "x") == {"n": 2}
+
+
+def test_a_gathered_script_is_sent_again_where_redis_has_forgotten_it(in_acme, operator):
+    name = redis.key("number", "x")
+    for _ in range(2):
+        operator.script_flush()
+        with redis.gathering():
+            redis.script_later(_ADD, [name], [5])
+            redis.put_later("thing", "x", {}, 60)
+    assert operator.get(name) == b"10" and redis.get("thing", "x") == {}
+
+
+def test_only_what_is_needed_is_missed_when_redis_takes_nothing_in(in_acme, operator):
+    operator.config_set("maxmemory", "1")
+    try:
+        with redis.gathering():
+            redis.put_later("thing", "x", {}, 60, needed=False)
+        with pytest.raises(redis.Away), redis.gathering():
+            redis.put_later("thing", "x", {}, 60)
+    finally:
+        operator.config_set("maxmemory", "0")
+    assert redis.get("thing", "x") is None
+
+
+def test_only_what_is_needed_is_missed_when_redis_is_away(in_acme, settings):
+    redis.stop()
+    redis.start(replace(settings, redis_url="redis://127.0.0.1:9/0"))
+    try:
+        with redis.gathering():
+            redis.put_later("thing", "x", {}, 60, needed=False)
+            redis.script_later(_ADD, [redis.key("number", "x")], [5])
+        with pytest.raises(redis.Away), redis.gathering():
+            redis.put_later("thing", "x", {}, 60)
+    finally:
+        redis.stop()
+        redis.start(settings)
+
+
+def test_what_is_gathered_stays_its_tenants_whoever_is_entered_when_it_goes(acme, globex):
+    with redis.gathering():
+        for number, tenant in enumerate((acme, globex), 1):
+            with entered(tenant):
+                redis.put_later("thing", "x", {"of": tenant.slug}, 60)
+                redis.script_later(_ADD, [redis.key("number", "x")], [number])
+        with entered(globex):
+            redis.flush()
+    for number, tenant in enumerate((acme, globex), 1):
+        with entered(tenant):
+            assert redis.get("thing", "x") == {"of": tenant.slug}
+            assert redis.script(_ADD, [redis.key("number", "x")], [0]) == number

@@ -10,7 +10,7 @@ KIND = "code"
 
 def put(code: str, value: dict[str, Any], lifetime: int) -> None:
     """Keep what `code` stands for, for `lifetime` seconds. Raises Away."""
-    redis.put(KIND, digest(code).hex(), value, lifetime)
+    redis.put_later(KIND, digest(code).hex(), value, lifetime)
 
 
 def burn(code: str) -> dict[str, Any] | None:

@@ -73,10 +73,7 @@ def put(session: Session, ttl: int) -> None:
 
     `ttl`: seconds after which Redis sweeps it up.
     """
-    try:
-        redis.put_once(KIND, session.digest.hex(), _value(session), ttl)
-    except Away:
-        pass
+    redis.put_later(KIND, session.digest.hex(), _value(session), ttl, once=True, needed=False)
 
 
 def bury(digest: bytes) -> bool:

@@ -139,7 +139,7 @@ def give_back(counters: Sequence[Counter], begins: Sequence[int]) -> None:
     arguments = [
         part for counter, begin in zip(counters, begins, strict=True) for part in (begin, counter.amount)
     ]
-    redis.script(_LOWER, _keys(counters), arguments)
+    redis.script_later(_LOWER, _keys(counters), arguments)
 
 
 def _places(counters: Sequence[Counter]) -> list[str]:
