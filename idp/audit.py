@@ -106,6 +106,8 @@ class Event(StrEnum):
     KEY_REVOKED = "key.revoked"
     KEY_ERASED = "key.erased"
     KEY_REWRAPPED = "key.rewrapped"
+    MESSAGE_GIVEN_UP = "message.given_up"
+    MESSAGE_PUT_BACK = "message.put_back"
     CLAIMS_PREVIEWED = "claims.previewed"
     CONTEXT_SIGNED = "context.signed"
     ISOLATION_PROVED = "isolation.proved"

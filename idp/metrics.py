@@ -25,6 +25,7 @@ _COUNTERS = {
         ("journal_dropped_total", "Journal lines dropped because the queue was full.", ["kind"]),
         ("log_lines_dropped_total", "Lines of the log dropped because nobody read it.", []),
         ("jobs_total", "Runs of a worker's job by outcome.", ["job", "outcome"]),
+        ("deliveries_total", "Tries to deliver messages of the outbox by outcome.", ["topic", "outcome"]),
     ]
 }
 _DURATIONS = {

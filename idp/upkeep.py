@@ -11,7 +11,7 @@ from uuid import UUID
 from idp import clock, explain
 from idp.store import redis
 from idp.store.database import transaction
-from idp.store.durable import activity, grants, marks, refusals, sessions, tenants, throttles
+from idp.store.durable import activity, grants, marks, outbox, refusals, sessions, tenants, throttles
 
 WORKER = "worker"
 """Name under which the worker says that it lives."""
@@ -24,6 +24,7 @@ _GRANTS_KEPT = dt.timedelta(days=30)
 _ACTIVITY_KEPT = dt.timedelta(days=90)
 _THROTTLES_KEPT = dt.timedelta(days=1)
 _MARKS_KEPT = dt.timedelta(minutes=10)
+_UNDELIVERED_KEPT = dt.timedelta(days=30)
 
 
 def due() -> Iterator[UUID]:
@@ -54,6 +55,7 @@ def sweep() -> int:
             + _portions(sessions.purge, now - _SESSIONS_KEPT)
             + _portions(grants.purge, now - _GRANTS_KEPT)
             + _portions(throttles.purge, now - _THROTTLES_KEPT)
+            + _portions(outbox.purge, now - _UNDELIVERED_KEPT)
             + refusals.purge(now - explain.KEPT)
             + activity.purge(now - _ACTIVITY_KEPT)
         )

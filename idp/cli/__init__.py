@@ -38,6 +38,7 @@ COMMANDS = {
     "policy": ("policy", "Show policies, their sources and defaults."),
     "keys": ("keys", "List, rotate, revoke signing keys."),
     "not-before": ("not_before", "Let nothing count that was issued until now."),
+    "outbox": ("outbox", "Show what waits to be delivered, and try again what was given up."),
     "routes": ("routes", "List every route, its gate and credentials."),
     "explain": ("explain", "Say why a request was refused."),
     "explain-token": ("explain_token", "Say why a service refuses a token."),

@@ -35,7 +35,7 @@ def command(once: bool) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, stop)
             if once:
-                worker.round()
+                worker.once()
             else:
                 logs.log("idp.worker").info("worker.runs")
                 try:

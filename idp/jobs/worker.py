@@ -13,6 +13,7 @@ from idp import audit, clock, directory, metrics, outbox, seals, upkeep
 from idp.accounts import sessions
 from idp.control import hosts, proofs
 from idp.errors import Busy
+from idp.jobs.deliverer import Deliverer
 from idp.logs import log
 from idp.signing import rotation
 from idp.tenants import Tenant, entered
@@ -44,18 +45,31 @@ class Worker:
         self._changed: set[UUID] = set()
         self._looked: dict[UUID, float] = {}
         self._away = False
+        self._deliverer = Deliverer()
         outbox.handle(sessions.TOPIC, sessions.drop)
         directory.on_change(self._changed.add)
 
     def run(self) -> None:
         """Go round until stopped."""
-        while not self._stopping.is_set():
-            self._attempt()
-            self._stopping.wait(self._period)
+        try:
+            while not self._stopping.is_set():
+                self._attempt()
+                self._stopping.wait(self._period)
+        finally:
+            self._deliverer.close()
 
     def stop(self) -> None:
         """End after the job at hand."""
         self._stopping.set()
+
+    def once(self) -> int:
+        """One round, and the end of every delivery that it began; how many tenants had work. Raises Busy."""
+        try:
+            looked_at = self.round()
+            self._deliverer.settle()
+            return looked_at
+        finally:
+            self._deliverer.close()
 
     def round(self) -> int:
         """One round over every tenant with work; how many there were. Raises Busy when Postgres is away."""
@@ -107,7 +121,7 @@ class Worker:
             self._looked.pop(tenant_id, None)
             return 0
         with entered(tenant):
-            for name, job in EACH_TIME:
+            for name, job in (*EACH_TIME, ("deliver", self._deliverer.take)):
                 self._do(name, job, tenant)
             if changed or self._long_ago(tenant_id):
                 self._looked[tenant_id] = clock.monotonic()
@@ -144,4 +158,4 @@ def _measured(name: str) -> Iterator[list[str]]:
 def once() -> int:
     """One round of a worker of its own, for commands and tests; how many tenants had work."""
     with audit.acting(audit.WORKER):
-        return Worker().round()
+        return Worker().once()

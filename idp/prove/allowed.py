@@ -32,6 +32,7 @@ TENANT = {
     "sessions": FULL,
     "signing_keys": FULL,
     "throttles": FULL,
+    "undelivered": FULL,
     "users": FULL,
 }
 """Tables of tenants' rows, and what the runtime role may do with its own tenant's."""

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from idp import audit, cli, clock, directory, seals
 from idp.cli import session
 from idp.control import clients, users
+from idp.store.durable import outbox as rows
 from idp.tenants import entered
 from tests.playing import relying_party
 
@@ -97,6 +98,7 @@ def test_a_persons_life(idp, acme, globex, database):
     assert shown["sub"] == made["sub"]
     assert database("SELECT actor->>'reason' FROM audit_log WHERE event = 'user.shown'") == [("ticket 8",)]
     assert [row["username"] for row in answer(idp("user", "list", *args))] == ["alice", "bob", "carol"]
+    assert answer(idp("user", "sign-out", "carol", *args)) == {"username": "carol", "sessions": 0}
     assert answer(idp("user", "suspend", "carol", *args))["status"] == "disabled"
     assert answer(idp("user", "update", "carol", *args, "--set", "name=null"))["claims"] == {"floor": 3}
     assert idp("user", "show", "carol", "--tenant", "globex", "--json")[0] == 2
@@ -125,6 +127,26 @@ def test_an_applications_life(idp, acme):
     assert "shop" in [row["client_id"] for row in answer(idp("client", "list", *args))]
     assert answer(idp("client", "delete", "shop", *args))["deleted"]
     assert idp("client", "show", "web", "--tenant", "globex", "--json")[0] == 0
+
+
+def test_what_nobody_took_is_shown_and_tried_again(idp, acme, database):
+    args = ("--tenant", "acme", "--json")
+    with entered(acme):
+        web = str(clients.show("web").id)
+        rows.put_all("logout.notice", [(web, {}), (web, {})])
+        rows.give_up_of(web, clock.now(), "answered 500")
+        waits = rows.put("session.drop", {})
+    first, second, third = answer(idp("outbox", "list", *args))
+    assert (first["id"], first["state"], first["recipient"]) == (str(waits), "waiting", None)
+    assert {(row["state"], row["recipient"], row["problem"]) for row in (second, third)} == {
+        ("given up", "web", "answered 500")
+    }
+    assert idp("outbox", "retry", str(waits), *args)[0] == 2 and idp("outbox", "retry", "x", *args)[0] == 2
+    assert idp("outbox", "retry", "--tenant", "globex", "--json")[1].strip() == '{\n  "put_back": 0\n}'
+    assert answer(idp("outbox", "retry", second["id"], *args)) == {"put_back": 1}
+    assert answer(idp("outbox", "retry", *args)) == {"put_back": 1}
+    assert {row["state"] for row in answer(idp("outbox", "list", *args))} == {"waiting"}
+    assert database("SELECT count(*) FROM audit_log WHERE event = 'message.put_back'") == [(2,)]
 
 
 def test_apply_and_diff(idp, tmp_path):
