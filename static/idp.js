@@ -1,5 +1,5 @@
 // Adds what a page can do without: showing a password, copying a request id, hiding a logo that did not load
-// (a letter waits behind it). Nothing depends on it.
+// (a letter waits behind it), going on as soon as the frames of a sign-out have loaded. Nothing depends on it.
 "use strict";
 for (const logo of document.querySelectorAll(".tile img")) {
   const gone = () => { logo.hidden = true; };
@@ -28,4 +28,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     if (said) said.textContent = "Copied";
   });
   button.hidden = false;
+}
+for (const onward of document.querySelectorAll("[data-onward]")) {
+  const go = () => location.replace(onward.href);
+  addEventListener("load", go);
+  setTimeout(go, 4000);
 }

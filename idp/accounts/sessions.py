@@ -2,8 +2,9 @@
 
 The cookie's token has 256 bits and is new at every sign-in and change of privilege; only its digest is kept.
 Postgres holds the record and the last word, Redis a live copy for speed. Idle and absolute age are compared
-with the application's clock. Ending writes Postgres first; a tombstone that Redis did not take is repeated
-from the outbox (topic `session.drop`, carried out by `drop`).
+with the application's clock. Ending writes Postgres first, and with it the notices for those clients that want to
+know (`idp.accounts.notices`); a tombstone that Redis did not take is repeated from the outbox (topic `session.drop`,
+carried out by `drop`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +14,14 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, directory
+from idp.accounts import notices
 from idp.audit import Event
 from idp.errors import AccessDenied
 from idp.ids import digest, secret, uuid7
 from idp.store.database import again, transaction
 from idp.store.durable import outbox, sessions, users
-from idp.store.durable.sessions import Session
+from idp.store.durable.clients import Client
+from idp.store.durable.sessions import Ended, Session
 from idp.store.durable.users import User
 from idp.store.ephemeral import live_sessions
 from idp.tenants import current
@@ -49,18 +52,21 @@ def start(
     Raises AccessDenied when the user was disabled meanwhile, Unavailable without Postgres.
     """
     token = secret()
-    ended: list[bytes] = []
+    ended: list[Ended] = []
     with transaction():
         session = _renewed(user, amr, address, agent, token, replaces, ended) or _new(
             user, amr, address, agent, token, ended
         )
-    _told(ended)
+        notices.leave(ended)
+    _bury([each.digest for each in ended])
+    if replaces is not None and replaces.id == session.id:
+        _bury([replaces.digest])
     live_sessions.put(session, _ttl())
     return session, token
 
 
 def _new(
-    user: User, amr: Sequence[str], address: str | None, agent: str | None, token: str, ended: list[bytes]
+    user: User, amr: Sequence[str], address: str | None, agent: str | None, token: str, ended: list[Ended]
 ) -> Session:
     at = clock.now()
     session = Session(
@@ -84,7 +90,7 @@ def _renewed(
     agent: str | None,
     token: str,
     old: Session | None,
-    ended: list[bytes],
+    ended: list[Ended],
 ) -> Session | None:
     """The same person's session under a new token, or None when there is none to go on with."""
     if old is None:
@@ -107,7 +113,6 @@ def _renewed(
         raise AccessDenied(rule="sessions.user_active", got=str(user.id))
     if not sessions.renew(old, new):
         return None
-    ended.append(old.digest)
     audit.record(Event.SESSION_ROTATED, _person(user.id, address), session_id=old.id, amr=list(amr))
     return new
 
@@ -121,7 +126,7 @@ def rotate(session: Session) -> tuple[Session, str] | None:
         if not sessions.renew(session, new):
             return None
         audit.record(Event.SESSION_ROTATED, _person(session.user_id), session_id=session.id)
-    _told([session.digest])
+    _bury([session.digest])
     live_sessions.put(new, _ttl())
     return new, token
 
@@ -176,8 +181,9 @@ def end(session: Session, reason: str) -> bool:
     with transaction():
         gone = sessions.end(session.id, reason)
         if gone is not None:
+            notices.leave([gone])
             audit.record(Event.SESSION_ENDED, session_id=session.id, user_id=session.user_id, why=reason)
-    _told([gone or session.digest])
+    _bury([gone.digest if gone else session.digest])
     return gone is not None
 
 
@@ -188,12 +194,13 @@ def end_all(user: User | UUID, reason: str, *, keep: Session | None = None) -> i
     with transaction():
         gone = sessions.end_of_user(user_id, reason, keep.id if keep else None)
         if gone:
+            notices.leave(gone)
             audit.record(Event.SESSION_ENDED, user_id=user_id, why=reason, count=len(gone))
-    _told(gone)
+    _bury(each.digest for each in gone)
     return len(gone)
 
 
-def _told(digests: Iterable[bytes]) -> None:
+def _bury(digests: Iterable[bytes]) -> None:
     """Bury the copies; what Redis does not take now is repeated by the worker."""
     for each in digests:
         if not live_sessions.bury(each):
@@ -215,9 +222,15 @@ def clients_of(session: Session) -> tuple[UUID, ...]:
     return sessions.clients_of(session.id)
 
 
-def by_sid(sid: str) -> Session | None:
-    """The session that clients know as `sid` (OpenID Connect Front-Channel Logout 1.0 §3), ended or not."""
-    return sessions.by_sid(sid)
+def known_as(session_id: UUID | None, client: Client) -> str | None:
+    """The `sid` by which a client knows a session, for one that needs it; asks Postgres for such a client only.
+
+    None also when the session's record is gone. OpenID Connect Front-Channel Logout 1.0 §3.
+    """
+    if session_id is None or not notices.needs_sid(client):
+        return None
+    session = sessions.by_id(session_id)
+    return None if session is None else notices.sid(session.sid, client.id)
 
 
 def of_user(user_id: UUID) -> tuple[Session, ...]:

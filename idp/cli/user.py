@@ -10,7 +10,7 @@ from idp.cli import given, session
 
 @click.group("user")
 def command() -> None:
-    """Create, list, show, update, suspend, resume, delete the people of a tenant."""
+    """Create, list, show, update, sign out, suspend, resume, delete the people of a tenant."""
 
 
 _file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -96,6 +96,20 @@ def update(
     with given.inside(slug):
         row = users.described(users.update(username, fields, session.actor()))
     session.answer(row, given.lines(row))
+
+
+@command.command("sign-out")
+@click.argument("username")
+@click.option("--offline", is_flag=True, help="Also end the access that outlives a sign-out.")
+@given.tenant_option
+@session.options
+def sign_out(username: str, offline: bool, slug: str) -> None:
+    """Sign a person out everywhere, and tell the applications that want to know."""
+    from idp.control import users
+
+    with given.inside(slug):
+        ended = users.sign_out(username, session.actor(), offline=offline)
+    session.answer({"username": username, "sessions": ended}, f"{ended} session(s) of {username} have ended")
 
 
 @command.command("suspend")

@@ -171,6 +171,24 @@ def _end(user: User, reason: str) -> None:
     grants.revoke_of_user(user.id, reason)
 
 
+def sign_out(username: str, actor: Actor | None = None, *, offline: bool = False) -> int:
+    """Sign a person out everywhere: every session ends, with the grants that live on it; how many sessions.
+
+    Clients with a back channel are told. `offline`: grants that outlive a sign-out end too. Raises NotFound.
+    """
+    with transaction(), audit.acting(actor or audit.actor()):
+        user = show(username)
+        ended = sessions.end_all(user, "signed_out_everywhere")
+        revoked = (
+            grants.revoke_of_user(user.id, "signed_out_everywhere")
+            if offline
+            else grants.revoke_in_sessions(user.id, "signed_out_everywhere")
+        )
+        if revoked:
+            audit.record(Event.GRANT_REVOKED, user_id=user.id, why="signed_out_everywhere", count=revoked)
+    return ended
+
+
 def suspend(username: str, actor: Actor | None = None) -> User:
     """Disable a person: no sign-in, no refresh, sessions ended, at once."""
     return update(username, {"status": DISABLED}, actor)

@@ -82,6 +82,9 @@ def mint(order: Order) -> dict[str, Any]:
         own = person_claims.for_user(
             user, order.scopes, requested=wanted, where="id_token", client=client, apis=target.apis
         )
-        body["id_token"] = id_token.make(client, grant, access_token=token, nonce=order.nonce, extra=own)
+        sid = sessions.known_as(grant.session_id, client)
+        body["id_token"] = id_token.make(
+            client, grant, access_token=token, nonce=order.nonce, sid=sid, extra=own
+        )
     metrics.count("tokens_total", grant_type=order.grant_type)
     return body

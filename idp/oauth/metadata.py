@@ -26,6 +26,8 @@ def document() -> dict[str, Any]:
         "introspection_endpoint": f"{issuer}/introspect",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/logout",
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
         "scopes_supported": [*STANDARD, *_api_scopes()],
         "response_types_supported": list(server.RESPONSE_TYPES),
         "response_modes_supported": list(server.RESPONSE_MODES),

@@ -19,6 +19,8 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "client_uri": page,
     "contacts": several(identifiers.email, 10),
     "default_max_age": seconds,
+    "frontchannel_logout_session_required": flag,
+    "frontchannel_logout_uri": page,
     "grant_types": several(one_of(GRANT_TYPES)),
     "id_token_signed_response_alg": algorithm,
     "initiate_login_uri": page,

@@ -47,6 +47,15 @@ def redirects(new: dict[str, Any], _kept: dict[str, Any]) -> None:
                 raise kind(f"{name}[{index}] {problem}.", rule=f"{name}[{index}]", got=uri) from None
 
 
+def logout(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+    """OpenID Connect Front-Channel Logout 1.0 section 2: the frame shows nobody's page but the client's own."""
+    frame = new.get("frontchannel_logout_uri")
+    if frame is not None:
+        known = {urls.origin_of(uri) for uri in new.get("redirect_uris", ())}
+        if urls.origin_of(frame) not in known:
+            raise wrong("frontchannel_logout_uri", "must have the scheme, host and port of a redirect URI")
+
+
 def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
     """RFC 6749 section 2.1: who has nothing to prove itself with gets nothing that needs a proof."""
     method = new["token_endpoint_auth_method"]
@@ -78,4 +87,4 @@ def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
             )
 
 
-CHECKS = (grants_fit_response_types, redirects, authentication, lifetimes)
+CHECKS = (grants_fit_response_types, redirects, logout, authentication, lifetimes)

@@ -19,7 +19,6 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -27,6 +26,8 @@ from markupsafe import Markup, escape
 from idp import branding, ids, paths
 from idp.tenants import Tenant
 from idp.web import words
+from idp.web.content_policy import form_target as form_target
+from idp.web.content_policy import policy as policy
 
 STATIC: Final = "/static/"
 
@@ -164,6 +165,8 @@ class SignedOut(Page):
     client: ClientFace | None = None
     continue_url: str = ""
     """A verified address to go on to; empty: none."""
+    frames: tuple[str, ...] = ()
+    """Pages of applications that hear of the sign-out by being loaded; then the page goes on by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,40 +321,6 @@ def environment() -> Environment:
     return made
 
 
-def form_target(redirect_uri: str) -> str:
-    """The CSP source that lets a form's redirect reach a registered redirect URI (CSP3 section 6.4.2).
-
-    An origin for http and https, `scheme:` for native applications. CSP has no way to write an IPv6
-    address, so that such a loopback address is allowed by its scheme.
-    """
-    parts = urlsplit(redirect_uri)
-    if parts.scheme in ("", "javascript", "vbscript", "data", "blob", "file", "about"):
-        raise ValueError("not an address that a form may lead to")
-    if parts.scheme not in ("http", "https") or ":" in (parts.hostname or ":"):
-        return f"{parts.scheme}:"
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}"
-
-
-def policy(nonce: str, form_action: tuple[str, ...] = (), images: tuple[str, ...] = ()) -> str:
-    """The Content-Security-Policy of a page. Raises ValueError on a source that is not one."""
-    for source in (*form_action, *images):
-        if not words.CSP_SOURCE.fullmatch(source):
-            raise ValueError("not a CSP source")
-    nonced = f"'nonce-{nonce}'" if nonce else "'none'"
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"style-src 'self' {nonced}" if nonce else "style-src 'self'",
-            f"script-src {nonced}",
-            " ".join(("img-src 'self'", *images)),
-            " ".join(("form-action 'self'", *form_action)),
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
-
-
 def _logo_origins(page: Page) -> tuple[str, ...]:
     """The origins of the logos on this page: no other image may load."""
     faces = (getattr(page, "tenant", None), getattr(page, "client", None))
@@ -373,7 +342,8 @@ def render(name: str, *, form_action: tuple[str, ...] = (), **context: Any) -> t
         field.name: getattr(page, field.name) for field in fields(page)
     }
     html = environment().get_template(f"hosted/{name}.html").render(nonce=nonce, **values)
-    return html, policy(nonce, tuple(dict.fromkeys(form_action)), _logo_origins(page))
+    frames = tuple(form_target(frame) for frame in getattr(page, "frames", ()))
+    return html, policy(nonce, tuple(dict.fromkeys(form_action)), _logo_origins(page), frames)
 
 
 @cache

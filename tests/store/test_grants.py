@@ -69,6 +69,7 @@ def test_what_globex_alone_has_is_nothing_in_acme(acme, globex):
         grants.prolong(first.id, clock.now() + 24 * HOUR)
         assert not grants.revoke(grant.id, "x")
         assert grants.revoke_of_user(grant.user_id, "x") == 0
+        assert grants.revoke_in_sessions(grant.user_id, "x") == 0
         assert grants.offline_clients(grant.user_id, clock.now()) == ()
         assert not grants.token_revoked("their-jti")
         assert grants.purge(clock.now() + 48 * HOUR) == 0

@@ -11,8 +11,8 @@ import pytest
 from idp import clock, ids
 from idp.accounts import sessions
 from idp.errors import AccessDenied
+from idp.store.durable import clients, users
 from idp.store.durable import sessions as records
-from idp.store.durable import users
 from idp.store.ephemeral import live_sessions
 from idp.tenants import entered
 
@@ -33,7 +33,8 @@ def both(twins, database):
         )  # fmt: skip
         database(
             "INSERT INTO clients (tenant_id, id, client_id, metadata, settings, status, created_at, updated_at)"
-            " VALUES (%s, %s, 'shop', '{}', '{}', 'active', now(), now())",
+            " VALUES (%s, %s, 'shop', '{\"backchannel_logout_uri\": \"https://shop.test/out\"}', '{}', 'active',"
+            " now(), now())",
             str(tenant.id), str(CLIENT),
         )  # fmt: skip
     return twins
@@ -60,7 +61,7 @@ def test_the_same_ids_and_digests_live_apart(both):
         assert records.begin(mine, 20) == ()
     with entered(globex):
         assert records.live_by_digest(mine.digest) is None
-        assert records.by_id(mine.id) is records.by_sid("s") is records.live_by_id(mine.id) is None
+        assert records.by_id(mine.id) is records.live_by_id(mine.id) is None
         assert records.of_user(USER) == ()
         assert not records.known_address(USER, "::1", mine.created_at)
         assert not records.seen(mine.id, clock.now())
@@ -69,21 +70,24 @@ def test_the_same_ids_and_digests_live_apart(both):
         assert records.end_of_user(USER, "stolen") == ()
         assert records.purge(clock.now() + timedelta(days=9)) == 0
         assert records.begin(theirs, 1) == ()
+        assert records.listeners([mine.id], "backchannel_logout_uri") == ()
         assert records.live_by_digest(mine.digest).user_agent == "Phone"
         records.use(theirs.id, CLIENT)
-        assert records.end(theirs.id, "over") == theirs.digest
+        assert records.end(theirs.id, "over").digest == theirs.digest
     with entered(acme):
         assert records.live_by_digest(mine.digest) == records.live_by_id(mine.id) == mine
-        assert records.by_id(mine.id) == records.by_sid("s") == mine
+        assert records.by_id(mine.id) == mine
         assert records.of_user(USER) == (mine,)
         assert records.known_address(USER, "::1", mine.created_at)
         assert records.clients_of(mine.id) == ()
         records.use(mine.id, CLIENT)
         records.use(mine.id, CLIENT)
         assert records.clients_of(mine.id) == (CLIENT,)
+        assert records.listeners([mine.id], "backchannel_logout_uri") == ((mine.id, CLIENT),)
+        assert records.listeners([mine.id], "frontchannel_logout_uri") == ()
         assert records.seen(mine.id, clock.now())
         assert records.renew(mine, replace(mine, digest=b"x" * 32))
-        assert records.end_of_user(USER, "over") == (b"x" * 32,)
+        assert [each.digest for each in records.end_of_user(USER, "over")] == [b"x" * 32]
         assert records.purge(clock.now() + timedelta(days=9)) == 1
 
 
@@ -212,7 +216,19 @@ def test_a_session_knows_its_clients(both):
         session, _ = begin()
         sessions.used_by(session, CLIENT)
         assert sessions.clients_of(session) == (CLIENT,)
-        assert sessions.by_sid(session.sid) == session
+
+
+def test_each_client_knows_a_session_by_another_name(both):
+    with entered(both[0]):
+        session, _ = begin()
+        shop = clients.by_id(CLIENT)
+        known = sessions.known_as(session.id, shop)
+        assert known == sessions.known_as(session.id, shop) and len(ids.unb64(known)) == 16
+        assert known != sessions.known_as(session.id, replace(shop, id=USER))
+        assert known not in (session.sid, str(session.id))
+        assert sessions.known_as(begin()[0].id, shop) != known
+        assert sessions.known_as(None, shop) is sessions.known_as(USER, shop) is None
+        assert sessions.known_as(session.id, replace(shop, metadata={})) is None
 
 
 def test_an_end_is_not_undone_by_a_request_that_read_before_it(both):

@@ -5,15 +5,18 @@ browser may go afterwards is checked here, before the question and again with th
 """
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
+from uuid import UUID
 
 from idp import audit, clock, directory, urls
-from idp.accounts import sessions
+from idp.accounts import notices, sessions
 from idp.audit import Actor, Event
 from idp.errors import InvalidRedirectUri, InvalidRequest, InvalidToken
 from idp.oauth.request import Browser
 from idp.oauth.tokens import id_token
 from idp.store.database import again, transaction
 from idp.store.durable import clients, grants
+from idp.store.durable import sessions as session_store
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 from idp.tenants import current
@@ -126,6 +129,35 @@ def sign_out(session: Session | None, browser: Browser) -> None:
         audit.record(Event.GRANT_REVOKED, actor, session_id=session.id, why="signed out", count=revoked)
 
 
-def issuer() -> str:
-    """The issuer of the entered tenant, to which the signed-out page belongs."""
-    return current().issuer
+def frames(session_id: UUID) -> tuple[str, ...]:
+    """What the signed-out page loads so that clients hear of it (OpenID Connect Front-Channel Logout 1.0 §2, §3).
+
+    A client that requires it is told issuer and `sid`, any other finds only its own address.
+    """
+    with transaction(readonly=True):
+        session = session_store.by_id(session_id)
+        used = session_store.listeners([session_id], notices.FRONTCHANNEL)
+        told = [clients.by_id(client_id) for _, client_id in used]
+    if session is None:
+        return ()
+    return tuple(_frame(client, session) for client in told if client is not None)
+
+
+def _frame(client: Client, session: Session) -> str:
+    uri = str(client.metadata[notices.FRONTCHANNEL])
+    if not client.metadata.get("frontchannel_logout_session_required"):
+        return uri
+    return with_query(uri, {"iss": current().issuer, "sid": notices.sid(session.sid, client.id)})
+
+
+def with_query(uri: str, parameters: dict[str, str]) -> str:
+    """`uri` byte for byte, and `parameters` behind the query that it has."""
+    mark = "&" if "?" in uri else "?"
+    return f"{uri}{mark}{urlencode(parameters)}" if parameters else uri
+
+
+def onward(question: Question) -> str:
+    """Where the browser goes after the sign-out, with `state` (§2); "" for nowhere."""
+    if question.redirect_uri is None:
+        return ""
+    return with_query(question.redirect_uri, {"state": question.state} if question.state is not None else {})

@@ -12,9 +12,18 @@ from idp.tenants import current
 
 
 def make(
-    client: Client, grant: Grant, *, access_token: str, nonce: str | None, extra: Mapping[str, Any]
+    client: Client,
+    grant: Grant,
+    *,
+    access_token: str,
+    nonce: str | None,
+    sid: str | None,
+    extra: Mapping[str, Any],
 ) -> str:
-    """A signed ID token. `aud` is the client_id as a string; `extra` never overwrites what the protocol says."""
+    """A signed ID token. `aud` is the client_id as a string; `extra` never overwrites what the protocol says.
+
+    `sid`: what this client knows the session by, None for one that has no use for it.
+    """
     tenant, now = current(), clock.epoch()
     alg = str(client.metadata.get("id_token_signed_response_alg") or tenant.policy.id_token_signing_alg)
     lifetime = registration.effective(client, "id_token_lifetime")
@@ -32,6 +41,8 @@ def make(
     }
     if nonce is not None:
         claims["nonce"] = nonce
+    if sid is not None:
+        claims["sid"] = sid
     if tenant.policy.tenant_claims_in_id_token:
         claims["tenant"] = tenant.slug
         claims["tenant_id"] = str(tenant.id)

@@ -274,6 +274,11 @@ def revoke_of_session(session_id: UUID, reason: str) -> int:
     return _revoke(reason, grants.c.session_id == session_id, grants.c.offline.is_(False))
 
 
+def revoke_in_sessions(user_id: UUID, reason: str) -> int:
+    """Revoke every grant of a person that ends with a session; how many. Offline grants outlive it."""
+    return _revoke(reason, grants.c.user_id == user_id, grants.c.offline.is_(False))
+
+
 def revoke_of_user(user_id: UUID, reason: str, client_id: UUID | None = None) -> int:
     """Revoke every grant of a person, or those for one client; how many."""
     narrower = [] if client_id is None else [grants.c.client_id == client_id]

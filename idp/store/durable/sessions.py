@@ -1,5 +1,6 @@
 """The record of every sign-in session; the live copy in Redis is rebuilt from it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import text as text_clause
 from idp import clock
 from idp.ids import uuid7
 from idp.store.database import transaction
+from idp.store.durable.clients import clients
 from idp.store.durable.columns import (
     belongs,
     binary,
@@ -62,7 +64,10 @@ session_clients = tenant_table(
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A person signed in with one browser. `digest` is SHA-256 of the cookie; `sid` is what clients are told."""
+    """A person signed in with one browser. `digest` is SHA-256 of the cookie.
+
+    `sid` is a secret of 128 bits from which each client's `sid` is made; nobody is told it itself.
+    """
 
     id: UUID
     digest: bytes
@@ -78,6 +83,16 @@ class Session:
     end_reason: str | None
     address: str | None
     user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that has just ended: what its cookie, its person and its clients know it by."""
+
+    id: UUID
+    digest: bytes
+    sid: str
+    user_id: UUID
 
 
 _COLUMNS = (sessions.c.id, sessions.c.digest, sessions.c.sid, sessions.c.user_id, sessions.c.auth_time,
@@ -130,9 +145,10 @@ _BEGIN = text_clause(
             SELECT id FROM sessions
             WHERE tenant_id = :tenant AND user_id = :user_id AND ended_at IS NULL AND expires_at > :created_at
             ORDER BY created_at DESC, id DESC OFFSET :others)
-        RETURNING digest
+        RETURNING id, digest, sid
     )
-    SELECT (SELECT count(*) FROM made), (SELECT array_agg(digest) FROM ended)
+    SELECT (SELECT count(*) FROM made), (SELECT array_agg(id) FROM ended), (SELECT array_agg(digest) FROM ended),
+           (SELECT array_agg(sid) FROM ended)
     """
 ).bindparams(
     bindparam("tenant", type_=sessions.c.tenant_id.type),
@@ -140,16 +156,23 @@ _BEGIN = text_clause(
 )
 
 
-def begin(session: Session, most: int) -> tuple[bytes, ...] | None:
-    """Record a session that begins, so that its user has at most `most`: the digests of the oldest, now ended.
+def begin(session: Session, most: int) -> tuple[Ended, ...] | None:
+    """Record a session that begins, so that its user has at most `most`: the oldest, which have ended.
 
     None when there is no such user or the user is disabled; the user's row is held until the transaction ends.
     """
     values = {name: getattr(session, name) for name in Session.__slots__ if name not in _END}
     values |= {"amr": list(session.amr), "tenant": home(), "others": most - 1}
     with transaction() as tx:
-        made, ended = tx.execute(_BEGIN, values).one()
-    return tuple(bytes(digest) for digest in ended or ()) if made else None
+        made, *ended = tx.execute(_BEGIN, values).one()
+    if not made:
+        return None
+    over = zip(*(each or () for each in ended), strict=True)
+    return tuple(_ended(number, digest, sid, session.user_id) for number, digest, sid in over)
+
+
+def _ended(session_id: Any, digest: Any, sid: Any, user_id: Any) -> Ended:
+    return Ended(UUID(str(session_id)), bytes(digest), str(sid), user_id)
 
 
 def live_by_digest(digest: bytes) -> Session | None:
@@ -176,14 +199,6 @@ def by_id(session_id: UUID) -> Session | None:
     with transaction(readonly=True) as tx:
         found = tx.execute(select(*_COLUMNS).where(here(sessions), sessions.c.id == session_id))
         return _session(found.one_or_none())
-
-
-def by_sid(sid: str) -> Session | None:
-    """The session that clients know as `sid`, ended or not."""
-    with transaction(readonly=True) as tx:
-        return _session(
-            tx.execute(select(*_COLUMNS).where(here(sessions), sessions.c.sid == sid)).one_or_none()
-        )
 
 
 def of_user(user_id: UUID) -> tuple[Session, ...]:
@@ -227,23 +242,24 @@ def renew(old: Session, new: Session) -> bool:
         return tx.execute(renewed).first() is not None
 
 
-def end(session_id: UUID, reason: str) -> bytes | None:
-    """End a session; its digest, or None when it had ended or is none."""
+def end(session_id: UUID, reason: str) -> Ended | None:
+    """End a session; what it was, or None when it had ended or is none."""
     ended = _end(sessions.c.id == session_id, reason)
     return ended[0] if ended else None
 
 
-def end_of_user(user_id: UUID, reason: str, keep: UUID | None = None) -> tuple[bytes, ...]:
-    """End all sessions of a user but `keep`; their digests."""
+def end_of_user(user_id: UUID, reason: str, keep: UUID | None = None) -> tuple[Ended, ...]:
+    """End all sessions of a user but `keep`; what they were."""
     clause = sessions.c.user_id == user_id
     return _end(clause if keep is None else and_(clause, sessions.c.id != keep), reason)
 
 
-def _end(clause: Any, reason: str) -> tuple[bytes, ...]:
+def _end(clause: Any, reason: str) -> tuple[Ended, ...]:
     statement = update(sessions).where(here(sessions), clause, sessions.c.ended_at.is_(None))
-    done = statement.values(ended_at=clock.now(), end_reason=reason).returning(sessions.c.digest)
+    known = (sessions.c.id, sessions.c.digest, sessions.c.sid, sessions.c.user_id)
+    done = statement.values(ended_at=clock.now(), end_reason=reason).returning(*known)
     with transaction() as tx:
-        return tuple(bytes(digest) for digest in tx.execute(done).scalars())
+        return tuple(_ended(*row) for row in tx.execute(done))
 
 
 def known_address(user_id: UUID, address: str, since: datetime) -> bool:
@@ -276,6 +292,26 @@ def clients_of(session_id: UUID) -> tuple[UUID, ...]:
     )
     with transaction(readonly=True) as tx:
         return tuple(tx.execute(statement.order_by(session_clients.c.first_at)).scalars())
+
+
+def listeners(session_ids: Collection[UUID], member: str) -> tuple[tuple[UUID, UUID], ...]:
+    """Who got tokens in these sessions and has `member` in its metadata: pairs of a session's and a client's id."""
+    used = and_(
+        clients.c.tenant_id == session_clients.c.tenant_id, clients.c.id == session_clients.c.client_id
+    )
+    statement = (
+        select(session_clients.c.session_id, session_clients.c.client_id)
+        .join(clients, used)
+        .where(
+            here(session_clients),
+            session_clients.c.session_id.in_(session_ids),
+            clients.c.status == "active",
+            clients.c.metadata.has_key(member),
+        )
+        .order_by(session_clients.c.first_at)
+    )
+    with transaction(readonly=True) as tx:
+        return tuple((row.session_id, row.client_id) for row in tx.execute(statement))
 
 
 def purge(before: datetime, limit: int = 1000) -> int:

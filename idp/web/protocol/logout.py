@@ -1,18 +1,24 @@
 """end_session (OpenID Connect RP-Initiated Logout 1.0 §2): the question, its answer, and the page after it."""
 
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import Response
 
+from idp import clock
 from idp.errors import Forbidden
+from idp.ids import digest
 from idp.oauth.endpoints import end_session
 from idp.tenants import current
-from idp.web import answers, asked, cookies, csrf, pages
+from idp.web import answers, asked, cookies, csrf, pages, signed
 from idp.web.gates import Door, Gate
 
 door = Door("logout", __name__, gate=Gate.TENANT, page="logout_error")
 
 _STEP = "logout"
+_LEAVING = b"signed out"
+_LINK = 300
+"""Seconds for which the page with the frames can be opened."""
 
 
 @door.route("/logout", methods=("GET", "POST"), credentials=("cookie", "client_id", "id_token"))
@@ -51,7 +57,9 @@ def confirm() -> Response:
     if form.get("action", "confirm") != "confirm":
         return answers.see_other(f"{current().issuer}/")
     end_session.sign_out(question.session, browser)
-    response = _go_on(question)
+    ended = question.session.id if question.session is not None else None
+    framed = ended is not None and bool(end_session.frames(ended))
+    response = answers.see_other(_leaving(question, ended, binding)) if framed and ended else _go_on(question)
     cookies.clear(response, cookies.SESSION)
     return response
 
@@ -59,14 +67,39 @@ def confirm() -> Response:
 @door.route("/logout/done", methods=("GET",), credentials=())
 def done() -> Response:
     """The page that says it is done."""
-    html, csp = pages.render("signed_out", tenant=pages.face(current()), request_id=asked.request_id())
+    return _signed_out()
+
+
+@door.route("/logout/frontchannel", methods=("GET",), credentials=())
+def frontchannel() -> Response:
+    """The same, with a frame of each application that wants one; only as the end of a sign-out in this browser."""
+    _, binding = answers.browser()
+    kept = signed.read(_LEAVING, asked.query().get("for"))
+    if kept is None or kept["b"] != _mark(binding) or clock.epoch() >= kept["t"] + _LINK:
+        return _signed_out()
+    return _signed_out(end_session.frames(UUID(kept["s"])), kept["n"])
+
+
+def _signed_out(frames: tuple[str, ...] = (), onward: str = "") -> Response:
+    html, csp = pages.render(
+        "signed_out",
+        tenant=pages.face(current()),
+        request_id=asked.request_id(),
+        frames=frames,
+        continue_url=onward,
+    )
     return answers.page(html, csp)
 
 
+def _leaving(question: end_session.Question, ended: UUID, binding: str) -> str:
+    """The address of the page with the frames: a link for this browser, for a few minutes."""
+    kept = {"s": str(ended), "n": end_session.onward(question), "t": clock.epoch(), "b": _mark(binding)}
+    return f"{current().issuer}/logout/frontchannel?{urlencode({'for': signed.write(_LEAVING, kept)})}"
+
+
+def _mark(binding: str) -> str:
+    return digest(binding).hex()[:16]
+
+
 def _go_on(question: end_session.Question) -> Response:
-    if question.redirect_uri is None:
-        return answers.see_other(f"{current().issuer}/logout/done")
-    if question.state is None:
-        return answers.see_other(question.redirect_uri)
-    mark = "&" if "?" in question.redirect_uri else "?"
-    return answers.see_other(f"{question.redirect_uri}{mark}{urlencode({'state': question.state})}")
+    return answers.see_other(end_session.onward(question) or f"{current().issuer}/logout/done")
