@@ -106,6 +106,10 @@ class Policy:
         60, 100_000, "Budget of processor seconds spent on password hashing."
     )
     tenant_claims_in_id_token: bool = _flag(True, "Whether ID tokens carry tenant and tenant_id.")
+    session_management: bool = _flag(
+        False,
+        "Whether applications may watch the session in a frame (OpenID Connect Session Management 1.0).",
+    )
     id_token_signing_alg: str = _choice(
         "RS256", _ALGORITHMS, "Algorithm of ID tokens of clients that name none."
     )

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from idp.errors import Refusal
+from idp.oauth import session_state
 from idp.oauth.checks import client, openid, pkce, response, scope
 from idp.oauth.checks.pending import Pending
 from idp.oauth.request import AuthorizationRequest
+from idp.store.durable.sessions import Session
 
 AUTHORIZE = "authorize"
 
@@ -58,6 +60,8 @@ class Response:
     params: dict[str, str]
     state: str | None
     refusal: Refusal | None = None
+    browser_state: str | None = None
+    """What the frame of session management is to find in the browser; None: nobody is signed in."""
 
 
 class Returned(Exception):
@@ -100,9 +104,14 @@ def error_response(refusal: Refusal, redirect_uri: str, mode: str, state: str | 
     return Response(redirect_uri, _mode(mode), refusal.public(), state, refusal)
 
 
-def success_response(request: AuthorizationRequest, code: str) -> Response:
-    """`code`, `state`, `iss` (RFC 6749 §4.1.2, RFC 9207 §2)."""
-    return Response(request.redirect_uri, _mode(request.response_mode), {"code": code}, request.state)
+def success_response(request: AuthorizationRequest, code: str, session: Session) -> Response:
+    """`code`, `state`, `iss` (RFC 6749 §4.1.2, RFC 9207 §2), and `session_state` where the tenant speaks of it."""
+    params, browser = {"code": code}, None
+    if session_state.spoken() and "openid" in request.scopes:
+        told = session_state.made(request.client_id, request.redirect_uri, session)
+        params |= {"session_state": told} if told is not None else {}
+        browser = session_state.browser_state(session)
+    return Response(request.redirect_uri, _mode(request.response_mode), params, request.state, None, browser)
 
 
 def _mode(name: str) -> Literal["query", "form_post"]:

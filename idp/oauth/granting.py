@@ -60,7 +60,7 @@ def granted(
             scopes=list(request.scopes),
             session_id=session.id,
         )
-    return authorize.success_response(request, code)
+    return authorize.success_response(request, code, session)
 
 
 def _kept_scopes(

@@ -4,7 +4,7 @@ from typing import Any
 
 from idp import directory
 from idp.accounts import claims, sessions
-from idp.oauth import server
+from idp.oauth import server, session_state
 from idp.oauth.scopes import STANDARD
 from idp.signing import jwt
 from idp.tenants import current
@@ -28,6 +28,7 @@ def document() -> dict[str, Any]:
         "end_session_endpoint": f"{issuer}/logout",
         "frontchannel_logout_supported": True,
         "frontchannel_logout_session_supported": True,
+        **({"check_session_iframe": f"{issuer}/check-session"} if session_state.spoken() else {}),
         "scopes_supported": [*STANDARD, *_api_scopes()],
         "response_types_supported": list(server.RESPONSE_TYPES),
         "response_modes_supported": list(server.RESPONSE_MODES),

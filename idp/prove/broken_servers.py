@@ -91,7 +91,7 @@ SERVERS = (
     ),
     Server(
         "a cookie that begins again without the tenant",
-        (("web/resume.py", 'f"{current().id}|{body}"', "body"),),
+        (("web/signed.py", 'f"{current().id}|{body}"', "body"),),
         ("outside_credentials",),
     ),
     Server(

@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Response, request
 
 from idp.accounts import people
+from idp.errors import LoginRequired
 from idp.ids import secret
 from idp.oauth import flow, interaction
 from idp.oauth.authorize import Response as AuthorizationResponse
@@ -83,7 +84,17 @@ def go(outcome: AuthorizationResponse | Ask, binding: str) -> Response:
     response = errors.authorization_answer(redirect, outcome.params)
     response.headers["Cache-Control"] = "no-store"
     cookies.clear(response, cookies.RESUME)
+    if outcome.refusal is None or isinstance(outcome.refusal, LoginRequired):
+        watched(response, outcome.browser_state)
     return response
+
+
+def watched(response: Response, browser_state: str | None) -> None:
+    """Let the frame that applications watch find `browser_state`, or nothing (Session Management 1.0 §3.2)."""
+    if browser_state is None:
+        cookies.clear(response, cookies.STATE)
+    elif cookies.read(cookies.STATE) != browser_state:
+        cookies.write(response, cookies.STATE, browser_state)
 
 
 def step_address(step: interaction.Step, transaction: str) -> str:

@@ -43,3 +43,12 @@ def policy(
             "frame-ancestors 'none'",
         )
     )
+
+
+def framed(nonce: str, ancestors: tuple[str, ...]) -> str:
+    """The policy of a bare page with one script, which pages of `ancestors` alone may frame."""
+    for source in ancestors:
+        if not words.CSP_SOURCE.fullmatch(source):
+            raise ValueError("not a CSP source")
+    shown = " ".join(ancestors) or "'none'"
+    return f"default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors {shown}"

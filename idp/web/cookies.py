@@ -5,6 +5,8 @@ tenant's slug, so that tenants under one origin never share one; the value is ch
 again wherever it is read.
 """
 
+from typing import Any
+
 from flask import Response, request
 
 from idp import config
@@ -15,6 +17,8 @@ SESSION = "session"
 BINDING = "browser"
 RESUME = "resume"
 DEVICE = "device"
+STATE = "state"
+"""What stands for the session in the frame that applications watch; the only one that a script may read."""
 
 _MONTHS = 180 * 86_400
 
@@ -37,10 +41,16 @@ def write(response: Response, purpose: str, value: str) -> None:
         value,
         max_age=_MONTHS if purpose == DEVICE else None,
         path="/",
-        secure=config.settings().secure,
-        httponly=True,
-        samesite="Lax",
+        **_attributes(purpose),
     )
+
+
+def _attributes(purpose: str) -> dict[str, Any]:
+    """Scripts read none but that of the frame, which another site's page holds (SameSite=None needs https)."""
+    secure = config.settings().secure
+    if purpose == STATE:
+        return {"secure": secure, "httponly": False, "samesite": "None" if secure else "Lax"}
+    return {"secure": secure, "httponly": True, "samesite": "Lax"}
 
 
 def clear(response: Response, purpose: str) -> None:
@@ -51,7 +61,5 @@ def clear(response: Response, purpose: str) -> None:
             "",
             max_age=0,
             path="/",
-            secure=config.settings().secure,
-            httponly=True,
-            samesite="Lax",
+            **_attributes(purpose),
         )

@@ -22,7 +22,7 @@ def protect(headers: Headers, *, secure: bool, request_id: str) -> Headers:
         headers.append(_NO_REFERRER)
     if "content-security-policy" not in present:
         headers.append(_NOTHING)
-    if html:
+    if html and "frame-ancestors 'none'" in present.get("content-security-policy", _NOTHING[1]):
         headers.append(_NO_FRAME)
     if secure:
         headers.append(HSTS)

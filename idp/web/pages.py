@@ -25,7 +25,7 @@ from markupsafe import Markup, escape
 
 from idp import branding, ids, paths
 from idp.tenants import Tenant
-from idp.web import words
+from idp.web import content_policy, words
 from idp.web.content_policy import form_target as form_target
 from idp.web.content_policy import policy as policy
 
@@ -344,6 +344,13 @@ def render(name: str, *, form_action: tuple[str, ...] = (), **context: Any) -> t
     html = environment().get_template(f"hosted/{name}.html").render(nonce=nonce, **values)
     frames = tuple(form_target(frame) for frame in getattr(page, "frames", ()))
     return html, policy(nonce, tuple(dict.fromkeys(form_action)), _logo_origins(page), frames)
+
+
+def frame(cookie: str, ancestors: tuple[str, ...]) -> tuple[str, str]:
+    """The frame that reads the cookie of that name for applications, and its policy: `ancestors` alone may hold it."""
+    nonce = ids.secret(128)
+    html = environment().get_template("check_session.html").render(nonce=nonce, cookie=cookie)
+    return html, content_policy.framed(nonce, ancestors)
 
 
 @cache

@@ -61,6 +61,7 @@ def confirm() -> Response:
     framed = ended is not None and bool(end_session.frames(ended))
     response = answers.see_other(_leaving(question, ended, binding)) if framed and ended else _go_on(question)
     cookies.clear(response, cookies.SESSION)
+    answers.watched(response, None)
     return response
 
 
