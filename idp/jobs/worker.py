@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, directory, metrics, outbox, seals, upkeep
-from idp.accounts import sessions
+from idp.accounts import notices, sessions
 from idp.control import hosts, proofs
 from idp.errors import Busy
 from idp.jobs.deliverer import Deliverer
 from idp.logs import log
+from idp.oauth import backchannel
 from idp.signing import rotation
 from idp.tenants import Tenant, entered
 
@@ -47,6 +48,7 @@ class Worker:
         self._away = False
         self._deliverer = Deliverer()
         outbox.handle(sessions.TOPIC, sessions.drop)
+        outbox.handle(notices.TOPIC, backchannel.tell)
         directory.on_change(self._changed.add)
 
     def run(self) -> None:

@@ -15,6 +15,8 @@ LIFETIMES = ("access_token_lifetime", "id_token_lifetime", "refresh_idle", "refr
 
 METADATA: dict[str, Callable[[object], Any]] = {
     "application_type": one_of(("web", "native")),
+    "backchannel_logout_session_required": flag,
+    "backchannel_logout_uri": page,
     "client_name": text,
     "client_uri": page,
     "contacts": several(identifiers.email, 10),

@@ -1,0 +1,154 @@
+"""What leaves the house at a sign-out goes where it was registered, to public addresses, and not for long."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from idp.oauth import sending
+from idp.tenants import Tenant, entered
+
+
+@contextlib.contextmanager
+def listener(answer: Any) -> Iterator[int]:
+    """A port whose connections are answered by `answer(connection)`."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def run() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    threading.Thread(target=_one, args=(answer, connection), daemon=True).start()
+
+        threading.Thread(target=run, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def _one(answer: Any, connection: socket.socket) -> None:
+    with contextlib.suppress(OSError), connection:
+        answer(connection)
+
+
+def answered(said: bytes) -> Any:
+    return lambda connection: (connection.recv(65_536), connection.sendall(said))
+
+
+@pytest.fixture
+def public(acme: Tenant) -> Iterator[Tenant]:
+    """Acme as it is in production: under https."""
+    with entered(replace(acme, issuer="https://id.acme.example")) as tenant:
+        yield tenant
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://127.0.0.1/out",
+        "https://[::1]/out",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.1/",
+        "https://172.16.0.1/",
+        "https://192.168.1.1/",
+        "https://100.64.0.1/",
+        "https://[fe80::1]/",
+        "https://[fc00::1]/",
+        "https://localhost/out",
+        "https://192.0.2.1/",
+        "https://198.18.0.1/",
+        "https://[2001:db8::1]/",
+        "http://localhost:8001/out",
+        "http://example.com/out",
+        "https://user@example.com/",
+        "ftp://example.com/",
+        "https://0x7f000001/",
+        "https://2130706433/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[64:ff9b::7f00:1]/",
+    ],
+)
+def test_lo04_nothing_inside_is_reached(public: Tenant, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[Any] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *args: reached.append(args))
+    with pytest.raises(sending.NotSent):
+        sending.post(uri, {"logout_token": "x"})
+    assert reached == []
+
+
+def test_lo04_a_name_with_one_address_inside_is_not_reached(
+    public: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in ("1.1.1.1", "10.0.0.1")]
+    asked: list[str] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *_, **__: asked.append(name) or found)
+    with pytest.raises(sending.NotSent, match="not public"):
+        sending.post("https://app.example.com/out", {})
+    assert asked == ["app.example.com"]
+
+
+def test_lo04_what_was_judged_is_what_is_connected_to(
+    public: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The DNS may answer otherwise a moment later: it is not asked again."""
+    answers = iter(["1.1.1.1", "127.0.0.1"])
+    reached: list[Any] = []
+
+    def connect(where: Any, *_: Any) -> Any:
+        reached.append(where)
+        raise OSError
+
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, 1, 6, "", (next(answers), 443))]
+    )
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(sending.NotSent):
+        sending.post("https://app.example.com/out", {})
+    assert reached == [("1.1.1.1", 443)]
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"\r\n", b"HTTP/2 200\r\n", b"x" * 100_000, b"HTTP/1.1 99999 x\r\n", b"200 OK\r\n"]
+)
+def test_lo04_garbage_is_no_answer(in_acme: Tenant, said: bytes) -> None:
+    with listener(answered(said)) as port, pytest.raises(sending.NotSent):
+        sending.post(f"http://localhost:{port}/", {"logout_token": "x"})
+
+
+def test_lo04_an_endless_body_is_not_read(in_acme: Tenant) -> None:
+    def endless(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            connection.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+
+    with listener(endless) as port:
+        assert sending.post(f"http://localhost:{port}/", {"logout_token": "x"}) == 200
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_lo04_one_byte_at_a_time_ends_in_time(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Neither an answer nor a handshake can be stretched: each byte comes in time, all of them do not."""
+    monkeypatch.setattr(sending, "SECONDS", 0.5)
+    if scheme == "https":
+        monkeypatch.setattr(sending, "_allowed", lambda *_, **__: True)
+    stop = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        head = b"\x16\x03\x03\x3f\xff" if scheme == "https" else b"HTTP/1.1 200 "
+        for byte in head + b"\x00" * 10_000:
+            if stop.wait(0.05):
+                return
+            connection.sendall(bytes([byte]))
+
+    with listener(drip) as port:
+        try:
+            with pytest.raises(sending.NotSent):
+                sending.post(f"{scheme}://localhost:{port}/", {"logout_token": "x"})
+        finally:
+            stop.set()

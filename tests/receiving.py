@@ -1,0 +1,67 @@
+"""A relying party's web server for tests: it answers a POST as it is told, and keeps what was posted."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+
+@dataclass
+class Receiver:
+    """Where it listens, how it answers, what it got. `hold`: it does not answer before this is set."""
+
+    port: int = 0
+    status: int = 200
+    posts: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    hold: threading.Event | None = None
+    came: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def base(self) -> str:
+        """Its origin."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def tokens(self) -> list[str]:
+        """The logout tokens that came, the first first."""
+        return [parse_qs(body.decode())["logout_token"][0] for _, _, body in self.posts]
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """A server on a port of its own, until the block ends."""
+    made = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            made.posts.append((self.path, dict(self.headers.items()), body))
+            made.came.set()
+            if made.hold is not None:
+                made.hold.wait(60)
+            self.send_response(made.status)
+            if made.status in (302, 307):
+                self.send_header("Location", f"{made.base}/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever asked may have hung up
+    made.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield made
+    finally:
+        if made.hold is not None:
+            made.hold.set()
+        server.shutdown()
+        server.server_close()
