@@ -28,7 +28,7 @@ def deliverer() -> Iterator[Deliverer]:
     made.close()
 
 
-def test_f22_f24_recipients_that_hang_starve_neither_others_nor_another_tenant(
+def test_f24_recipients_that_hang_starve_neither_others_nor_another_tenant(
     twins: tuple[Tenant, Tenant], handlers: dict[str, Any], deliverer: Deliverer
 ) -> None:
     """Each hangs until the others have been told: where they waited for it, this would never end."""
