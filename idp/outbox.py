@@ -31,6 +31,8 @@ SLICE = 10.0
 """Seconds after which a recipient of many messages makes room for another one."""
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 3_600.0
+RESTING = "resting: "
+"""Stands before the problem of what waits because its recipient was silent."""
 KEPT = dt.timedelta(hours=24)
 """A message older than this that still fails is given up, and told."""
 
@@ -84,7 +86,7 @@ def recipients(limit: int, busy: Collection[str] = ()) -> tuple[str, ...]:
 def deliver_to(recipient: str, seconds: float = SLICE, stop: Callable[[], bool] = lambda: False) -> int:
     """Carry out the messages for a recipient, one after the other, for about `seconds`; how many were. Raises Busy.
 
-    The first that meets silence ends it: then everything for them waits, longer each time.
+    The first that meets silence ends it: then everything for them waits, longer each time, until one is taken.
     """
     ends, delivered = clock.monotonic() + seconds, 0
     while clock.monotonic() < ends and not stop():
@@ -94,6 +96,8 @@ def deliver_to(recipient: str, seconds: float = SLICE, stop: Callable[[], bool] 
         failure = _carried_out(claimed[0])
         if failure is None:
             outbox.done(claimed[0].id)
+            if not delivered:
+                outbox.wake(recipient, f"{RESTING}%")
             delivered += 1
         elif failure.silent:
             _rest(recipient, claimed[0], failure)
@@ -124,8 +128,8 @@ def _rest(recipient: str, message: Message, failure: Undelivered) -> None:
     attempts = outbox.attempts_of(recipient)
     later = clock.now() + dt.timedelta(seconds=delay(attempts))
     with transaction():
-        outbox.hold_back(recipient, later, failure.problem)
-        outbox.retry(message.id, later, failure.problem)
+        outbox.hold_back(recipient, later, RESTING + failure.problem)
+        outbox.retry(message.id, later, RESTING + failure.problem)
         _told(message, outbox.give_up_of(recipient, clock.now() - KEPT, failure.problem), failure)
 
 

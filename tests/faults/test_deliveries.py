@@ -59,7 +59,7 @@ def test_f24_recipients_that_hang_starve_neither_others_nor_another_tenant(
             deliverer.settle()
         assert told.is_set()
         waiting = rows.entries(100)
-        assert len(waiting) == len(dead) and all(entry.problem == "no answer" for entry in waiting)
+        assert len(waiting) == len(dead) and all(entry.problem == "resting: no answer" for entry in waiting)
 
 
 def test_f24_stopping_leaves_what_is_not_done_for_the_next_worker(

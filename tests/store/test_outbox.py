@@ -133,6 +133,7 @@ def test_what_waits_for_a_recipient_is_nobody_elses(twins: tuple[Tenant, Tenant]
         now = clock.now()
         assert rows.recipients(now, 10) == () and rows.claim(1, now, LEASE, "shop") == ()
         assert rows.attempts_of("shop") == 0 and rows.hold_back("shop", now + HOUR, "x") == 0
+        assert rows.wake("shop", "%") == 0
         assert rows.give_up_of("shop", now + HOUR, "x") == 0 and rows.entries(10) == ()
     with entered(acme):
         now = clock.now()
@@ -143,6 +144,8 @@ def test_what_waits_for_a_recipient_is_nobody_elses(twins: tuple[Tenant, Tenant]
         assert first.payload in ({"n": 1}, {"n": 2}) and rows.attempts_of("shop") == 1
         assert rows.hold_back("shop", now + HOUR, "silence") == 1, "but not the one in hand"
         assert rows.recipients(now, 10) == ("bank",)
+        assert rows.wake("shop", "other%") == 0 and rows.wake("shop", "sil%") == 1
+        assert set(rows.recipients(clock.now(), 10)) == {"shop", "bank"}
         problems = sorted(str(entry.problem) for entry in rows.entries(10))
         assert problems == ["None", "None", "silence"]
 

@@ -164,6 +164,20 @@ def hold_back(recipient: str, run_after: dt.datetime, problem: str) -> int:
         return int(result.rowcount)
 
 
+def wake(recipient: str, problem: str) -> int:
+    """Let what waits for a recipient because of `problem`, a pattern of SQL's LIKE, be due now; how many."""
+    now = clock.now()
+    resting = update(outbox).where(
+        here(outbox),
+        outbox.c.recipient == recipient,
+        outbox.c.run_after > now,
+        outbox.c.problem.like(problem),
+    )
+    with transaction() as tx:
+        result = tx.execute(resting.values(run_after=now))
+        return int(result.rowcount)
+
+
 def give_up(message_id: UUID, problem: str | None) -> int:
     """Move a message to `undelivered`; how many moved."""
     return _give_up(problem, outbox.c.id == message_id)
