@@ -2,15 +2,19 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from idp.oauth import sending
 from idp.tenants import Tenant, entered
+from tests.doctor.certificates import CA_KEY, certificate, pem
 
 
 @contextlib.contextmanager
@@ -152,3 +156,38 @@ def test_lo04_one_byte_at_a_time_ends_in_time(
                 sending.post(f"{scheme}://localhost:{port}/", {"logout_token": "x"})
         finally:
             stop.set()
+
+
+@pytest.mark.parametrize("who", ["right", "stranger", "other name"])
+def test_lo04_over_tls_the_certificate_must_be_right(
+    public: Tenant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, who: str
+) -> None:
+    """The certificate is checked for the name that was registered, whatever address it has."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = "elsewhere.test" if who == "other name" else "localhost"
+    (tmp_path / "key").write_bytes(pem(key))
+    (tmp_path / "leaf").write_bytes(pem(certificate(name, name, key)))
+    (tmp_path / "ca").write_bytes(pem(certificate("Doctor CA", "Doctor CA", CA_KEY, ca=True)))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "leaf", tmp_path / "key")
+    trusted = ssl.create_default_context(cafile=None if who == "stranger" else str(tmp_path / "ca"))
+    monkeypatch.setattr(sending, "_trust", lambda: trusted)
+    monkeypatch.setattr(sending, "_allowed", lambda *_, **__: True)
+    seen: list[bytes] = []
+    versions: list[str | None] = []
+
+    def answer(connection: socket.socket) -> None:
+        with server.wrap_socket(connection, server_side=True) as secured:
+            versions.append(secured.version())
+            seen.append(secured.recv(65_536))
+            secured.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with listener(answer) as port:
+        uri = f"https://localhost:{port}/out"
+        if who == "right":
+            assert sending.post(uri, {"logout_token": "x"}) == 204
+            assert versions == ["TLSv1.3"] and f"Host: localhost:{port}\r\n".encode() in seen[0]
+        else:
+            with pytest.raises(sending.NotSent, match="no TLS"):
+                sending.post(uri, {"logout_token": "x"})
+            assert seen == []
