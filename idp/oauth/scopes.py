@@ -18,7 +18,8 @@ from idp.store.durable.apis import Api
 from idp.store.durable.clients import Client
 from idp.tenants import current
 
-_MOST_REMEMBERED = 4_096
+_MOST_REMEMBERED = 16_384
+_shared: Recent[Any, Any] = Recent(1_024)
 
 STANDARD = ("openid", "profile", "email", "address", "phone", "offline_access", "groups", "roles")
 """Scopes that concern a person, of OpenID Connect Core 1.0 §5.4 and §11 and our own two."""
@@ -54,10 +55,16 @@ def remembered(rule: Asked) -> Asked:
         if found is not None and found[0] is tenant and found[1] is client and found[2] is apis:
             return found[3]
         answer = rule(client, wanted, resources)
-        kept.put(key, (tenant, client, apis, answer))
+        # What clients of many tenants ask alike lies in memory once: there is one of these for each of them.
+        kept.put((key[0], _once(wanted), _once(resources)), (tenant, client, apis, answer))
         return answer
 
     return asked
+
+
+def _once(words: tuple[str, ...]) -> tuple[str, ...]:
+    found: tuple[str, ...] = _shared.get(words) or _shared.put(words, words)
+    return found
 
 
 def split(scope: str | None) -> tuple[str, ...]:
