@@ -105,6 +105,14 @@ class Policy:
     hash_seconds_per_minute: int = _count(
         60, 100_000, "Budget of processor seconds spent on password hashing."
     )
+    implicit_flow: bool = _flag(
+        False,
+        "Whether clients may have tokens given to the browser instead of a code (id_token, id_token token).",
+    )
+    hybrid_flow: bool = _flag(
+        False,
+        "Whether clients may have tokens given to the browser beside a code (code id_token and the like).",
+    )
     tenant_claims_in_id_token: bool = _flag(True, "Whether ID tokens carry tenant and tenant_id.")
     session_management: bool = _flag(
         False,

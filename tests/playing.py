@@ -92,6 +92,13 @@ class Visit:
         return dict(parse_qsl(urlsplit(self.location).query))
 
     @property
+    def fragment(self) -> dict[str, str]:
+        """The parameters behind the fragment with which the browser came back; there is nothing in the query."""
+        parts = urlsplit(self.location)
+        assert self.location.startswith(self.rp.redirect_uri) and not parts.query, self.location
+        return dict(parse_qsl(parts.fragment))
+
+    @property
     def code(self) -> str:
         """The code that came back."""
         assert "code" in self.params, self.params

@@ -6,16 +6,20 @@ is a page; after that it travels back to the client with `state` and `iss` (RFC 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from idp.errors import Refusal
 from idp.oauth import session_state
 from idp.oauth.checks import client, openid, pkce, response, scope
 from idp.oauth.checks.pending import Pending
+from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.request import AuthorizationRequest
 from idp.store.durable.sessions import Session
 
 AUTHORIZE = "authorize"
+
+
+Mode = Literal["query", "fragment", "form_post"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ SCORE: tuple[Check, ...] = (
     Check(pkce.pkce_present),
     Check(pkce.pkce_method),
     Check(pkce.pkce_challenge),
+    Check(openid.id_token),
     Check(openid.prompt),
     Check(openid.max_age),
     Check(openid.acr_values),
@@ -56,7 +61,7 @@ class Response:
     """
 
     redirect_uri: str
-    mode: Literal["query", "form_post"]
+    mode: Mode
     params: dict[str, str]
     state: str | None
     refusal: Refusal | None = None
@@ -104,9 +109,9 @@ def error_response(refusal: Refusal, redirect_uri: str, mode: str, state: str | 
     return Response(redirect_uri, _mode(mode), refusal.public(), state, refusal)
 
 
-def success_response(request: AuthorizationRequest, code: str, session: Session) -> Response:
-    """`code`, `state`, `iss` (RFC 6749 §4.1.2, RFC 9207 §2), and `session_state` where the tenant speaks of it."""
-    params, browser = {"code": code}, None
+def success_response(request: AuthorizationRequest, given: dict[str, str], session: Session) -> Response:
+    """What was `given`, `state`, `iss` (RFC 6749 §4.1.2, §4.2.2, RFC 9207 §2); `session_state` where spoken of."""
+    params, browser = dict(given), None
     if session_state.spoken() and "openid" in request.scopes:
         told = session_state.made(request.client_id, request.redirect_uri, session)
         params |= {"session_state": told} if told is not None else {}
@@ -114,8 +119,10 @@ def success_response(request: AuthorizationRequest, code: str, session: Session)
     return Response(request.redirect_uri, _mode(request.response_mode), params, request.state, None, browser)
 
 
-def _mode(name: str) -> Literal["query", "form_post"]:
-    return "form_post" if name == "form_post" else "query"
+def _mode(name: str) -> Mode:
+    if name not in RESPONSE_MODES:
+        raise ValueError(name)
+    return cast(Mode, name)
 
 
 def _request(pending: Pending) -> AuthorizationRequest:

@@ -8,6 +8,7 @@ from idp.accounts import claims as person_claims
 from idp.accounts import consent, sessions
 from idp.errors import InvalidGrant
 from idp.oauth import scopes as scope_rules
+from idp.oauth.scopes import Target
 from idp.oauth.tokens import access, id_token
 from idp.store.durable import sessions as session_store
 from idp.store.durable.clients import Client
@@ -27,6 +28,11 @@ class Order:
     grant: Grant | None = None
     nonce: str | None = None
     refresh_token: str | None = None
+    code: str | None = None
+    """A code that is given in the same response."""
+    access_token: bool = True
+    id_token: bool = True
+    """Whether there is one: always from the token endpoint, as asked from the authorization endpoint."""
 
 
 def check(client: Client, user: User | None, grant: Grant, *, signing_in: bool = False) -> User:
@@ -61,30 +67,43 @@ def check(client: Client, user: User | None, grant: Grant, *, signing_in: bool =
 
 
 def mint(order: Order) -> dict[str, Any]:
-    """The token response (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3)."""
-    client, grant, user = order.client, order.grant, order.user
-    target = scope_rules.target(client, order.scopes, order.resources)
+    """The token response (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3, §3.2.2.5, §3.3.2.5)."""
+    target = scope_rules.target(order.client, order.scopes, order.resources)
+    body = _access_token(order, target) if order.access_token else {}
+    if order.refresh_token is not None:
+        body["refresh_token"] = order.refresh_token
+    if order.id_token and order.user is not None and order.grant is not None and "openid" in order.scopes:
+        body["id_token"] = _id_token(order, order.user, order.grant, target, body.get("access_token"))
+    metrics.count("tokens_total", grant_type=order.grant_type)
+    return body
+
+
+def _access_token(order: Order, target: Target) -> dict[str, Any]:
+    client, grant = order.client, order.grant
     told = person_claims.for_user(
-        user, order.scopes, requested=None, where="access_token", client=client, apis=target.apis
+        order.user, order.scopes, requested=None, where="access_token", client=client, apis=target.apis
     )
     subject = client.client_id if grant is None else str(grant.user_id)
     token, lifetime = access.make(client, order.scopes, target, subject=subject, grant=grant, extra=told)
-    body: dict[str, Any] = {
+    return {
         "access_token": token,
         "token_type": "Bearer",
         "expires_in": lifetime,
         "scope": " ".join(order.scopes),
     }
-    if order.refresh_token is not None:
-        body["refresh_token"] = order.refresh_token
-    if grant is not None and user is not None and "openid" in order.scopes:
-        wanted = grant.claims.get("id_token") or {}
-        own = person_claims.for_user(
-            user, order.scopes, requested=wanted, where="id_token", client=client, apis=target.apis
-        )
-        sid = sessions.known_as(grant.session_id, client)
-        body["id_token"] = id_token.make(
-            client, grant, access_token=token, nonce=order.nonce, sid=sid, extra=own
-        )
-    metrics.count("tokens_total", grant_type=order.grant_type)
-    return body
+
+
+def _id_token(order: Order, user: User, grant: Grant, target: Target, access_token: str | None) -> str:
+    client, told = order.client, {}
+    wanted = grant.claims.get("id_token") or {}
+    if access_token is None and order.code is None:
+        # Nothing else will ever tell what was asked for (OpenID Connect Core 1.0 §5.4).
+        asked = grant.claims.get("userinfo") or {}
+        told = person_claims.for_user(user, order.scopes, requested=asked, client=client, apis=target.apis)
+    told |= person_claims.for_user(
+        user, order.scopes, requested=wanted, where="id_token", client=client, apis=target.apis
+    )
+    sid = sessions.known_as(grant.session_id, client)
+    return id_token.make(
+        client, grant, access_token=access_token, code=order.code, nonce=order.nonce, sid=sid, extra=told
+    )

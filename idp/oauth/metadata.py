@@ -6,6 +6,7 @@ from idp import directory
 from idp.accounts import claims, sessions
 from idp.oauth import server, session_state
 from idp.oauth.scopes import STANDARD
+from idp.registration import flows
 from idp.signing import jwt
 from idp.tenants import current
 
@@ -13,6 +14,7 @@ from idp.tenants import current
 def document() -> dict[str, Any]:
     """The metadata of the entered tenant's issuer."""
     issuer = current().issuer
+    response_types = flows.spoken(current().policy)
     algorithms = list(jwt.algorithms())
     methods = list(server.CLIENT_AUTH_METHODS)
     confidential = [method for method in methods if method != "none"]
@@ -32,9 +34,9 @@ def document() -> dict[str, Any]:
         "frontchannel_logout_session_supported": True,
         **({"check_session_iframe": f"{issuer}/check-session"} if session_state.spoken() else {}),
         "scopes_supported": [*STANDARD, *_api_scopes()],
-        "response_types_supported": list(server.RESPONSE_TYPES),
+        "response_types_supported": list(response_types),
         "response_modes_supported": list(server.RESPONSE_MODES),
-        "grant_types_supported": list(server.GRANT_TYPES),
+        "grant_types_supported": [*server.GRANT_TYPES, *(["implicit"] if len(response_types) > 1 else [])],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": methods,

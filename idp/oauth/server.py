@@ -15,7 +15,7 @@ from idp.errors import InvalidRequest, InvalidTarget, Refusal, UnsupportedGrantT
 from idp.oauth import moving
 from idp.oauth.checks.openid import PROMPTS
 from idp.oauth.checks.pkce import METHODS as CODE_CHALLENGE_METHODS
-from idp.oauth.checks.response import RESPONSE_MODES, RESPONSE_TYPES
+from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.checks.scope import MOST_RESOURCES
 from idp.oauth.client_auth import METHODS as CLIENT_AUTH_METHODS
 from idp.oauth.client_auth.private_key_jwt import ALGORITHMS as ASSERTION_ALGORITHMS
@@ -38,7 +38,6 @@ __all__ = [
     "GRANT_TYPES",
     "PROMPTS",
     "RESPONSE_MODES",
-    "RESPONSE_TYPES",
     "introspect",
     "revoke",
     "token",

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from idp import claim_rules, identifiers, urls
+from idp.registration import flows
 from idp.registration.keys import public_keys
 from idp.registration.shapes import algorithm, flag, one_of, page, scope, seconds, several, text, uri, version
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
-RESPONSE_TYPES = ("code",)
+GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
 LIFETIMES = ("access_token_lifetime", "id_token_lifetime", "refresh_idle", "refresh_absolute")
@@ -32,7 +32,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "post_logout_redirect_uris": several(uri),
     "redirect_uris": several(uri),
     "require_auth_time": flag,
-    "response_types": several(one_of(RESPONSE_TYPES)),
+    "response_types": several(flows.spelled),
     "scope": scope,
     "software_id": version,
     "software_version": version,

@@ -5,6 +5,7 @@ from typing import Any
 
 from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
+from idp.registration import flows
 from idp.registration.names import LIFETIMES, SECRET_METHODS
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
@@ -18,24 +19,31 @@ def wrong(field: str, clause: str) -> InvalidClientMetadata:
 
 
 def grants_fit_response_types(new: dict[str, Any], _kept: dict[str, Any]) -> None:
-    """RFC 7591 section 2.1."""
-    code = "authorization_code" in new["grant_types"]
+    """RFC 7591 section 2.1, OpenID Connect Registration section 2."""
     if not new["grant_types"]:
         raise wrong("grant_types", "must name at least one grant")
-    if code != ("code" in new["response_types"]):
-        raise wrong("response_types", "must be code with the grant authorization_code and empty without it")
-    if "refresh_token" in new["grant_types"] and not code:
+    spoken = flows.spoken(current_tenant().policy)
+    closed = [each for each in new["response_types"] if each not in spoken]
+    if closed:
+        raise wrong("response_types", f"must be of {', '.join(spoken)}, which is the policy of the tenant")
+    needed = frozenset[str]().union(*(flows.grants(each) for each in new["response_types"]))
+    if needed != {"authorization_code", "implicit"}.intersection(new["grant_types"]):
+        raise wrong(
+            "response_types",
+            "must have a code exactly with the grant authorization_code, and tokens exactly with the grant implicit",
+        )
+    if "refresh_token" in new["grant_types"] and "authorization_code" not in needed:
         raise wrong("grant_types", "must name authorization_code where it names refresh_token")
 
 
 def redirects(new: dict[str, Any], _kept: dict[str, Any]) -> None:
     """RFC 9700 section 2.1, OpenID Connect Registration section 2."""
-    code = "authorization_code" in new["grant_types"]
-    if code and not new.get("redirect_uris"):
+    browser = bool(new["response_types"])
+    if browser and not new.get("redirect_uris"):
         raise InvalidRedirectUri("redirect_uris must have at least one member.", rule="redirect_uris")
-    if not code and new.get("redirect_uris"):
+    if not browser and new.get("redirect_uris"):
         raise InvalidRedirectUri(
-            "redirect_uris is only for the grant authorization_code.", rule="redirect_uris"
+            "redirect_uris is only for the grants authorization_code and implicit.", rule="redirect_uris"
         )
     native = new["application_type"] == "native"
     for name in ("redirect_uris", "post_logout_redirect_uris"):

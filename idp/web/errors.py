@@ -32,7 +32,7 @@ class VerifiedRedirect:
     uri: str
     issuer: str
     state: str | None = None
-    mode: Literal["query", "form_post"] = "query"
+    mode: Literal["query", "fragment", "form_post"] = "query"
 
 
 def note(refusal: Refusal) -> None:
@@ -114,7 +114,7 @@ def _details(refusal: Refusal) -> tuple[tuple[str, str], ...]:
 
 
 def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str]) -> Response:
-    """An authorization response, success or error, with `state` and `iss`, by 303 or as a form.
+    """An authorization response, success or error, with `state` and `iss`, by 303 in query or fragment, or as a form.
 
     RFC 6749 §4.1.2 and §4.1.2.1, RFC 9207 §2. An error gets here only with an address that was verified;
     every other one is a page.
@@ -131,7 +131,8 @@ def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str])
     response = Response(status=303, mimetype="text/plain")
     response.autocorrect_location_header = False
     # The registered address byte for byte: taking it apart would re-spell what the client compares exactly.
-    response.headers["Location"] = f"{redirect.uri}{'&' if '?' in redirect.uri else '?'}{urlencode(sent)}"
+    mark = "#" if redirect.mode == "fragment" else "&" if "?" in redirect.uri else "?"
+    response.headers["Location"] = f"{redirect.uri}{mark}{urlencode(sent)}"
     return response
 
 

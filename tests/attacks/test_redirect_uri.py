@@ -148,7 +148,7 @@ def test_ru08_two_of_them_are_none(app: Any, shop: Tenant) -> None:
         {"scope": None},
         {"prompt": "none login"},
         {"prompt": "x"},
-        {"response_mode": "fragment"},
+        {"response_mode": "web_message"},
         {"max_age": "-1"},
         {"claims": "{"},
         {"code_challenge": None},

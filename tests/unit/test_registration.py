@@ -83,7 +83,7 @@ def test_rfc7591_3_2_2_invalid_redirect_uri(metadata, field):
     ("change", "field"),
     [
         ({"grant_types": []}, "grant_types"),
-        ({"grant_types": ["implicit"]}, "grant_types"),
+        ({"grant_types": ["implicit"]}, "response_types"),
         ({"grant_types": ["password"]}, "grant_types"),
         ({"grant_types": [["authorization_code"]]}, "grant_types"),
         ({"response_types": ["code", "token"]}, "response_types"),

@@ -3,6 +3,7 @@
 from idp import directory, urls
 from idp.errors import InvalidRedirectUri, InvalidRequest, UnauthorizedClient
 from idp.oauth.checks.pending import Pending
+from idp.registration import flows
 
 
 def client_known(pending: Pending) -> None:
@@ -47,8 +48,9 @@ def redirect_uri_registered(pending: Pending) -> None:
 
 
 def grant_allowed(pending: Pending) -> None:
-    """The client may use the authorization code grant (RFC 7591 §2)."""
-    if "authorization_code" not in pending.known_client.grant_types:
+    """The client may use the grants that the response type stands for (RFC 7591 §2)."""
+    needed = flows.grants(pending.response_type)
+    if not needed.issubset(pending.known_client.grant_types):
         raise UnauthorizedClient(
-            rule="client.grant_types", expected="authorization_code", setting="client.grant_types"
+            rule="client.grant_types", expected=sorted(needed), setting="client.grant_types"
         )

@@ -8,6 +8,7 @@ from idp.accounts.claims import SUPPORTED
 from idp.accounts.sessions import ACR_VALUES_SUPPORTED
 from idp.errors import InvalidRequest, Refusal
 from idp.oauth.checks.pending import Pending
+from idp.registration import flows
 
 PROMPTS = ("none", "login", "consent", "select_account")
 _MOST_CLAIMS = 100
@@ -50,6 +51,18 @@ def request_objects(pending: Pending) -> None:
         raise RequestNotSupported(rule="request.supported")
     if pending.get("request_uri") is not None:
         raise RequestUriNotSupported(rule="request_uri.supported")
+
+
+def id_token(pending: Pending) -> None:
+    """An ID token that comes with the answer is of an OpenID request, and bound to it (§3.2.2.1, §3.3.2.1)."""
+    if not flows.has(pending.response_type, flows.ID_TOKEN):
+        return
+    if "openid" not in pending.scopes:
+        raise InvalidRequest("An ID token needs the scope openid.", rule="id_token.scope", expected="openid")
+    if not pending.get("nonce"):
+        raise InvalidRequest(
+            "nonce is missing; it is required where an ID token comes with the answer.", rule="nonce.present"
+        )
 
 
 def prompt(pending: Pending) -> None:

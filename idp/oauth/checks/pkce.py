@@ -4,6 +4,7 @@ import re
 
 from idp.errors import InvalidRequest
 from idp.oauth.checks.pending import Pending
+from idp.registration import flows
 from idp.tenants import current
 
 METHODS = ("S256",)
@@ -12,6 +13,8 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 def pkce_present(pending: Pending) -> None:
     """Public clients always, every client by default (RFC 9700 §2.1.1)."""
+    if not flows.has(pending.response_type, flows.CODE):
+        return  # there is no code that could be stolen
     client = pending.known_client
     own = client.setting("require_pkce")
     demanded = client.public or (current().policy.require_pkce == "all" if own is None else bool(own))

@@ -20,6 +20,7 @@ from idp.audit import Actor, Event
 from idp.errors import Busy, InvalidGrant, InvalidRequest, InvalidScope, InvalidTarget, UnauthorizedClient
 from idp.ids import digest, uuid7
 from idp.oauth import client_auth, issue
+from idp.oauth.granting import become, beside
 from idp.oauth.grants.narrowing import narrowed
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.tokens import refresh
@@ -131,7 +132,7 @@ def _replayed(code: str, client: Client, request: ProtocolRequest) -> InvalidGra
     with transaction():
         became = grants.by_code(digest(code))
         if became is not None:
-            revoked = grants.revoke(became.id, "code replayed")
+            revoked = _revoked(became, code)
             facts = {"grant_id": became.id, "user_id": became.user_id, "revoked": revoked}
             audit.record(Event.CODE_REPLAYED, _actor(client, request), **facts)
     if became is None:
@@ -140,6 +141,14 @@ def _replayed(code: str, client: Client, request: ProtocolRequest) -> InvalidGra
             setting="policy.code_lifetime",
         )  # fmt: skip
     return _used_before()
+
+
+def _revoked(became: Grant, code: str) -> bool:
+    """Revoke what a code became, and what was given to the browser beside it."""
+    given = grants.by_code(beside(code))
+    if given is not None:
+        grants.revoke(given.id, "code replayed")
+    return grants.revoke(became.id, "code replayed")
 
 
 def _used_before() -> InvalidGrant:
@@ -159,7 +168,7 @@ def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dic
         if session is None:
             _record_burned("mint.session", meaning, client, request)
             raise Kept(InvalidGrant(rule="mint.session", got="ended"))
-        grant = _grant(code, meaning, client, session.expires_at)
+        grant = become(digest(code), meaning, client, session.expires_at)
         try:
             if not grants.client_stands(client.id):
                 raise InvalidGrant(rule="mint.client", got="disabled")
@@ -171,7 +180,7 @@ def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dic
         if not grants.add(grant):
             became = grants.by_code(grant.code_digest)
             if became is not None:
-                grants.revoke(became.id, "code replayed")
+                _revoked(became, code)
                 facts = {"grant_id": became.id, "user_id": became.user_id}
                 audit.record(Event.CODE_REPLAYED, _actor(client, request), **facts)
             raise Kept(_used_before())
@@ -183,28 +192,6 @@ def _redeem(request: ProtocolRequest, code: str, meaning: dict[str, Any]) -> dic
         )
         audit.record(Event.CODE_REDEEMED, _actor(client, request), grant_id=grant.id, user_id=grant.user_id)
     return body
-
-
-def _grant(code: str, meaning: dict[str, Any], client: Client, session_ends: Any) -> Grant:
-    now = clock.now()
-    offline = "offline_access" in meaning["scopes"] and "refresh_token" in client.grant_types
-    lasting = registration.effective(client, "refresh_absolute")
-    return Grant(
-        id=uuid7(),
-        code_digest=digest(code),
-        user_id=UUID(meaning["user"]),
-        client_id=client.id,
-        session_id=UUID(meaning["session"]),
-        scopes=tuple(meaning["scopes"]),
-        resources=tuple(meaning["resources"]),
-        claims=meaning["claims"],
-        acr=meaning["acr"],
-        amr=tuple(meaning["amr"]),
-        auth_time=clock.from_instant(meaning["auth_time"]),
-        offline=offline,
-        created_at=now,
-        expires_at=now + timedelta(seconds=lasting) if offline else session_ends,
-    )
 
 
 def _first_refresh(client: Client, grant: Grant) -> str | None:

@@ -15,13 +15,15 @@ def make(
     client: Client,
     grant: Grant,
     *,
-    access_token: str,
+    access_token: str | None,
+    code: str | None,
     nonce: str | None,
     sid: str | None,
     extra: Mapping[str, Any],
 ) -> str:
     """A signed ID token. `aud` is the client_id as a string; `extra` never overwrites what the protocol says.
 
+    `access_token`, `code`: what is given beside it, whose half hashes it carries (§3.1.3.6, §3.3.2.11).
     `sid`: what this client knows the session by, None for one that has no use for it.
     """
     tenant, now = current(), clock.epoch()
@@ -37,8 +39,10 @@ def make(
         "auth_time": int(grant.auth_time.timestamp()),
         "acr": grant.acr,
         "amr": list(grant.amr),
-        "at_hash": jwt.half_hash(access_token, alg),
     }
+    for name, value in (("at_hash", access_token), ("c_hash", code)):
+        if value is not None:
+            claims[name] = jwt.half_hash(value, alg)
     if nonce is not None:
         claims["nonce"] = nonce
     if sid is not None:
