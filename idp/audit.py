@@ -74,6 +74,8 @@ class Event(StrEnum):
     CLIENT_SUSPENDED = "client.suspended"
     CLIENT_RESUMED = "client.resumed"
     CLIENT_DELETED = "client.deleted"
+    INITIAL_TOKEN_CREATED = "initial_token.created"
+    INITIAL_TOKEN_REVOKED = "initial_token.revoked"
     CLIENT_SECRET_ADDED = "client_secret.added"
     CLIENT_SECRET_REMOVED = "client_secret.removed"
     CLIENT_AUTHENTICATION_FAILED = "client.authentication_failed"

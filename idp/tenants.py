@@ -105,6 +105,17 @@ class Policy:
     hash_seconds_per_minute: int = _count(
         60, 100_000, "Budget of processor seconds spent on password hashing."
     )
+    client_registration: str = _choice(
+        "closed",
+        ("closed", "token", "open"),
+        "Whether applications register themselves (RFC 7591): never, with an initial access token, or anybody.",
+    )
+    registered_clients: int = _count(1_000, 100_000, "Applications that registered themselves.")
+    unused_client_lifetime: int = _seconds(
+        30 * _DAY, 80 * _DAY, "An application that registered itself and never got a token ends at this age."
+    )
+    registrations: int = _count(20, 1_000_000, "Registrations from one address.")
+    registrations_window: int = _seconds(60, _DAY, "Window of registrations.")
     implicit_flow: bool = _flag(
         False,
         "Whether clients may have tokens given to the browser instead of a code (id_token, id_token token).",

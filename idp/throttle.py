@@ -38,6 +38,7 @@ _POLICY = {
     "device": ("account_failures", "account_failures_window"),
     "address": ("address_failures", "address_failures_window"),
     "client": ("client_failures", "client_failures_window"),
+    "registration": ("registrations", "registrations_window"),
     "unfinished": ("unfinished_authorizations", "unfinished_authorizations_window"),
 }
 _BUDGETS = {"sign_ins": ("sign_ins_per_minute", 1), "tokens": ("tokens_per_minute", 1),

@@ -11,7 +11,18 @@ from uuid import UUID
 from idp import clock, explain
 from idp.store import redis
 from idp.store.database import transaction
-from idp.store.durable import activity, grants, marks, outbox, refusals, sessions, tenants, throttles
+from idp.store.durable import (
+    activity,
+    grants,
+    marks,
+    outbox,
+    refusals,
+    registrations,
+    sessions,
+    tenants,
+    throttles,
+)
+from idp.tenants import current
 
 WORKER = "worker"
 """Name under which the worker says that it lives."""
@@ -56,9 +67,15 @@ def sweep() -> int:
             + _portions(grants.purge, now - _GRANTS_KEPT)
             + _portions(throttles.purge, now - _THROTTLES_KEPT)
             + _portions(outbox.purge, now - _UNDELIVERED_KEPT)
+            + _portions(registrations.purge_initial, now)
+            + registrations.purge_unused(now - _unused(), now)
             + refusals.purge(now - explain.KEPT)
             + activity.purge(now - _ACTIVITY_KEPT)
         )
+
+
+def _unused() -> dt.timedelta:
+    return dt.timedelta(seconds=current().policy.unused_client_lifetime)
 
 
 def _portions(purge: Callable[[dt.datetime, int], int], before: dt.datetime) -> int:

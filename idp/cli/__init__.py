@@ -34,6 +34,10 @@ COMMANDS = {
     "tenant": ("tenant", "Create, list, show, update, suspend, delete tenants."),
     "user": ("user", "The same for a tenant's people."),
     "client": ("client", "The same for a tenant's applications."),
+    "registration": (
+        "registration",
+        "Issue, list, revoke the tokens with which applications register themselves.",
+    ),
     "claims": ("claims", "Preview what a client is told about a person."),
     "policy": ("policy", "Show policies, their sources and defaults."),
     "keys": ("keys", "List, rotate, revoke signing keys."),

@@ -99,6 +99,6 @@ def must_consent(situation: Situation) -> bool:
 
 def assured(client: Client) -> bool:
     """Whether somebody vouches for who the client is: an operator made it and its URIs are no private scheme."""
-    if client.settings.get("dynamic"):
+    if client.setting("dynamic"):
         return False
     return all(uri.startswith(("https://", "http://")) for uri in client.redirect_uris)

@@ -28,6 +28,11 @@ def document() -> dict[str, Any]:
         "introspection_endpoint": f"{issuer}/introspect",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/logout",
+        **(
+            {}
+            if current().policy.client_registration == "closed"
+            else {"registration_endpoint": f"{issuer}/register"}
+        ),
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,

@@ -40,7 +40,8 @@ _ENOUGH = 1_000_000
 _POLICY = {
     "account_failures": _ENOUGH, "address_failures": _ENOUGH, "client_failures": _ENOUGH,
     "unfinished_authorizations": _ENOUGH, "sign_ins_per_minute": _ENOUGH, "tokens_per_minute": _ENOUGH,
-    "hash_seconds_per_minute": 100_000,
+    "hash_seconds_per_minute": 100_000, "client_registration": "token", "registrations": _ENOUGH,
+    "registered_clients": 100_000,
 }  # fmt: skip
 
 
@@ -158,18 +159,28 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
     with ThreadPoolExecutor(max_workers=2) as beside:
         hosts = beside.map(lambda slug: program("tenant", "host", "add", slug, f"{slug}.example.net"), slugs)
         rows = beside.submit(found, program)
+        begins = beside.map(
+            lambda slug: program.json("registration", "issue", "--tenant", slug, "--any-number")[
+                "initial_access_token"
+            ],
+            slugs,
+        )
         signed = program.json("context", "sign", *slugs, "--lives", str(LIVES), "--lives", str(OVER))
         tenants = {row["slug"]: row for row in rows.result()}
         list(hosts)  # raises what failed
-    a, b = (_canary(plan, tenants[plan.slug], signed) for plan in plans)
+        initial = dict(zip(slugs, begins, strict=True))
+    a, b = (_canary(plan, tenants[plan.slug], signed, initial[plan.slug]) for plan in plans)
     return a, b
 
 
-def _canary(plan: Plan, tenant: Mapping[str, Any], signed: Sequence[Mapping[str, Any]]) -> Canary:
+def _canary(
+    plan: Plan, tenant: Mapping[str, Any], signed: Sequence[Mapping[str, Any]], initial: str
+) -> Canary:
     contexts = {each["lives"]: str(each["context"]) for each in signed if each["slug"] == plan.slug}
     return Canary(
         slug=plan.slug, id=str(tenant["id"]), issuer=str(tenant["issuer"]), passwords=plan.passwords,
-        secrets=plan.secrets, keys={KEY_CLIENT: plan.key}, context=contexts[LIVES], expired=contexts[OVER],
+        secrets=plan.secrets, initial=initial, keys={KEY_CLIENT: plan.key}, context=contexts[LIVES],
+        expired=contexts[OVER],
     )  # fmt: skip
 
 

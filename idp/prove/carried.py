@@ -25,6 +25,8 @@ class Part:
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
+    json: Mapping[str, object] | None = None
+    """In place of a form."""
 
     def __or__(self, other: "Part") -> "Part":
         """Both; where they name the same thing, that of `other`."""
@@ -33,6 +35,7 @@ class Part:
             (*(each for each in self.query if each[0] not in dict(other.query)), *other.query),
             {**self.headers, **other.headers},
             {**self.cookies, **other.cookies},
+            self.json if other.json is None else other.json,
         )
 
     @property
@@ -221,10 +224,32 @@ def _id_token(place: Place) -> Iterator[Use]:
     yield Use("hint to a signed-in browser", *hint, rest | Part(cookies=place.victim.cookies))
 
 
+def _initial_access_token(place: Place) -> Iterator[Use]:
+    token = place.own.canary.initial
+    body = Part(headers={"Content-Type": "application/json"}, json={"redirect_uris": [CALLBACK]})
+    yield Use("header", Part(headers={"Authorization": f"Bearer {token}"}),
+              Part(headers={"Authorization": f"Bearer {shuffled(token)}"}), body)  # fmt: skip
+
+
+def _registration_access_token(place: Place) -> Iterator[Use]:
+    token = place.own.registered["registration_access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    absent = {"Authorization": f"Bearer {shuffled(token)}"}
+    for who, wallet in (("", place.own), (" for a client of the other's", place.victim)):
+        name = wallet.registered["client_id"]
+        body = Part(
+            query=(("client_id", name),),
+            headers={"Content-Type": "application/json"},
+            json={"client_id": name},
+        )
+        yield Use(f"header{who}", Part(headers=bearer), Part(headers=absent), body)
+
+
 KINDS: dict[str, Uses] = {
     "cookie": _cookie, "csrf": _csrf, "password": _password, "client_id": _client_id,
     "client_secret": _client_secret, "private_key_jwt": _private_key_jwt, "access_token": _access_token,
     "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
+    "initial_access_token": _initial_access_token, "registration_access_token": _registration_access_token,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
 

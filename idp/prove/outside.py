@@ -4,6 +4,7 @@ What comes back must be what comes back for a thing that does not exist. Both di
 learned from the deployment, so that a new one is covered, or breaks the promise until somebody says how.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -98,6 +99,8 @@ class Outside:
         if method in ("POST", "PUT", "PATCH", "DELETE"):
             query = f"?{urlencode(part.query)}" if part.query else ""
             body = urlencode(list(part.form.items())).encode()
+            if part.json is not None:
+                body = json.dumps(part.json).encode()
             return self.net.ask(method, url + query, {"Content-Type": FORM, **headers}, body)
         pairs = [*part.query, *part.form.items()]
         return self.net.ask(method, f"{url}?{urlencode(pairs)}" if pairs else url, headers)

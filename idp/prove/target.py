@@ -75,6 +75,8 @@ class Canary:
     """A signed tenant context that outlives the proof."""
     expired: str = field(default="", repr=False)
     """One that was signed as well and has ended."""
+    initial: str = field(default="", repr=False)
+    """An initial access token that is good for any number of registrations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Every address comes from discovery; pages are driven by the public ids of their 
 
 import base64
 import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -145,6 +146,12 @@ class Party:
         """What the token endpoint says to the client itself."""
         form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {}), **changes}
         return self.post("token_endpoint", form)
+
+    def register(self, token: str) -> Answer:
+        """What the registration endpoint says to an application that registers itself (RFC 7591 §3.1)."""
+        body = json.dumps({"redirect_uris": [self.redirect_uri], "scope": "openid"}).encode()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        return self.net.ask("POST", self.metadata["registration_endpoint"], headers, body)
 
     def userinfo(self, token: str) -> Answer:
         """What userinfo says to an access token."""

@@ -42,6 +42,8 @@ class Wallet:
     """An authorization request of `web`, which asks nobody anything."""
     code: str = field(default="", repr=False)
     verifier: str = field(default="", repr=False)
+    registered: dict[str, Any] = field(default_factory=dict, repr=False)
+    """An application that registered itself, as it was answered."""
     brief: str = field(default="", repr=False)
     """An access token of a client that soon expires."""
     ends: float = 0.0
@@ -88,6 +90,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")
     wallet.code, wallet.verifier = fresh_code(net, wallet)
+    wallet.registered = client.register(canary.initial).json(201)
     return wallet
 
 

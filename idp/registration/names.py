@@ -46,6 +46,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
 SETTING: dict[str, Callable[[object], Any]] = {
     "require_consent": flag,
     "require_pkce": flag,
+    "dynamic": flag,
     "client_secret_any": flag,
     "assertion_for_token_endpoint": flag,
     "rotate_refresh_tokens": flag,

@@ -40,7 +40,7 @@ def test_what_a_new_route_brings_is_tried_or_breaks_the_promise(
 
 
 def test_a_blank_is_noticed(target: Target) -> None:
-    route = Route("/t/{slug}/jwks.json", ("GET",), "tenant", ("access_token",), "none", "x")
+    route = Route("/t/{slug}/nothing", ("GET",), "tenant", ("access_token",), "none", "x")
     real = next(each for each in outside.PROMISES if each.code == "outside_real")
     assert "takes no access_token" in _tried(real, replace(target, routes=(route,))).found[0]
 

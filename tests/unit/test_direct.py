@@ -40,7 +40,10 @@ def test_both_ways_give_the_same_nothing(app: Any, acme: Any, slug: str) -> None
 
 def test_every_token_like_endpoint_is_plain_and_pages_are_not(app: Any) -> None:
     plain = {one.endpoint for one in gates.declarations(app).values() if one.plain is not None}
-    assert plain == {"tokens.token", "tokens.introspect", "tokens.revoke", "userinfo.userinfo"}
+    assert plain == {
+        "tokens.token", "tokens.introspect", "tokens.revoke", "userinfo.userinfo", "register.register",
+        "register.registered",
+    }  # fmt: skip
 
 
 def test_other_methods_are_the_routers(app: Any, acme: Any) -> None:

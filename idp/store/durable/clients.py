@@ -52,6 +52,7 @@ client_secrets = tenant_table(
 SETTINGS: dict[str, Any] = {
     "require_consent": True,
     "require_pkce": None,
+    "dynamic": False,
     "client_secret_any": False,
     "assertion_for_token_endpoint": False,
     "rotate_refresh_tokens": True,

@@ -1,0 +1,89 @@
+"""The certification plans Dynamic and 3rd-party-initiated login, as far as registration goes, module by module."""
+
+from typing import Any
+
+import pytest
+
+from idp.tenants import Tenant
+from tests.attacks.acting import policy, refused
+from tests.spec.rfc7591.registering import CALLBACK, GOOD, ask, manage, party, registered
+
+
+@pytest.fixture
+def op(acme: Tenant) -> Tenant:
+    return policy(
+        acme, client_registration="open", implicit_flow=True, hybrid_flow=True, require_pkce="public",
+        tenant_claims_in_id_token=False,
+    )  # fmt: skip
+
+
+def plain(rp: Any) -> dict[str, str | None]:
+    """A request as the suite sends it: without PKCE."""
+    return {"code_challenge": None, "code_challenge_method": None, "scope": "openid"}
+
+
+def test_the_life_of_a_client_of_the_suite(app: Any, op: Tenant) -> None:
+    told = registered(app, op, contacts=["certification@example.com"], grant_types=["authorization_code", "implicit"],
+                      response_types=["code id_token"])  # fmt: skip
+    rp = party(app, op, told)
+    got = rp.authorize(response_type="code id_token", **plain(rp)).login("alice").consent().fragment
+    assert rp.redeem(got["code"], code_verifier=None).status_code == 200
+    assert manage(app, op, told, "DELETE").status_code == 204
+
+
+def test_oidcc_idtoken_rs256(app: Any, op: Tenant) -> None:
+    rp = party(app, op, registered(app, op, id_token_signed_response_alg="RS256"))
+    code = rp.authorize(**plain(rp)).login("alice").consent().code
+    tokens = rp.redeem(code, code_verifier=None).get_json()
+    assert rp.verified(tokens["id_token"], rp.client_id)["nonce"] == rp.nonce
+
+
+def test_oidcc_ensure_redirect_uri_in_authorization_request(app: Any, op: Tenant) -> None:
+    rp = party(app, op, registered(app, op, redirect_uris=[CALLBACK, f"{CALLBACK}/two"]))
+    visit = rp.authorize(redirect_uri=None, **plain(rp))
+    assert visit.answer.status_code == 400 and not visit.location
+
+
+def test_oidcc_redirect_uri_query_ok(app: Any, op: Tenant) -> None:
+    rp = party(app, op, registered(app, op, redirect_uris=[f"{CALLBACK}?bar=foo"]))
+    visit = rp.authorize(**plain(rp)).login("alice").consent()
+    assert visit.params["bar"] == "foo" and visit.params["code"]
+
+
+@pytest.mark.parametrize("known", [f"{CALLBACK}?foo=bar", CALLBACK])
+def test_oidcc_redirect_uri_query_mismatch_and_added(app: Any, op: Tenant, known: str) -> None:
+    rp = party(app, op, registered(app, op, redirect_uris=[known]))
+    visit = rp.authorize(redirect_uri=f"{CALLBACK}?foo=baz", **plain(rp))
+    assert visit.answer.status_code == 400 and not visit.location
+
+
+def test_oidcc_redirect_uri_regfrag(app: Any, op: Tenant) -> None:
+    refused(ask(app, op, "POST", None, {"redirect_uris": [f"{CALLBACK}#x"]}), "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize(("name", "mark"), [("logo_uri", "<img"), ("policy_uri", "<a"), ("tos_uri", "<a")])
+def test_oidcc_registration_logo_policy_tos(app: Any, op: Tenant, name: str, mark: str) -> None:
+    address = f"https://app.example.com/{name}"
+    rp = party(app, op, registered(app, op, **{name: address}))
+    page = rp.authorize(**plain(rp)).html
+    assert address in page and mark in page
+
+
+def test_oidcc_3rd_party_init_login(app: Any, op: Tenant) -> None:
+    told = registered(app, op, initiate_login_uri="https://app.example.com/begin")
+    assert told["initiate_login_uri"] == "https://app.example.com/begin"
+    answer = manage(app, op, told, "GET")
+    assert answer.status_code == 200 and answer.mimetype == "application/json"
+    assert answer.get_json()["initiate_login_uri"] == "https://app.example.com/begin"
+
+
+def test_oidcc_3rd_party_init_login_nohttps(app: Any, op: Tenant) -> None:
+    body = {**GOOD, "initiate_login_uri": "http://app.example.com/begin"}
+    refused(ask(app, op, "POST", None, body), "invalid_client_metadata")
+
+
+def test_discovery_of_a_tenant_that_is_ready(app: Any, op: Tenant) -> None:
+    document = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
+    assert {"code", "id_token", "id_token token"} <= set(document["response_types_supported"])
+    assert {"authorization_code", "implicit"} <= set(document["grant_types_supported"])
+    assert document["registration_endpoint"] == f"{op.issuer}/register"
