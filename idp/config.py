@@ -72,6 +72,10 @@ class Settings:
     """`IDP_DOMAIN`: where set, `{slug}.{domain}` is a tenant's issuer."""
     prove_every: int = 0
     """`IDP_PROVE_EVERY`: seconds after which the worker proves isolation again; 0 leaves that to people."""
+    outbound_allow: tuple[str, ...] = ()
+    """`IDP_OUTBOUND_ALLOW`: hosts, or hosts with a port, that may be reached though they are not public; by commas."""
+    outbound_ca: Path | None = None
+    """`IDP_OUTBOUND_CA`: a file of certificates that is trusted beside the system's when others are reached."""
     budget: str = "sign_in=1500,token=150,jwks=100"
     """`IDP_BUDGET`: milliseconds that the performance gate allows at the 99th percentile, for each kind of request."""
     log_level: str = "INFO"
@@ -167,11 +171,11 @@ def forget() -> None:
 
 
 def _convert(name: str, raw: str) -> Any:
-    if name in {"home", "keys"}:
+    if name in {"home", "keys", "outbound_ca"}:
         return Path(raw)
     if name == "prove_every":
         return _whole("IDP_PROVE_EVERY", raw)
-    if name == "trusted_proxies":
+    if name in {"trusted_proxies", "outbound_allow"}:
         return tuple(part.strip() for part in raw.split(",") if part.strip())
     return raw
 

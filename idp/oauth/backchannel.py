@@ -6,8 +6,8 @@ Carries out one notice that `idp.accounts.notices` has left, in the worker. Only
 from typing import Any
 from uuid import UUID
 
+from idp import outbound
 from idp.accounts.notices import BACKCHANNEL
-from idp.oauth import sending
 from idp.oauth.tokens import logout_token
 from idp.outbox import Undelivered
 from idp.store.durable import clients
@@ -29,8 +29,8 @@ def tell(notice: dict[str, Any]) -> None:
     if client is None or uri is None:
         return
     try:
-        status = sending.post(str(uri), {"logout_token": _token(client, notice)})
-    except sending.NotSent as problem:
+        status = outbound.post(str(uri), {"logout_token": _token(client, notice)})
+    except outbound.NotSent as problem:
         raise Undelivered(str(problem), silent=True) from None
     if status not in ACCEPTED:
         raise Undelivered(f"answered {status}", silent=status != ANSWERED)

@@ -1,6 +1,7 @@
 """A client's own public keys, as it registers them (RFC 7517)."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from idp.ids import unb64
@@ -20,6 +21,22 @@ def public_keys(value: object) -> dict[str, Any]:
     if len(set(map(str, names))) != len(names):
         raise ValueError("must not have two keys of one kid")
     return {"keys": [_jwk(key) for key in keys]}
+
+
+def usable(document: object) -> dict[str, Any]:
+    """Of a set that a client serves itself, the keys that it could have registered. Raises ValueError.
+
+    Others are left out: a set that is served may hold keys for other uses and other readers.
+    """
+    keys = document.get("keys") if isinstance(document, Mapping) else None
+    if not isinstance(keys, list) or len(keys) > MOST_KEYS:
+        raise ValueError(f"must be an object whose member keys lists at most {MOST_KEYS} keys")
+    found = []
+    for key in keys:
+        with suppress(ValueError):
+            found.append(_jwk(key))
+    names = [key.get("kid") for key in found]
+    return {"keys": [key for key in found if names.count(key.get("kid")) == 1]}
 
 
 def _jwk(key: object) -> dict[str, Any]:

@@ -27,6 +27,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "id_token_signed_response_alg": algorithm,
     "initiate_login_uri": page,
     "jwks": public_keys,
+    "jwks_uri": page,
     "logo_uri": page,
     "policy_uri": page,
     "post_logout_redirect_uris": several(uri),

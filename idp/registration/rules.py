@@ -78,8 +78,10 @@ def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         raise wrong("rotate_refresh_tokens", "must not be false for a public client")
     if kept.get("client_secret_any") and method not in SECRET_METHODS:
         raise wrong("client_secret_any", "is only for clients that have a secret")
-    if method == "private_key_jwt" and "jwks" not in new:
-        raise wrong("jwks", "must be there where token_endpoint_auth_method is private_key_jwt")
+    if "jwks" in new and "jwks_uri" in new:
+        raise wrong("jwks_uri", "must not stand beside jwks")
+    if method == "private_key_jwt" and not {"jwks", "jwks_uri"} & set(new):
+        raise wrong("jwks", "or jwks_uri must be there where token_endpoint_auth_method is private_key_jwt")
     if "token_endpoint_auth_signing_alg" in new and method != "private_key_jwt":
         raise wrong("token_endpoint_auth_signing_alg", "is only for private_key_jwt")
 

@@ -107,7 +107,6 @@ def test_rfc7591_3_2_2_invalid_redirect_uri(metadata, field):
         ({"client_uri": "data:text/html,x"}, "client_uri"),
         ({"tos_uri": "http://app.test/"}, "tos_uri"),
         ({"policy_uri": "//app.test/"}, "policy_uri"),
-        ({"jwks_uri": "https://app.test/jwks"}, "jwks_uri"),
         ({"post_logout_redirect_uris": ["javascript:alert(1)"]}, "post_logout_redirect_uris[0]"),
         ({"initiate_login_uri": "http://app.test/"}, "initiate_login_uri"),
         ({"backchannel_logout_uri": "http://app.test/out"}, "backchannel_logout_uri"),

@@ -15,6 +15,7 @@ from idp import audit, clock
 from idp.audit import Actor, Event
 from idp.errors import InvalidToken
 from idp.ids import digest, unb64
+from idp.oauth.client_auth import client_keys
 from idp.oauth.request import ProtocolRequest
 from idp.signing import jwt
 from idp.signing.checks import Check, Table, no
@@ -45,16 +46,25 @@ def claimed_client(assertion: str) -> str:
     return subject if isinstance(subject, str) and subject.isprintable() else ""
 
 
+def _kid(token: str) -> str | None:
+    """The `kid` of an assertion's header, not yet verified."""
+    try:
+        header = json.loads(unb64(token.partition(".")[0])) if len(token) <= _LONGEST else None
+    except (ValueError, RecursionError):
+        return None
+    kid = header.get("kid") if isinstance(header, dict) else None
+    return kid if isinstance(kid, str) else None
+
+
 def presented(token: str, client: Client) -> Foreign:
     """An assertion as it is to be checked for a client of the entered tenant: by whose keys, for whom."""
-    jwks = client.metadata.get("jwks")
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
     audience = {current().issuer}
     if client.setting("assertion_for_token_endpoint"):
         audience.add(f"{current().issuer}/token")
     return replace(
         unknown(token),
-        jwks=jwks if isinstance(jwks, dict) else {},
+        jwks=client_keys.of(client, _kid(token)),
         algs=(pinned,) if pinned else ALGORITHMS,
         issuer=client.client_id,
         subject=client.client_id,

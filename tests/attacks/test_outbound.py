@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from idp.oauth import sending
+from idp import outbound
 from idp.tenants import Tenant, entered
 from tests.doctor.certificates import CA_KEY, certificate, pem
 
@@ -77,8 +77,8 @@ def public(acme: Tenant) -> Iterator[Tenant]:
 def test_lo04_nothing_inside_is_reached(public: Tenant, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     reached: list[Any] = []
     monkeypatch.setattr(socket, "create_connection", lambda *args: reached.append(args))
-    with pytest.raises(sending.NotSent):
-        sending.post(uri, {"logout_token": "x"})
+    with pytest.raises(outbound.NotSent):
+        outbound.post(uri, {"logout_token": "x"})
     assert reached == []
 
 
@@ -88,8 +88,8 @@ def test_lo04_a_name_with_one_address_inside_is_not_reached(
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in ("1.1.1.1", "10.0.0.1")]
     asked: list[str] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda name, *_, **__: asked.append(name) or found)
-    with pytest.raises(sending.NotSent, match="not public"):
-        sending.post("https://app.example.com/out", {})
+    with pytest.raises(outbound.NotSent, match="not public"):
+        outbound.post("https://app.example.com/out", {})
     assert asked == ["app.example.com"]
 
 
@@ -108,8 +108,8 @@ def test_lo04_what_was_judged_is_what_is_connected_to(
         socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, 1, 6, "", (next(answers), 443))]
     )
     monkeypatch.setattr(socket, "create_connection", connect)
-    with pytest.raises(sending.NotSent):
-        sending.post("https://app.example.com/out", {})
+    with pytest.raises(outbound.NotSent):
+        outbound.post("https://app.example.com/out", {})
     assert reached == [("1.1.1.1", 443)]
 
 
@@ -117,8 +117,8 @@ def test_lo04_what_was_judged_is_what_is_connected_to(
     "said", [b"", b"\r\n", b"HTTP/2 200\r\n", b"x" * 100_000, b"HTTP/1.1 99999 x\r\n", b"200 OK\r\n"]
 )
 def test_lo04_garbage_is_no_answer(in_acme: Tenant, said: bytes) -> None:
-    with listener(answered(said)) as port, pytest.raises(sending.NotSent):
-        sending.post(f"http://localhost:{port}/", {"logout_token": "x"})
+    with listener(answered(said)) as port, pytest.raises(outbound.NotSent):
+        outbound.post(f"http://localhost:{port}/", {"logout_token": "x"})
 
 
 def test_lo04_an_endless_body_is_not_read(in_acme: Tenant) -> None:
@@ -129,7 +129,7 @@ def test_lo04_an_endless_body_is_not_read(in_acme: Tenant) -> None:
             connection.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
 
     with listener(endless) as port:
-        assert sending.post(f"http://localhost:{port}/", {"logout_token": "x"}) == 200
+        assert outbound.post(f"http://localhost:{port}/", {"logout_token": "x"}) == 200
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -137,9 +137,9 @@ def test_lo04_one_byte_at_a_time_ends_in_time(
     in_acme: Tenant, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     """Neither an answer nor a handshake can be stretched: each byte comes in time, all of them do not."""
-    monkeypatch.setattr(sending, "SECONDS", 0.5)
+    monkeypatch.setattr(outbound, "SECONDS", 0.5)
     if scheme == "https":
-        monkeypatch.setattr(sending, "_allowed", lambda *_, **__: True)
+        monkeypatch.setattr(outbound, "_allowed", lambda *_, **__: True)
     stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
@@ -152,8 +152,8 @@ def test_lo04_one_byte_at_a_time_ends_in_time(
 
     with listener(drip) as port:
         try:
-            with pytest.raises(sending.NotSent):
-                sending.post(f"{scheme}://localhost:{port}/", {"logout_token": "x"})
+            with pytest.raises(outbound.NotSent):
+                outbound.post(f"{scheme}://localhost:{port}/", {"logout_token": "x"})
         finally:
             stop.set()
 
@@ -171,8 +171,8 @@ def test_lo04_over_tls_the_certificate_must_be_right(
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(tmp_path / "leaf", tmp_path / "key")
     trusted = ssl.create_default_context(cafile=None if who == "stranger" else str(tmp_path / "ca"))
-    monkeypatch.setattr(sending, "_trust", lambda: trusted)
-    monkeypatch.setattr(sending, "_allowed", lambda *_, **__: True)
+    monkeypatch.setattr(outbound, "_trust", lambda _ca: trusted)
+    monkeypatch.setattr(outbound, "_allowed", lambda *_, **__: True)
     seen: list[bytes] = []
     versions: list[str | None] = []
 
@@ -185,9 +185,9 @@ def test_lo04_over_tls_the_certificate_must_be_right(
     with listener(answer) as port:
         uri = f"https://localhost:{port}/out"
         if who == "right":
-            assert sending.post(uri, {"logout_token": "x"}) == 204
+            assert outbound.post(uri, {"logout_token": "x"}) == 204
             assert versions == ["TLSv1.3"] and f"Host: localhost:{port}\r\n".encode() in seen[0]
         else:
-            with pytest.raises(sending.NotSent, match="no TLS"):
-                sending.post(uri, {"logout_token": "x"})
+            with pytest.raises(outbound.NotSent, match="no TLS"):
+                outbound.post(uri, {"logout_token": "x"})
             assert seen == []

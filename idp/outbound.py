@@ -1,20 +1,25 @@
-"""Posting a form to an address that a client registered, of whose answer only the status counts.
+"""The one HTTP client for addresses that others supplied: a client's keys, the news of a sign-out.
 
 The name is resolved once, what it resolves to is judged, and that very address is connected to, so that no second
-answer of the DNS leads elsewhere. No redirect is followed, nothing of the body is read, and all of it, the
-handshake included, has a few seconds.
+answer of the DNS leads elsewhere. Only the public Internet is reached, but for hosts that the operator names
+(`IDP_OUTBOUND_ALLOW`). No redirect is followed, no proxy of the environment is used, of a body no more is read than
+its use needs, and all of it, the handshake included, has a few seconds.
 """
 
+import http.client
 import ipaddress
 import re
 import socket
 import ssl
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlencode
 
-from idp import urls
+from idp import config, urls
 from idp.tenants import current
 
 SECONDS = 5.0
@@ -22,8 +27,22 @@ _LONGEST_LINE = 1_024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
 
 
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age=([0-9]{1,9})(?=$|[\s,])")
+
+
 class NotSent(Exception):
-    """Nobody answered. The text is for operators, and tells neither addresses nor what the other side said."""
+    """Nobody answered, or not with what was asked for.
+
+    The text is for operators, and tells neither addresses nor what the other side said.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What lies at an address: its bytes, and for how many seconds its owner lets it be kept (None: not said)."""
+
+    body: bytes
+    max_age: int | None
 
 
 def post(uri: str, form: dict[str, str]) -> int:
@@ -31,6 +50,20 @@ def post(uri: str, form: dict[str, str]) -> int:
 
     https everywhere; http on this machine alone, and only for a tenant that lives there itself (development).
     """
+    with _reached(uri) as (channel, url):
+        return _posted(channel, url, urlencode(form).encode())
+
+
+def get(uri: str, kinds: tuple[str, ...], most: int) -> Document:
+    """What lies at `uri`, when it is of one of the media types `kinds` and has at most `most` bytes. Raises NotSent."""
+    with _reached(uri) as (channel, url):
+        _send(channel, "GET", url, f"Accept: {', '.join(kinds)}\r\nAccept-Encoding: identity\r\n")
+        return _read(channel, kinds, most)
+
+
+@contextmanager
+def _reached(uri: str) -> Iterator[tuple[socket.socket, urls.Url]]:
+    """A connection to where `uri` leads, which ends by itself. Raises NotSent for all that goes wrong with it."""
     local = current().issuer.startswith("http://")
     try:
         url = urls.web_url(uri, loopback=local)
@@ -42,7 +75,9 @@ def post(uri: str, form: dict[str, str]) -> int:
             timer.daemon = True
             timer.start()
             try:
-                return _exchange(channel, url, urlencode(form).encode())
+                if isinstance(channel, ssl.SSLSocket):
+                    channel.do_handshake()
+                yield channel, url
             finally:
                 timer.cancel()
     except ssl.SSLError as error:
@@ -53,12 +88,30 @@ def post(uri: str, form: dict[str, str]) -> int:
         raise NotSent("no connection") from None
 
 
+def _read(channel: socket.socket, kinds: tuple[str, ...], most: int) -> Document:
+    with http.client.HTTPResponse(channel, method="GET") as answer:
+        try:
+            answer.begin()
+            kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
+            if answer.status != 200 or kind not in kinds or answer.getheader("Content-Encoding"):
+                raise NotSent(f"answered {answer.status} with another kind of document than was asked for")
+            body = answer.read(most + 1)
+        except (http.client.HTTPException, ValueError):
+            raise NotSent("no answer that can be read") from None
+        if len(body) > most:
+            raise NotSent("the document is too large")
+        found = _MAX_AGE.search((answer.getheader("Cache-Control") or "").lower())
+        return Document(body, int(found[1]) if found else None)
+
+
 def _connected(url: urls.Url, *, local: bool) -> socket.socket:
     port = url.port or urls.DEFAULT_PORTS[url.scheme]
     channel = socket.create_connection((_address(url, port, local=local), port), SECONDS)
     if url.scheme != "https":
         return channel
-    return _trust().wrap_socket(channel, server_hostname=url.host, do_handshake_on_connect=False)
+    return _trust(config.settings().outbound_ca).wrap_socket(
+        channel, server_hostname=url.host, do_handshake_on_connect=False
+    )
 
 
 def _hang_up(channel: socket.socket) -> None:
@@ -75,6 +128,8 @@ def _address(url: urls.Url, port: int, *, local: bool) -> str:
     except (OSError, UnicodeError):
         raise NotSent("the name has no address") from None
     addresses = [str(each[4][0]) for each in found]
+    if {url.host, f"{url.host}:{port}"} & set(config.settings().outbound_allow):
+        return addresses[0]
     for address in addresses:
         if not _allowed(address, local=local):
             raise NotSent("the address is not public")
@@ -92,22 +147,26 @@ def _allowed(address: str, *, local: bool) -> bool:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def _trust(ca: Path | None) -> ssl.SSLContext:
     made = ssl.create_default_context()
+    if ca is not None:
+        made.load_verify_locations(ca)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     return made
 
 
-def _exchange(channel: socket.socket, url: urls.Url, body: bytes) -> int:
-    if isinstance(channel, ssl.SSLSocket):
-        channel.do_handshake()
+def _send(channel: socket.socket, method: str, url: urls.Url, heads: str, body: bytes = b"") -> None:
     target = (url.path or "/") + (f"?{url.query}" if url.query is not None else "")
     host = (url.origin or "").partition("://")[2]
     head = (
-        f"POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-        f"Content-Length: {len(body)}\r\nAccept: */*\r\nUser-Agent: idp\r\nConnection: close\r\n\r\n"
+        f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{heads}User-Agent: idp\r\nConnection: close\r\n\r\n"
     )
     channel.sendall(head.encode("ascii") + body)
+
+
+def _posted(channel: socket.socket, url: urls.Url, body: bytes) -> int:
+    kind = "Content-Type: application/x-www-form-urlencoded\r\n"
+    _send(channel, "POST", url, f"{kind}Content-Length: {len(body)}\r\nAccept: */*\r\n", body)
     line = b""
     while b"\n" not in line and len(line) < _LONGEST_LINE:
         more = channel.recv(_LONGEST_LINE)

@@ -1,0 +1,243 @@
+"""`jwks_uri` (RFC 7591 §2): a client serves its keys itself, and may change them without telling anybody."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from idp import clock, outbound
+from idp.errors import InvalidClientMetadata
+from idp.oauth.client_auth import client_keys
+from idp.tenants import Tenant
+from tests.attacks.acting import change, client, refused
+from tests.attacks.assertions import EC, OTHER, RSA, assertion, present, public
+
+HEADS = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Serving:
+    """What a client's own server answers, and how often it was asked."""
+
+    port: int = 0
+    status: int = 200
+    body: bytes = b""
+    heads: dict[str, str] = field(default_factory=lambda: dict(HEADS))
+    asked: int = 0
+
+    def keys(self, *keys: dict[str, Any]) -> None:
+        self.body = json.dumps({"keys": keys}).encode()
+
+    @property
+    def uri(self) -> str:
+        return f"http://localhost:{self.port}/keys"
+
+
+@pytest.fixture
+def server() -> Iterator[Serving]:
+    said = Serving()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said.asked += 1
+            self.send_response(said.status)
+            for name, value in {**said.heads, "Content-Length": str(len(said.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(said.body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        said.port = serving.server_port
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield said
+        serving.shutdown()
+
+
+@pytest.fixture
+def signer(acme: Tenant, server: Serving) -> Iterator[Tenant]:
+    """Acme with the client `signer`, whose keys lie at its own address."""
+    client_keys.forget()
+    server.keys(public(EC, "e"))
+    client(
+        acme, "signer", token_endpoint_auth_method="private_key_jwt", grant_types=["client_credentials"],
+        redirect_uris=[], scope="things", jwks_uri=server.uri,
+    )  # fmt: skip
+    yield acme
+    client_keys.forget()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Moves the clock by which served keys grow old."""
+    moved = [0.0]
+    real = clock.monotonic
+    monkeypatch.setattr(client_keys.clock, "monotonic", lambda: real() + moved[0])
+
+    def move(seconds: float) -> None:
+        moved[0] += seconds
+
+    return move
+
+
+def test_the_keys_that_a_client_serves_sign_it_in(app: Any, signer: Tenant, server: Serving) -> None:
+    assert server.asked == 0, "nobody is asked before it is needed"
+    for _ in range(5):
+        assert present(app, signer, assertion(signer)).status_code == 200
+    assert server.asked == 1
+    refused(present(app, signer, assertion(signer, OTHER)), "invalid_client", 401)
+    assert server.asked == 1
+
+
+def test_a_key_that_is_new_counts_at_once_and_one_that_is_gone_when_the_set_is_old(
+    app: Any, signer: Tenant, server: Serving, later: Any
+) -> None:
+    assert present(app, signer, assertion(signer)).status_code == 200
+    server.keys(public(OTHER, "new"))
+    later(client_keys.AGAIN + 1)
+    assert present(app, signer, assertion(signer, OTHER, headers={"kid": "new"})).status_code == 200
+    refused(present(app, signer, assertion(signer)), "invalid_client", 401)
+    assert server.asked == 2
+
+
+def test_kids_that_do_not_exist_make_nobody_a_hammer(
+    app: Any, signer: Tenant, server: Serving, later: Any
+) -> None:
+    assert present(app, signer, assertion(signer)).status_code == 200
+    for number in range(10):
+        refused(
+            present(app, signer, assertion(signer, OTHER, headers={"kid": f"x{number}"})),
+            "invalid_client",
+            401,
+        )
+    assert server.asked == 1
+    later(client_keys.AGAIN + 1)
+    for number in range(10):
+        refused(
+            present(app, signer, assertion(signer, OTHER, headers={"kid": f"y{number}"})),
+            "invalid_client",
+            401,
+        )
+    assert server.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("heads", "kept"),
+    [({}, 300), ({"Cache-Control": "max-age=1"}, 60), ({"Cache-Control": "public, max-age=900"}, 900),
+     ({"Cache-Control": "max-age=999999999"}, 86_400)],
+)  # fmt: skip
+def test_a_set_is_kept_as_long_as_its_owner_says_within_bounds(
+    app: Any, signer: Tenant, server: Serving, later: Any, heads: dict[str, str], kept: int
+) -> None:
+    server.heads |= heads
+    assert present(app, signer, assertion(signer)).status_code == 200
+    later(kept - 5)
+    assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 1
+    later(10)
+    assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 2
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"status": 500}, {"status": 302, "heads": {**HEADS, "Location": "/keys"}}, {"body": b"{"}, {"body": b"[]"},
+        {"body": b'{"keys": 5}'}, {"body": b'{"keys": []}' + b" " * 70_000}, {"heads": {"Content-Type": "text/html"}},
+        {"heads": {**HEADS, "Content-Encoding": "gzip"}}, {"status": 204, "body": b""},
+    ],
+)  # fmt: skip
+def test_a_client_that_does_not_answer_keeps_the_keys_it_had(
+    app: Any, signer: Tenant, server: Serving, later: Any, trouble: dict[str, Any]
+) -> None:
+    assert present(app, signer, assertion(signer)).status_code == 200
+    for name, value in trouble.items():
+        setattr(server, name, value)
+    later(1_000)
+    assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 2
+    assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 2
+
+
+def test_a_client_that_never_answered_is_refused_like_any_other(
+    app: Any, signer: Tenant, server: Serving
+) -> None:
+    server.status = 500
+    refused(present(app, signer, assertion(signer)), "invalid_client", 401)
+    change(signer, "signer", jwks_uri="http://localhost:9/keys")
+    refused(present(app, signer, assertion(signer)), "invalid_client", 401)
+
+
+def test_only_keys_that_could_be_registered_count(app: Any, signer: Tenant, server: Serving) -> None:
+    encrypts = {**public(RSA, "r", "RS256"), "use": "enc"}
+    secret = {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "kid": "s"}
+    twice = public(OTHER, "t")
+    private = {**public(OTHER, "p"), "d": "x"}
+    server.keys(encrypts, secret, twice, {**public(EC, "t")}, private, public(EC, "e"))
+    assert present(app, signer, assertion(signer)).status_code == 200
+    refused(
+        present(app, signer, assertion(signer, RSA, "RS256", headers={"kid": "r"})), "invalid_client", 401
+    )
+    refused(present(app, signer, assertion(signer, OTHER, headers={"kid": "t"})), "invalid_client", 401)
+    refused(present(app, signer, assertion(signer, OTHER, headers={"kid": "p"})), "invalid_client", 401)
+
+
+def test_another_address_is_another_set(app: Any, signer: Tenant, server: Serving) -> None:
+    assert present(app, signer, assertion(signer)).status_code == 200
+    change(signer, "signer", jwks_uri=f"{server.uri}/other")
+    server.keys(public(OTHER, "e"))
+    assert present(app, signer, assertion(signer, OTHER)).status_code == 200
+    change(signer, "signer", jwks_uri=None, jwks={"keys": [public(EC, "e")]})
+    assert present(app, signer, assertion(signer)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"jwks": {"keys": [public(EC, "e")]}}, {"jwks_uri": "http://app.example.com/keys"},
+        {"jwks_uri": "file:///etc/passwd"}, {"jwks_uri": "https://user@example.com/"}, {"jwks_uri": 5},
+        {"jwks_uri": None},
+    ],
+)  # fmt: skip
+def test_what_may_be_registered(signer: Tenant, fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidClientMetadata) as refusal:
+        change(signer, "signer", **fields)
+    assert refusal.value.rule in {"jwks", "jwks_uri"}
+
+
+def test_when_many_are_due_the_keys_of_before_serve(
+    app: Any, signer: Tenant, server: Serving, later: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert present(app, signer, assertion(signer)).status_code == 200
+    monkeypatch.setattr(client_keys, "_places", threading.BoundedSemaphore(1))
+    later(1_000)
+    with client_keys._places:
+        assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 1
+    assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 2
+
+
+def test_hosts_that_the_operator_names_are_reached_though_they_are_inside(
+    acme: Tenant, server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from idp import config
+    from idp.tenants import entered
+
+    public_ = replace(acme, issuer="https://id.acme.example")
+    reached: list[Any] = []
+    monkeypatch.setattr(
+        outbound.socket, "create_connection", lambda *given: reached.append(given[0]) or _no()
+    )
+    for allowed, count in (((), 0), (("localhost",), 1), (("localhost:444",), 1), (("localhost:443",), 2)):
+        monkeypatch.setattr(config, "_settings", replace(config.settings(), outbound_allow=allowed))
+        with entered(public_), pytest.raises(outbound.NotSent):
+            outbound.get("https://localhost/keys", client_keys.KINDS, 100)
+        assert len(reached) == count, allowed
+
+
+def _no() -> None:
+    raise OSError
