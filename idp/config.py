@@ -75,7 +75,7 @@ class Settings:
     outbound_allow: tuple[str, ...] = ()
     """`IDP_OUTBOUND_ALLOW`: hosts, or hosts with a port, that may be reached though they are not public; by commas."""
     outbound_ca: Path | None = None
-    """`IDP_OUTBOUND_CA`: a file of certificates that is trusted beside the system's when others are reached."""
+    """`IDP_OUTBOUND_CA`: certificates, in a file, that are trusted beside the system's when others are reached."""
     budget: str = "sign_in=1500,token=150,jwks=100"
     """`IDP_BUDGET`: milliseconds that the performance gate allows at the 99th percentile, for each kind of request."""
     log_level: str = "INFO"
