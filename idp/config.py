@@ -5,6 +5,7 @@ because the web server hands a copy of the environment to every request.
 """
 
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -186,6 +187,7 @@ def _whole(name: str, raw: str) -> int:
     return int(raw)
 
 
+_HOST = re.compile(r"[a-z0-9.-]{1,253}(?::[1-9][0-9]{0,4})?")
 _KINDS = ("sign_in", "token", "jwks")
 
 
@@ -226,6 +228,12 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
     if settings.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ConfigError("IDP_LOG_LEVEL", "must be DEBUG, INFO, WARNING or ERROR")
     _ = settings.budgets
+    if settings.outbound_ca is not None and not settings.outbound_ca.is_file():
+        raise ConfigError("IDP_OUTBOUND_CA", "must be a file of certificates in PEM")
+    if not all(_HOST.fullmatch(each) for each in settings.outbound_allow):
+        raise ConfigError(
+            "IDP_OUTBOUND_ALLOW", "must be hosts, or hosts with a port, such as keys.internal:8443"
+        )
     changes: dict[str, Any] = {"base_url": base, "home": settings.home.absolute()}
     if "keys" not in given:
         top = paths.checkout()

@@ -13,10 +13,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from time import monotonic as elapsed
 from urllib.parse import urlencode
 
 from idp import config, urls
@@ -69,9 +70,12 @@ def _reached(uri: str) -> Iterator[tuple[socket.socket, urls.Url]]:
         url = urls.web_url(uri, loopback=local)
     except urls.BadUrl as problem:
         raise NotSent(f"the address {problem}") from None
+    if not local and not _named(url) and _port(url) != urls.DEFAULT_PORTS["https"]:
+        raise NotSent("the port is not that of https")
+    until = elapsed() + SECONDS
     try:
-        with closing(_connected(url, local=local)) as channel:
-            timer = threading.Timer(SECONDS, _hang_up, [channel])
+        with closing(_connected(url, until, local=local)) as channel:
+            timer = threading.Timer(max(0.0, until - elapsed()), _hang_up, [channel])
             timer.daemon = True
             timer.start()
             try:
@@ -88,6 +92,15 @@ def _reached(uri: str) -> Iterator[tuple[socket.socket, urls.Url]]:
         raise NotSent("no connection") from None
 
 
+def _port(url: urls.Url) -> int:
+    return url.port or urls.DEFAULT_PORTS[url.scheme]
+
+
+def _named(url: urls.Url) -> bool:
+    """Whether the operator has named this host, or this host with this port."""
+    return bool({url.host, f"{url.host}:{_port(url)}"}.intersection(config.settings().outbound_allow))
+
+
 def _read(channel: socket.socket, kinds: tuple[str, ...], most: int) -> Document:
     with http.client.HTTPResponse(channel, method="GET") as answer:
         try:
@@ -96,6 +109,10 @@ def _read(channel: socket.socket, kinds: tuple[str, ...], most: int) -> Document
             if answer.status != 200 or kind not in kinds or answer.getheader("Content-Encoding"):
                 raise NotSent(f"answered {answer.status} with another kind of document than was asked for")
             body = answer.read(most + 1)
+            if len(body) <= most and answer.length:
+                raise NotSent("the document is cut off")
+        except http.client.RemoteDisconnected:
+            raise NotSent("no answer in time") from None
         except (http.client.HTTPException, ValueError):
             raise NotSent("no answer that can be read") from None
         if len(body) > most:
@@ -104,13 +121,15 @@ def _read(channel: socket.socket, kinds: tuple[str, ...], most: int) -> Document
         return Document(body, int(found[1]) if found else None)
 
 
-def _connected(url: urls.Url, *, local: bool) -> socket.socket:
-    port = url.port or urls.DEFAULT_PORTS[url.scheme]
-    channel = socket.create_connection((_address(url, port, local=local), port), SECONDS)
+def _connected(url: urls.Url, until: float, *, local: bool) -> socket.socket:
+    where = _address(url, until, local=local), _port(url)
+    channel = socket.create_connection(where, max(0.001, until - elapsed()))
     if url.scheme != "https":
         return channel
-    return _trust(config.settings().outbound_ca).wrap_socket(
-        channel, server_hostname=url.host, do_handshake_on_connect=False
+    trusted = _trust(config.settings().outbound_ca)
+    # An end that nobody announced is a cut, not an end.
+    return trusted.wrap_socket(
+        channel, server_hostname=url.host, do_handshake_on_connect=False, suppress_ragged_eofs=False
     )
 
 
@@ -121,29 +140,60 @@ def _hang_up(channel: socket.socket) -> None:
         return
 
 
-def _address(url: urls.Url, port: int, *, local: bool) -> str:
+def _address(url: urls.Url, until: float, *, local: bool) -> str:
     """The one address to connect to. Raises NotSent for one that is not on the public Internet."""
-    try:
-        found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise NotSent("the name has no address") from None
-    addresses = [str(each[4][0]) for each in found]
-    if {url.host, f"{url.host}:{port}"} & set(config.settings().outbound_allow):
-        return addresses[0]
-    for address in addresses:
-        if not _allowed(address, local=local):
-            raise NotSent("the address is not public")
+    addresses = _resolved(url.host, _port(url), until)
+    if not _named(url) and not all(_allowed(each, local=local) for each in addresses):
+        raise NotSent("the address is not public")
     # Where this machine has both families, servers of the tests and of development listen on the older one.
     return next((each for each in addresses if ":" not in each), addresses[0])
+
+
+def _resolved(host: str, port: int, until: float) -> list[str]:
+    """Every address of a name. The system's resolver knows no deadline, so that a thread of its own waits for it."""
+    found: list[str] = []
+
+    def look() -> None:
+        try:
+            with suppress(OSError, UnicodeError):
+                found.extend(
+                    str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                )
+        finally:
+            _looking.release()
+
+    if not _looking.acquire(timeout=max(0.0, until - elapsed())):
+        raise NotSent("the resolver does not answer")
+    looker = threading.Thread(target=look, name="resolver", daemon=True)
+    looker.start()
+    looker.join(max(0.0, until - elapsed()))
+    addresses = [] if looker.is_alive() else found
+    if not addresses:
+        raise NotSent("the name has no address")
+    return addresses
+
+
+_looking = threading.BoundedSemaphore(16)
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that has been given to hosts of the public Internet so far
+_SPECIAL = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
+        "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
+    )
+)  # fmt: skip
+"""IANA's registries of special-purpose addresses (RFC 6890), written out: the library's own list lags behind them."""
 
 
 def _allowed(address: str, *, local: bool) -> bool:
     plain = ipaddress.ip_address(address.partition("%")[0])
     if local and plain.is_loopback:
         return True
-    inner = getattr(plain, "ipv4_mapped", None) or getattr(plain, "sixtofour", None)
-    hidden = plain.version == 6 and plain in ipaddress.ip_network("64:ff9b::/96")
-    return plain.is_global and not plain.is_multicast and inner is None and not hidden
+    if plain.version == 6 and plain not in _UNICAST:
+        return False
+    return not any(plain.version == network.version and plain in network for network in _SPECIAL)
 
 
 @cache

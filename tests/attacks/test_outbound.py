@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from idp import outbound
+from idp import config, outbound
 from idp.tenants import Tenant, entered
 from tests.doctor.certificates import CA_KEY, certificate, pem
 
@@ -74,7 +74,9 @@ def public(acme: Tenant) -> Iterator[Tenant]:
         "https://[64:ff9b::7f00:1]/",
     ],
 )
-def test_lo04_nothing_inside_is_reached(public: Tenant, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lo04_ss01_nothing_inside_is_reached(
+    public: Tenant, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reached: list[Any] = []
     monkeypatch.setattr(socket, "create_connection", lambda *args: reached.append(args))
     with pytest.raises(outbound.NotSent):
@@ -82,7 +84,7 @@ def test_lo04_nothing_inside_is_reached(public: Tenant, uri: str, monkeypatch: p
     assert reached == []
 
 
-def test_lo04_a_name_with_one_address_inside_is_not_reached(
+def test_lo04_ss01_a_name_with_one_address_inside_is_not_reached(
     public: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in ("1.1.1.1", "10.0.0.1")]
@@ -93,7 +95,7 @@ def test_lo04_a_name_with_one_address_inside_is_not_reached(
     assert asked == ["app.example.com"]
 
 
-def test_lo04_what_was_judged_is_what_is_connected_to(
+def test_lo04_ss02_what_was_judged_is_what_is_connected_to(
     public: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The DNS may answer otherwise a moment later: it is not asked again."""
@@ -116,12 +118,12 @@ def test_lo04_what_was_judged_is_what_is_connected_to(
 @pytest.mark.parametrize(
     "said", [b"", b"\r\n", b"HTTP/2 200\r\n", b"x" * 100_000, b"HTTP/1.1 99999 x\r\n", b"200 OK\r\n"]
 )
-def test_lo04_garbage_is_no_answer(in_acme: Tenant, said: bytes) -> None:
+def test_lo04_ss05_garbage_is_no_answer(in_acme: Tenant, said: bytes) -> None:
     with listener(answered(said)) as port, pytest.raises(outbound.NotSent):
         outbound.post(f"http://localhost:{port}/", {"logout_token": "x"})
 
 
-def test_lo04_an_endless_body_is_not_read(in_acme: Tenant) -> None:
+def test_lo04_ss05_an_endless_body_is_not_read(in_acme: Tenant) -> None:
     def endless(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -133,13 +135,11 @@ def test_lo04_an_endless_body_is_not_read(in_acme: Tenant) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_lo04_one_byte_at_a_time_ends_in_time(
+def test_lo04_ss05_one_byte_at_a_time_ends_in_time(
     in_acme: Tenant, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     """Neither an answer nor a handshake can be stretched: each byte comes in time, all of them do not."""
     monkeypatch.setattr(outbound, "SECONDS", 0.5)
-    if scheme == "https":
-        monkeypatch.setattr(outbound, "_allowed", lambda *_, **__: True)
     stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
@@ -159,7 +159,7 @@ def test_lo04_one_byte_at_a_time_ends_in_time(
 
 
 @pytest.mark.parametrize("who", ["right", "stranger", "other name"])
-def test_lo04_over_tls_the_certificate_must_be_right(
+def test_lo04_ss02_over_tls_the_certificate_must_be_right(
     public: Tenant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, who: str
 ) -> None:
     """The certificate is checked for the name that was registered, whatever address it has."""
@@ -172,7 +172,7 @@ def test_lo04_over_tls_the_certificate_must_be_right(
     server.load_cert_chain(tmp_path / "leaf", tmp_path / "key")
     trusted = ssl.create_default_context(cafile=None if who == "stranger" else str(tmp_path / "ca"))
     monkeypatch.setattr(outbound, "_trust", lambda _ca: trusted)
-    monkeypatch.setattr(outbound, "_allowed", lambda *_, **__: True)
+    monkeypatch.setattr(config, "_settings", replace(config.settings(), outbound_allow=("localhost",)))
     seen: list[bytes] = []
     versions: list[str | None] = []
 
@@ -191,3 +191,109 @@ def test_lo04_over_tls_the_certificate_must_be_right(
             with pytest.raises(outbound.NotSent, match="no TLS"):
                 outbound.post(uri, {"logout_token": "x"})
             assert seen == []
+
+
+SPECIAL = (
+    "0.0.0.1", "10.1.1.1", "127.0.0.1", "169.254.169.254", "172.31.0.1", "192.168.0.1", "198.51.100.1", "203.0.113.9",
+    "224.0.0.1", "100.64.0.1", "192.0.0.1", "192.0.0.9", "192.31.196.1", "192.52.193.1", "192.88.99.1", "192.175.48.1",
+    "198.18.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::7f00:1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1",
+    "100::1",
+    "100:0:0:1::1", "2001::1", "2001:2::1", "2001:20::1", "2620:4f:8000::1", "3fff::1", "5f00::1", "fec0::1",
+    "fe80::1%eth0",
+    "fc00::1", "2002:7f00:1::", "::ffff:127.0.0.1", "::ffff:0:7f00:1", "4000::1", "e000::1", "ff02::1", "2001:db8::1",
+)  # fmt: skip
+PUBLIC = ("8.8.8.8", "1.1.1.1", "223.255.255.1", "2606:4700::1111", "2a00:1450::1", "2001:4860:4860::8888")
+
+
+@pytest.mark.parametrize("address", [*SPECIAL, *PUBLIC])
+def test_ss01_whatever_a_name_resolves_to_only_the_public_internet_is_reached(
+    public: Tenant, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    reached: list[str] = []
+
+    def connect(where: Any, *_: Any) -> Any:
+        reached.append(where[0])
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 1, 6, "", (address, 443))])
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(outbound.NotSent):
+        outbound.get("https://app.example.com/keys", ("application/json",), 100)
+    assert reached == ([address] if address in PUBLIC else [])
+
+
+@pytest.mark.parametrize("port", [22, 25, 80, 444, 6379, 8443])
+def test_ss04_only_the_port_of_https(public: Tenant, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    reached: list[Any] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *args: reached.append(args))
+    with pytest.raises(outbound.NotSent, match="port"):
+        outbound.get(f"https://1.1.1.1:{port}/", ("application/json",), 100)
+    assert reached == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_ss03_no_redirect_is_followed(in_acme: Tenant, status: int) -> None:
+    asked: list[bytes] = []
+
+    def inside(connection: socket.socket) -> None:
+        asked.append(connection.recv(65_536))
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+        )
+
+    with listener(inside) as port:
+        head = f"HTTP/1.1 {status} Go\r\nLocation: http://localhost:{port}/\r\n"
+        said = head + "Content-Type: application/json\r\n\r\n{}"
+        with listener(answered(said.encode())) as first, pytest.raises(outbound.NotSent, match=str(status)):
+            outbound.get(f"http://localhost:{first}/", ("application/json",), 100)
+    assert asked == []
+
+
+_JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        _JSON + b"Content-Length: 500\r\n\r\n{}", _JSON + b"Content-Length: 1000000000\r\n\r\n" + b"x" * 200,
+        _JSON + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        _JSON + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n" + b"x" * 200,
+        _JSON + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000, b"\x00" * 100,
+    ],
+)  # fmt: skip
+def test_ss05_too_much_too_little_and_packed_documents_are_none(in_acme: Tenant, said: bytes) -> None:
+    with listener(answered(said)) as port, pytest.raises(outbound.NotSent):
+        outbound.get(f"http://localhost:{port}/", ("application/json",), 100)
+
+
+def test_ss05_f27_a_resolver_that_does_not_answer_holds_nobody_for_long(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound, "SECONDS", 0.3)
+    answers = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.wait(30) and [])
+    try:
+        for _ in range(3):
+            with pytest.raises(outbound.NotSent, match="no address"):
+                outbound.get("http://localhost:9/", ("application/json",), 100)
+    finally:
+        answers.set()
+
+
+def test_ss07_nothing_of_ours_goes_along(in_acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    seen: list[bytes] = []
+
+    def answer(connection: socket.socket) -> None:
+        seen.append(connection.recv(65_536))
+        connection.sendall(_JSON + b"Content-Length: 2\r\n\r\n{}")
+
+    with listener(answer) as port:
+        assert outbound.get(f"http://localhost:{port}/a?b=c", ("application/json",), 100).body == b"{}"
+    head = seen[0].decode()
+    assert head.startswith("GET /a?b=c HTTP/1.1\r\n")
+    names = {line.partition(":")[0] for line in head.split("\r\n")[1:] if line}
+    assert names == {"Host", "Accept", "Accept-Encoding", "User-Agent", "Connection"}

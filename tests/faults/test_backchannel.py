@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from idp import outbound
 from idp.control import messages
 from idp.jobs import worker
-from idp.oauth import sending
 from idp.store.durable import outbox as rows
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import change, client, party
@@ -103,7 +103,7 @@ def test_f24_nobody_waits_for_one_that_hangs(
         working.start()
         assert well.came.wait(30) and listening.came.wait(30)
         assert working.is_alive(), "one still hangs"
-        working.join(sending.SECONDS + 25)
+        working.join(outbound.SECONDS + 25)
         assert not working.is_alive() and problems(acme) == [("waiting", "resting: no answer in time")]
 
 

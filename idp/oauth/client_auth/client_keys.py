@@ -2,20 +2,24 @@
 
 What is served is kept in memory and looked at anew when it is old, or when a key is named that it does not hold: a
 client may change its keys without telling anybody. Whoever names keys that do not exist makes us ask at most once
-in AGAIN seconds; a client that does not answer keeps the keys that it had (RFC 5861 §4).
+in AGAIN seconds; a client that does not answer keeps the keys that it had for a day
+(RFC 5861 §4).
 """
 
 import json
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from idp import clock, lanes, outbound
+from idp.errors import Busy
 from idp.logs import log
 from idp.memory import Recent
 from idp.registration import keys
 from idp.store.durable.clients import Client
+from idp.tenants import current
 
 AGAIN = 10.0
 """Seconds between two looks at one address, whatever is asked."""
@@ -23,8 +27,12 @@ LEAST, USUAL, MOST = 60, 300, 86_400
 """Seconds for which a set is kept: its owner's max-age within bounds; where it says nothing, USUAL."""
 LARGEST = 65_536
 KINDS = ("application/json", "application/jwk-set+json")
-AT_ONCE = 4
-"""Sets that a process asks for at once; where more are due, the keys of before serve."""
+STALE = 86_400
+"""Seconds for which the keys of a client that does not answer any more go on counting."""
+AT_ONCE, OF_ONE = 8, 2
+"""Sets that a process asks for at once, in all and of one tenant, so that slow hosts of one hold up no other."""
+PATIENCE = 1.0
+"""Seconds for which somebody waits for a set that is being asked for already, and of which nothing is known."""
 
 _NONE: dict[str, Any] = {"keys": []}
 
@@ -35,10 +43,14 @@ class _Served:
     jwks: dict[str, Any]
     until: float
     asked: float
+    good: float
+    """When its owner last answered."""
 
 
 _kept: Recent[UUID, _Served] = Recent(10_000)
-_places = threading.BoundedSemaphore(AT_ONCE)
+_going: dict[UUID, threading.Event] = {}
+_busy: Counter[UUID] = Counter()
+_lock = threading.Lock()
 
 
 def of(client: Client, kid: str | None) -> dict[str, Any]:
@@ -64,22 +76,58 @@ def _due(kept: _Served, kid: str | None) -> bool:
 
 
 def _asked(client: UUID, uri: str, former: _Served | None) -> dict[str, Any]:
-    jwks = former.jwks if former is not None else _NONE
-    if not _places.acquire(blocking=False):
-        return jwks
+    """The set, asked for by one thread at a time. Raises Busy when nothing is known of it and nobody can ask now."""
+    mine, going = _begin(client)
+    if mine:
+        try:
+            return _fetched(client, uri, former).jwks
+        finally:
+            _end(client)
+    if former is not None:
+        return former.jwks
+    with lanes.left():
+        done = going is not None and going.wait(PATIENCE)
+    kept = _kept.get(client)
+    if not done or kept is None:
+        raise Busy(rule="jwks_uri.places", expected=AT_ONCE, retry_after=1)
+    return kept.jwks
+
+
+def _begin(client: UUID) -> tuple[bool, threading.Event | None]:
+    """Whether this thread is to ask; else what tells that another one has."""
+    tenant = current().id
+    with _lock:
+        if client in _going:
+            return False, _going[client]
+        if len(_going) >= AT_ONCE or _busy[tenant] >= OF_ONE:
+            return False, None
+        _going[client] = threading.Event()
+        _busy[tenant] += 1
+        return True, None
+
+
+def _end(client: UUID) -> None:
+    tenant = current().id
+    with _lock:
+        _going.pop(client).set()
+        _busy[tenant] -= 1
+        if not _busy[tenant]:
+            del _busy[tenant]
+
+
+def _fetched(client: UUID, uri: str, former: _Served | None) -> _Served:
+    now = clock.monotonic()
+    jwks = former.jwks if former is not None and now < former.good + STALE else _NONE
+    good, age = former.good if former is not None else now, float(LEAST)
     try:
         with lanes.left():
             document = outbound.get(uri, KINDS, LARGEST)
-        jwks = keys.usable(json.loads(document.body))
+        jwks, good = keys.usable(json.loads(document.body)), now
         age = min(max(document.max_age if document.max_age is not None else USUAL, LEAST), MOST)
     except (outbound.NotSent, ValueError, RecursionError) as problem:
         log(__name__).warning("jwks_uri.not_read", client=str(client), why=str(problem)[:200])
-        age = LEAST
-    finally:
-        _places.release()
     now = clock.monotonic()
-    _kept.put(client, _Served(uri, jwks, now + age, now))
-    return jwks
+    return _kept.put(client, _Served(uri, jwks, now + age, now, good))
 
 
 def forget() -> None:

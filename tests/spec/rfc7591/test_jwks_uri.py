@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from idp import clock, outbound
 from idp.errors import InvalidClientMetadata
 from idp.oauth.client_auth import client_keys
 from idp.tenants import Tenant
-from tests.attacks.acting import change, client, refused
+from tests.attacks.acting import at_once, change, client, refused
 from tests.attacks.assertions import EC, OTHER, RSA, assertion, present, public
 
 HEADS = {"Content-Type": "application/json"}
@@ -28,6 +29,7 @@ class Serving:
     body: bytes = b""
     heads: dict[str, str] = field(default_factory=lambda: dict(HEADS))
     asked: int = 0
+    wait: float = 0.0
 
     def keys(self, *keys: dict[str, Any]) -> None:
         self.body = json.dumps({"keys": keys}).encode()
@@ -44,6 +46,7 @@ def server() -> Iterator[Serving]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             said.asked += 1
+            time.sleep(said.wait)
             self.send_response(said.status)
             for name, value in {**said.heads, "Content-Length": str(len(said.body))}.items():
                 self.send_header(name, value)
@@ -208,15 +211,38 @@ def test_what_may_be_registered(signer: Tenant, fields: dict[str, Any]) -> None:
     assert refusal.value.rule in {"jwks", "jwks_uri"}
 
 
-def test_when_many_are_due_the_keys_of_before_serve(
+def test_f22_keys_of_a_client_that_is_silent_for_a_day_count_no_more(
+    app: Any, signer: Tenant, server: Serving, later: Any
+) -> None:
+    assert present(app, signer, assertion(signer)).status_code == 200
+    server.status = 500
+    later(client_keys.STALE - 100)
+    assert present(app, signer, assertion(signer)).status_code == 200
+    later(200)
+    refused(present(app, signer, assertion(signer)), "invalid_client", 401)
+    server.status = 200
+    later(client_keys.AGAIN + 1)
+    assert present(app, signer, assertion(signer)).status_code == 200
+
+
+def test_f22_where_many_are_asked_the_keys_of_before_serve_and_who_has_none_is_told_to_come_again(
     app: Any, signer: Tenant, server: Serving, later: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert present(app, signer, assertion(signer)).status_code == 200
-    monkeypatch.setattr(client_keys, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(client_keys, "OF_ONE", 0)
     later(1_000)
-    with client_keys._places:
-        assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 1
+    assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 1
+    client_keys.forget()
+    answer = present(app, signer, assertion(signer))
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    monkeypatch.undo()
     assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 2
+
+
+def test_f22_one_thread_asks_for_all(app: Any, signer: Tenant, server: Serving) -> None:
+    server.wait = 0.3
+    answers = at_once(8, lambda _: present(app, signer, assertion(signer)))
+    assert [answer.status_code for answer in answers] == [200] * 8 and server.asked == 1
 
 
 def test_hosts_that_the_operator_names_are_reached_though_they_are_inside(
