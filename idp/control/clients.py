@@ -55,7 +55,7 @@ def create(
     with transaction():
         clients.create(client)
         audit.record(Event.CLIENT_CREATED, actor, client_id=client_id)
-    telling.changed(metadata.get("id_token_signed_response_alg"))
+    telling.changed(*map(metadata.get, registration.SIGNED))
     return Made(client, made, int(expires_at.timestamp()) if expires_at and secret else 0)
 
 
@@ -145,7 +145,7 @@ def update(client_id: str, fields: Mapping[str, Any], actor: Actor | None = None
             made = ids.secret()
             clients.add_secret(present.id, _kept(made, None, None))
         audit.record(_event(present, new), actor, client_id=client_id, changed=changed)
-    telling.changed(metadata.get("id_token_signed_response_alg"))
+    telling.changed(*map(metadata.get, registration.SIGNED))
     return Made(show(client_id), made)
 
 

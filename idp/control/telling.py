@@ -23,10 +23,10 @@ def later() -> Iterator[None]:
         _later.reset(mark)
 
 
-def changed(algorithm: object = None) -> None:
-    """The entered tenant has changed; where it names an algorithm for the first time, keys are made for it."""
+def changed(*algorithms: object) -> None:
+    """The entered tenant has changed; where it names algorithms for the first time, keys are made for them."""
     if _later.get():
         return
     directory.forget(current().id)
-    if algorithm is not None and algorithm not in BORN_WITH:
+    if any(each is not None and each not in BORN_WITH for each in algorithms):
         rotation.ensure(current())

@@ -44,6 +44,7 @@ def document() -> dict[str, Any]:
         "grant_types_supported": [*server.GRANT_TYPES, *(["implicit"] if len(response_types) > 1 else [])],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
+        "userinfo_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": assertion,
         "introspection_endpoint_auth_methods_supported": confidential,

@@ -13,7 +13,7 @@ from typing import Any
 
 from idp import urls
 from idp.errors import Invalid, InvalidClientMetadata, InvalidRedirectUri
-from idp.registration.names import LIFETIMES, METADATA, SECRET_METHODS, SETTING
+from idp.registration.names import LIFETIMES, METADATA, SECRET_METHODS, SETTING, SIGNED
 from idp.registration.rules import CHECKS, wrong
 from idp.registration.shapes import ALGORITHMS
 from idp.store.durable.clients import Client
@@ -27,6 +27,7 @@ __all__ = [
     "METADATA",
     "SECRET_METHODS",
     "SETTING",
+    "SIGNED",
     "STANDARD_SCOPES",
     "effective",
     "origins",

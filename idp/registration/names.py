@@ -11,6 +11,8 @@ from idp.registration.shapes import algorithm, flag, one_of, page, scope, second
 GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
+SIGNED = ("id_token_signed_response_alg", "userinfo_signed_response_alg")
+"""Which algorithms a client wants us to sign with, each for one kind of document."""
 LIFETIMES = ("access_token_lifetime", "id_token_lifetime", "refresh_idle", "refresh_absolute")
 
 METADATA: dict[str, Callable[[object], Any]] = {
@@ -41,6 +43,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "token_endpoint_auth_method": one_of(AUTH_METHODS),
     "token_endpoint_auth_signing_alg": algorithm,
     "tos_uri": page,
+    "userinfo_signed_response_alg": algorithm,
 }
 """Every name of client metadata and what it may hold. There are no others: an unknown one is refused."""
 

@@ -1,4 +1,8 @@
-"""UserInfo (OpenID Connect Core 1.0 §5.3): the person's claims, for a token whose audience holds the issuer."""
+"""UserInfo (OpenID Connect Core 1.0 §5.3): the person's claims, for a token whose audience holds the issuer.
+
+A client that registered `userinfo_signed_response_alg` gets them as a JWT. That has neither `exp` nor `iat`, so
+that nobody can take it for an ID token, here or at the client (RFC 8725 §3.12).
+"""
 
 from typing import Any
 
@@ -6,12 +10,17 @@ from idp import directory
 from idp.accounts import claims
 from idp.errors import InsufficientScope, InvalidToken, Refusal
 from idp.oauth.tokens import access
+from idp.signing import jwt
 from idp.store.database import transaction
+from idp.store.durable.clients import Client
 from idp.tenants import current
 
 
-def answer(token: str | None) -> dict[str, Any]:
-    """The claims. Raises InvalidToken, InsufficientScope, each with `WWW-Authenticate` (RFC 6750 §3)."""
+def answer(token: str | None) -> dict[str, Any] | str:
+    """The claims, or a JWT that says them (§5.3.2), as the client registered it.
+
+    Raises InvalidToken, InsufficientScope, each with `WWW-Authenticate` (RFC 6750 §3).
+    """
     if not token:
         raise InvalidToken(
             "An access token is needed.",
@@ -22,13 +31,20 @@ def answer(token: str | None) -> dict[str, Any]:
         )
     try:
         with transaction(readonly=True):
-            return _claims(token)
+            client, told = _claims(token)
     except (InvalidToken, InsufficientScope) as refusal:
         refusal.headers.update(challenge(refusal))
         raise
+    alg = client.metadata.get("userinfo_signed_response_alg")
+    return told if alg is None else _signed(client, told, alg)
 
 
-def _claims(token: str) -> dict[str, Any]:
+def _signed(client: Client, told: dict[str, Any], alg: str) -> str:
+    # iss and aud come last: no claim of a person or of a rule stands in their place.
+    return jwt.sign({**told, "iss": current().issuer, "aud": client.client_id}, alg=alg, typ="JWT")
+
+
+def _claims(token: str) -> tuple[Client, dict[str, Any]]:
     good = access.read(token)
     if not set(current().issuers) & set(good.audience) or good.user is None or good.grant is None:
         raise InvalidToken(rule="userinfo.audience", expected=current().issuer, got=list(good.audience))
@@ -42,7 +58,7 @@ def _claims(token: str) -> dict[str, Any]:
         client=good.client,
         apis=directory.apis(),
     )
-    return {**told, "sub": str(good.user.id)}
+    return good.client, {**told, "sub": str(good.user.id)}
 
 
 def challenge(refusal: Refusal | None) -> dict[str, str]:

@@ -26,8 +26,11 @@ def _token() -> str | None:
 
 @door.route("/userinfo", methods=("GET", "POST"), credentials=("access_token",), cors=Cors.CLIENTS)
 def userinfo() -> Reply:
-    """The claims of the person whose token it is."""
-    body = json.dumps(room.answer(_token()), separators=(",", ":"))
-    reply = Reply.of("application/json", body.encode())
+    """The claims of the person whose token it is: JSON, or a JWT where the client wants one (§5.3.2)."""
+    told = room.answer(_token())
+    if isinstance(told, str):
+        reply = Reply.of("application/jwt", told.encode())
+    else:
+        reply = Reply.of("application/json", json.dumps(told, separators=(",", ":")).encode())
     reply.headers.add("Cache-Control", "no-store")
     return reply

@@ -22,6 +22,7 @@ REGISTERED = {
     "subject_types_supported",
     "claims_supported",
     "id_token_signing_alg_values_supported",
+    "userinfo_signing_alg_values_supported",
     "token_endpoint_auth_methods_supported",
     "claims_locales_supported",
     "ui_locales_supported",
