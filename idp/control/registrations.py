@@ -13,6 +13,7 @@ from idp import audit, clock, ids, registration, throttle
 from idp.audit import Actor, Event
 from idp.control import clients
 from idp.errors import InvalidClientMetadata, InvalidRequest, InvalidToken, NotFound, Refusal, TooMany
+from idp.signing import jwt
 from idp.store.database import transaction
 from idp.store.durable import clients as client_store
 from idp.store.durable import registrations
@@ -24,6 +25,8 @@ CLOSED, OPEN = "closed", "open"
 SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 """What an application may ask people for that nobody knows; all of it where it names none."""
 LONGEST_NOTE = 200
+_ALGORITHMS = {"id_token_signed_response_alg", "userinfo_signed_response_alg"}
+"""What is signed for a client by the tenant."""
 _OURS = (
     "registration_access_token",
     "registration_client_uri",
@@ -94,6 +97,10 @@ def _known(metadata: Mapping[str, Any]) -> dict[str, Any]:
     known = {
         name: value for name, value in metadata.items() if name in registration.METADATA and value is not None
     }
+    for name in _ALGORITHMS & known.keys():
+        # A key that is there is used; no stranger makes one.
+        if known[name] not in jwt.algorithms():
+            raise InvalidClientMetadata(f"{name} must be one of {', '.join(jwt.algorithms())}.", rule=name)
     scope = known.get("scope", " ".join(SCOPES))
     if not isinstance(scope, str):
         raise InvalidClientMetadata("scope must be a text.", rule="scope")

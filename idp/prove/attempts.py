@@ -90,7 +90,13 @@ class Attacker:
                 with self.connection.cursor() as cursor:
                     cursor.execute("ROLLBACK TO attempt")
                 time.sleep(_LOCKED_PAUSE)
-        return self._once(statement, context, kept=kept)
+        # Whoever still holds it may be the cleaning of the table, which gives way to those who wait for a second.
+        with self.connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '1800ms'")
+        answer = self._once(statement, context, kept=kept)
+        with self.connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '100ms'")
+        return answer
 
     def _once(self, statement: str, context: str | None, *, kept: bool) -> Answer:
         self._pace.wait()

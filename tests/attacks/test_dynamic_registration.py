@@ -113,6 +113,18 @@ def test_dr04_an_update_is_judged_as_a_whole(app: Any, op: Tenant) -> None:
     assert "client_secret" not in public
 
 
+@pytest.mark.parametrize("name", ["id_token_signed_response_alg", "userinfo_signed_response_alg"])
+def test_dr03_no_stranger_makes_a_key(app: Any, op: Tenant, name: str, database: Any) -> None:
+    before = database("SELECT count(*) FROM signing_keys")
+    for alg in ("PS256", "EdDSA"):
+        refused(ask(app, op, "POST", None, {**GOOD, name: alg}), "invalid_client_metadata")
+        told = registered(app, op)
+        answer = manage(app, op, told, "PUT", {**GOOD, "client_id": told["client_id"], name: alg})
+        refused(answer, "invalid_client_metadata")
+    assert registered(app, op, **{name: "ES256"})[name] == "ES256"
+    assert database("SELECT count(*) FROM signing_keys") == before
+
+
 def test_dr05_no_software_statement_is_taken_on_its_word(app: Any, op: Tenant) -> None:
     for statement in ("eyJhbGciOiJub25lIn0.e30.", "x", 5, {}):
         refused(

@@ -268,7 +268,7 @@ def test_ss05_too_much_too_little_and_packed_documents_are_none(in_acme: Tenant,
         outbound.get(f"http://localhost:{port}/", ("application/json",), 100)
 
 
-def test_ss05_f27_a_resolver_that_does_not_answer_holds_nobody_for_long(
+def test_ss05_a_resolver_that_does_not_answer_holds_nobody_for_long(
     in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbound, "SECONDS", 0.3)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from idp import clock, registration
@@ -269,7 +269,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(sorted(registration.METADATA)), JSON, max_size=4),
        st.dictionaries(st.sampled_from(sorted(SETTINGS)), JSON, max_size=3))  # fmt: skip
 def test_no_shape_raises_anything_but_a_refusal(metadata, settings_):
