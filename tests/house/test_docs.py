@@ -93,3 +93,31 @@ def test_decisions_are_numbered_and_have_the_same_parts():
         assert text.startswith(f"# {path.name[:4]} "), path.name
         assert "\n## Why\n" in text, path.name
         assert "\n## What it costs\n" in text, path.name
+
+
+def spec_rows() -> list[list[str]]:
+    """The cells of each row of docs/specs.md's tables."""
+    lines = (DOCS / "specs.md").read_text().splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")
+    ]
+    return [cells for cells in rows if cells[0].strip("| ") not in {"specification", "plan"}]
+
+
+@pytest.mark.parametrize("cells", spec_rows(), ids=lambda cells: cells[0].strip("| "))
+def test_what_the_page_of_specifications_points_at_is_there(cells: list[str]) -> None:
+    where = [
+        named for cell in cells[-2 if len(cells) > 3 else 1 :] for named in re.findall(r"`([^`]+)`", cell)
+    ]
+    paths = [named for named in where if "/" in named and " " not in named]
+    assert paths, cells
+    for named in paths:
+        found = [TOP / named, TOP / "idp" / named]
+        assert any(path.exists() for path in found), named
+    tests = [named for named in paths if named.startswith("tests/")]
+    assert tests, "nothing proves it"
+    for named in tests:
+        files = [TOP / named] if named.endswith(".py") else list((TOP / named).rglob("test_*.py"))
+        assert any(
+            re.search(r"^\s*def test_|\(Modules\)", path.read_text(), re.MULTILINE) for path in files
+        ), named
