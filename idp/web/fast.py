@@ -121,15 +121,19 @@ class Fast:
             return self._app(environ, start_response)
         return self._hit(kept, environ, start_response)
 
-    def _hit(self, kept: Kept, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _hit(
+        self, kept: Kept, environ: Environ, start_response: Callable[..., Any], name: str | None = None
+    ) -> Iterable[bytes]:
+        """`name`: of the request, where it has one already."""
+        name = name or request_id()
         if not next(self._served) % _COUNT_EVERY:
             metrics.count("requests_total", _COUNT_EVERY, endpoint="wellknown.kept", status="200")
         wanted = environ.get("HTTP_IF_NONE_MATCH")
         if wanted is not None and (kept.etag in wanted or wanted == "*"):
-            head = [*kept.alike[1], kept.own[0], *self._always, ("X-Request-Id", request_id())]
+            head = [*kept.alike[1], kept.own[0], *self._always, ("X-Request-Id", name)]
             start_response(_UNCHANGED, head)
             return []
-        start_response(_OK, [*kept.alike[0], *kept.own, *self._always, ("X-Request-Id", request_id())])
+        start_response(_OK, [*kept.alike[0], *kept.own, *self._always, ("X-Request-Id", name)])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [kept.body()]
 
     def _miss(
@@ -156,6 +160,9 @@ class Fast:
         fresh = box.get("kept")
         if fresh is not None and not renamed:
             self._keep((host, path), fresh)
+            # As every later answer, to the last header: nobody tells from it whether it was just made.
+            getattr(answer, "close", lambda: None)()
+            return self._hit(fresh, environ, start_response, dict(headers).get("X-Request-Id"))
         elif old is not None and status[:3] == "404":
             self.forget(old.tenant)
         start_response(status, headers, *rest)

@@ -131,3 +131,14 @@ def test_what_the_documents_of_many_tenants_have_in_common_is_there_once() -> No
     own = Kept.of(b'{"keys":[]}', "application/json", '"e"', "public", tenant)
     assert own.body() == b'{"keys":[]}'
     assert own.size() > one.size()
+
+
+@pytest.mark.parametrize("path", ["/t/acme/jwks.json", "/t/acme/.well-known/openid-configuration"])
+def test_the_first_answer_is_as_every_later_one(app: Any, acme: Any, path: str) -> None:
+    directory.forget_all()
+    answers = [app.test_client().get(path) for _ in range(3)]
+    unlike = {"X-Request-Id"}
+    shown = [[pair for pair in answer.headers if pair[0] not in unlike] for answer in answers]
+    assert shown[0] == shown[1] == shown[2] and answers[0].data == answers[2].data
+    again = app.test_client().get(path, headers={"If-None-Match": answers[0].headers["ETag"]})
+    assert again.status_code == 304

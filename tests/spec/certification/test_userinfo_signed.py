@@ -9,7 +9,7 @@ from tests.attacks.acting import policy
 from tests.spec.rfc7591.registering import party, registered
 
 
-@pytest.mark.parametrize("alg", ["RS256", "EdDSA"])
+@pytest.mark.parametrize("alg", ["RS256", "ES256"])
 def test_oidcc_userinfo_rs256_and_another(app: Any, acme: Tenant, alg: str) -> None:
     op = policy(acme, client_registration="open")
     told = registered(app, op, userinfo_signed_response_alg=alg)

@@ -16,7 +16,7 @@ MEMBERS = {
     "revocation_endpoint_auth_methods_supported", "revocation_endpoint_auth_signing_alg_values_supported",
     "code_challenge_methods_supported", "authorization_response_iss_parameter_supported", "claim_types_supported",
     "claims_supported", "claims_parameter_supported", "request_parameter_supported", "request_uri_parameter_supported",
-    "acr_values_supported", "prompt_values_supported", "ui_locales_supported",
+    "acr_values_supported", "prompt_values_supported", "ui_locales_supported", "userinfo_signing_alg_values_supported",
 }  # fmt: skip
 
 
