@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from idp.cli import given, session
+from idp.cli import given, integrating, session
 
 
 @click.group("client")
@@ -44,18 +44,30 @@ def _fields(settings: tuple[str, ...], named: dict[str, Any]) -> dict[str, Any]:
 
 
 @command.command("create")
-@click.argument("client_id")
+@click.argument("client_id", required=False)
 @given.tenant_option
 @click.option("--secret-file", type=_file, help="A file that holds the secret; - for standard input.")
+@click.option("--for", "product", help="The product that it is for; its configuration is printed.")
+@click.option("--url", help="Where that product is reached.")
 @_with_metadata
 @session.options
 def create(
-    client_id: str, slug: str, secret_file: Path | None, settings: tuple[str, ...], **named: Any
-) -> None:
-    """Make an application; a secret that is made for it is shown now and never again."""
+    client_id: str | None, slug: str, secret_file: Path | None, product: str | None, url: str | None,
+    settings: tuple[str, ...], **named: Any,
+) -> None:  # fmt: skip
+    """Make an application; a secret that is made for it is shown now and never again.
+
+    With --for, the client_id is the product's name unless one is given.
+    """
     from idp.control import clients
 
-    fields, secret = _fields(settings, named), given.from_file(secret_file)
+    fields = _fields(settings, named)
+    if product is not None or url is not None:
+        integrating.create(slug, product, url, client_id, fields, secret_file)
+        return
+    if client_id is None:
+        raise click.UsageError("Missing argument 'CLIENT_ID'.")
+    secret = given.from_file(secret_file)
     with given.inside(slug):
         made = clients.create(client_id, fields, session.actor(), client_secret=secret)
         row = clients.described(made.client, made)

@@ -11,14 +11,8 @@ from idp.signing import jwt
 from idp.tenants import current
 
 
-def document() -> dict[str, Any]:
-    """The metadata of the entered tenant's issuer."""
-    issuer = current().issuer
-    response_types = flows.spoken(current().policy)
-    algorithms = list(jwt.algorithms())
-    methods = list(server.CLIENT_AUTH_METHODS)
-    confidential = [method for method in methods if method != "none"]
-    assertion = list(server.ASSERTION_ALGORITHMS)
+def addresses(issuer: str) -> dict[str, str]:
+    """The issuer and the endpoints that every issuer has, by their names in the metadata."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -28,6 +22,19 @@ def document() -> dict[str, Any]:
         "introspection_endpoint": f"{issuer}/introspect",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/logout",
+    }
+
+
+def document() -> dict[str, Any]:
+    """The metadata of the entered tenant's issuer."""
+    issuer = current().issuer
+    response_types = flows.spoken(current().policy)
+    algorithms = list(jwt.algorithms())
+    methods = list(server.CLIENT_AUTH_METHODS)
+    confidential = [method for method in methods if method != "none"]
+    assertion = list(server.ASSERTION_ALGORITHMS)
+    return {
+        **addresses(issuer),
         **(
             {}
             if current().policy.client_registration == "closed"
