@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from functools import cache
 from pathlib import Path
 from time import monotonic as elapsed
 from urllib.parse import urlencode
+from uuid import UUID
 
 from idp import config, urls
+from idp.errors import Busy
 from idp.tenants import current
 
 SECONDS = 5.0
@@ -36,6 +39,46 @@ class NotSent(Exception):
 
     The text is for operators, and tells neither addresses nor what the other side said.
     """
+
+
+class Places:
+    """How many documents a process asks for at once while somebody waits, so that slow hosts hold up nobody else's.
+
+    Not for what is sent in the background, which has its own threads.
+    """
+
+    def __init__(self, at_once: int, of_one: int) -> None:
+        """`at_once`: in all; `of_one`: of one tenant."""
+        self.at_once, self.of_one = at_once, of_one
+        self._taken: Counter[UUID] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Take a place for the entered tenant; False when there is none. Whoever has one gives it back."""
+        with self._lock:
+            if self._taken.total() >= self.at_once or self._taken[current().id] >= self.of_one:
+                return False
+            self._taken[current().id] += 1
+            return True
+
+    def give_back(self) -> None:
+        """Give it back."""
+        with self._lock:
+            self._taken[current().id] -= 1
+            self._taken += Counter()  # what is at zero goes
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A place for as long as this lasts. Raises Busy when there is none."""
+        if not self.take():
+            raise Busy(rule="outbound.places", expected=self.at_once, retry_after=1)
+        try:
+            yield
+        finally:
+            self.give_back()
+
+
+PLACES = Places(at_once=8, of_one=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,10 @@ class Policy:
         False,
         "Whether clients may have tokens given to the browser beside a code (code id_token and the like).",
     )
+    request_uri_parameter: bool = _flag(
+        False,
+        "Whether applications may send the address of a signed request, which is then fetched (request_uri).",
+    )
     tenant_claims_in_id_token: bool = _flag(True, "Whether ID tokens carry tenant and tenant_id.")
     session_management: bool = _flag(
         False,

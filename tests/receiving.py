@@ -1,6 +1,8 @@
-"""A relying party's web server for tests: it answers a POST as it is told, and keeps what was posted."""
+"""A relying party's web server for tests: it takes what is posted, and serves what it is told to serve."""
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,3 +67,60 @@ def receiver() -> Iterator[Receiver]:
             made.hold.set()
         server.shutdown()
         server.server_close()
+
+
+HEADS = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Serving:
+    """What a client's own server answers to a GET, and how often it was asked."""
+
+    port: int = 0
+    status: int = 200
+    body: bytes = b""
+    heads: dict[str, str] = field(default_factory=lambda: dict(HEADS))
+    asked: int = 0
+    wait: float = 0.0
+
+    def keys(self, *keys: dict[str, Any]) -> None:
+        """Serve a set of keys."""
+        self.json({"keys": keys})
+
+    def json(self, value: Any) -> None:
+        """Serve a JSON document."""
+        self.body = json.dumps(value).encode()
+
+    def text(self, text: str, kind: str) -> None:
+        """Serve a text of a media type."""
+        self.body, self.heads = text.encode(), {"Content-Type": kind}
+
+    @property
+    def uri(self) -> str:
+        """Where it lies; every path is answered alike."""
+        return f"http://localhost:{self.port}/keys"
+
+
+@contextmanager
+def document_server() -> Iterator[Serving]:
+    """A server of documents on a port of its own, until the block ends."""
+    said = Serving()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said.asked += 1
+            time.sleep(said.wait)
+            self.send_response(said.status)
+            for name, value in {**said.heads, "Content-Length": str(len(said.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(said.body)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        said.port = server.server_port
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield said
+        server.shutdown()

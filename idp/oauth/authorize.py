@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from idp.errors import Refusal
 from idp.oauth import session_state
-from idp.oauth.checks import client, openid, pkce, response, scope
+from idp.oauth.checks import client, openid, pkce, request_object, response, scope
 from idp.oauth.checks.pending import Pending
 from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.request import AuthorizationRequest
@@ -32,11 +32,11 @@ class Check:
 
 SCORE: tuple[Check, ...] = (
     Check(client.client_known),
+    Check(request_object.opened),
     Check(client.redirect_uri_present),
     Check(client.redirect_uri_registered),
     Check(response.response_mode),
     Check(openid.lengths),
-    Check(openid.request_objects),
     Check(response.response_type),
     Check(client.grant_allowed),
     Check(scope.scope_wellformed),
@@ -79,10 +79,13 @@ class Returned(Exception):
 
 
 def play(
-    params: dict[str, str], resources: tuple[str, ...], endpoint: str = AUTHORIZE
+    params: dict[str, str], resources: tuple[str, ...], endpoint: str = AUTHORIZE, *, opened: bool = False
 ) -> tuple[AuthorizationRequest, Pending]:
-    """Play the score. Raises Refusal for a page, Returned for an error that goes back to the client."""
-    pending = Pending(params, resources)
+    """Play the score. Raises Refusal for a page, Returned for an error that goes back to the client.
+
+    `opened`: these parameters are from a request object that was opened when the request began.
+    """
+    pending = Pending(params, resources, opened)
     try:
         for check in SCORE:
             if endpoint in check.endpoints:

@@ -60,6 +60,8 @@ class Transaction:
     consented: tuple[str, ...] | None = None
     """What was allowed in it, each scope with its API (`idp.oauth.scopes.qualified`)."""
     counted: str | None = None
+    opened: bool = False
+    """Whether the parameters are from a request object, which may have expired since it was opened."""
 
     def state(self) -> dict[str, Any]:
         """As it is kept."""
@@ -71,6 +73,7 @@ class Transaction:
             "session": str(self.session_id) if self.session_id else None,
             "consented": None if self.consented is None else list(self.consented),
             "counted": self.counted,
+            "opened": self.opened,
         }
 
 
@@ -91,7 +94,14 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
     step = next_step(situation)
     if step is Step.DONE and session is not None:
         return granted(request, client, session, browser)
-    started = Transaction(secret(), params, resources, _bound(browser), clock.epoch())
+    started = Transaction(
+        secret(),
+        pending.params,
+        pending.resources_given,
+        _bound(browser),
+        clock.epoch(),
+        opened=pending.opened,
+    )
     _count(started, browser)
     _keep(started)
     return Ask(step, started.identifier, (params, resources))
@@ -198,6 +208,7 @@ def load(identifier: str, browser: Browser) -> Transaction:
         session_id=UUID(state["session"]) if state["session"] else None,
         consented=None if state["consented"] is None else tuple(state["consented"]),
         counted=state.get("counted"),
+        opened=state.get("opened", False),
     )
 
 
@@ -220,7 +231,7 @@ class Due:
 def due(identifier: str, browser: Browser) -> Due:
     """The step that is due in this transaction. Raises TransactionGone; Returned when it can only fail."""
     going = load(identifier, browser)
-    request, pending = authorize.play(going.params, going.resources)
+    request, pending = authorize.play(going.params, going.resources, opened=going.opened)
     session = sessions.read(browser.session_token)
     step = next_step(_situation(request, pending.known_client, session, going))
     return Due(step, request, pending.known_client, session, going)
@@ -285,7 +296,7 @@ def _go_on(
 ) -> Response | Ask:
     """What follows; `user`: whose session has just begun, in this transaction."""
     try:
-        request, pending = authorize.play(going.params, going.resources)
+        request, pending = authorize.play(going.params, going.resources, opened=going.opened)
     except Returned as returned:
         with _ending(going):
             return returned.response

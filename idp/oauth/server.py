@@ -25,6 +25,7 @@ from idp.oauth.grants.authorization_code import AuthorizationCode
 from idp.oauth.grants.client_credentials import ClientCredentials
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.request import Answer, ProtocolRequest
+from idp.registration import ALGORITHMS as REQUEST_OBJECT_ALGORITHMS
 from idp.store.durable.clients import Client
 
 GRANTS = (AuthorizationCode, RefreshTokenGrant, ClientCredentials)
@@ -37,6 +38,7 @@ __all__ = [
     "CODE_CHALLENGE_METHODS",
     "GRANT_TYPES",
     "PROMPTS",
+    "REQUEST_OBJECT_ALGORITHMS",
     "RESPONSE_MODES",
     "introspect",
     "revoke",

@@ -131,6 +131,12 @@ SERVERS = (
         ("tokens_private_key_jwt",),
     ),
     Server(
+        "requests that anybody may sign for a client",
+        (("oauth/checks/request_object.py", "        FOREIGN.hold(seen)\n",
+          "        for one in FOREIGN.checks:\n            one.name in ('kid', 'signature') or one.run(seen)\n"),),
+        ("tokens_request_object",),
+    ),
+    Server(
         "introspection for whoever asks",
         (("oauth/endpoints/introspection.py",
           "if good.client.id != client.id and not _listed(client, good.audience):", "if good.client is None:"),),

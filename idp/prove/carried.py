@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 
 from idp.prove.canaries import CALLBACK, KEY_CLIENT
 from idp.prove.target import Route
-from idp.prove.visitor import ASSERTION_TYPE, assertion, basic
+from idp.prove.visitor import ASSERTION_TYPE, assertion, basic, request_object
 from idp.prove.wallet import Page, Wallet, shuffled
 
 AUTHENTICATION = frozenset({"client_id", "client_secret", "private_key_jwt"})
@@ -186,6 +186,18 @@ def _private_key_jwt(place: Place) -> Iterator[Use]:
         )
 
 
+def _request_object(place: Place) -> Iterator[Use]:
+    own, victim = place.own.canary, place.victim.canary
+    key = own.keys[KEY_CLIENT]
+    other = {**ECKey.generate_key("P-256").as_dict(private=True), "kid": key["kid"]}
+    rest = Part({"client_id": KEY_CLIENT}, cookies=place.victim.cookies)
+    for who, audience in (("own", own.issuer), ("other", victim.issuer)):
+        foreign, absent = (
+            request_object(KEY_CLIENT, audience, each, place.victim.request) for each in (key, other)
+        )
+        yield Use(f"for {who}", Part({"request": foreign}), Part({"request": absent}), rest)
+
+
 def _access_token(place: Place) -> Iterator[Use]:
     token = place.own.tokens["access_token"]
     absent = shuffled(token)
@@ -249,7 +261,8 @@ KINDS: dict[str, Uses] = {
     "cookie": _cookie, "csrf": _csrf, "password": _password, "client_id": _client_id,
     "client_secret": _client_secret, "private_key_jwt": _private_key_jwt, "access_token": _access_token,
     "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
-    "initial_access_token": _initial_access_token, "registration_access_token": _registration_access_token,
+    "request_object": _request_object, "initial_access_token": _initial_access_token,
+    "registration_access_token": _registration_access_token,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
 

@@ -50,7 +50,7 @@ class Genuine:
     """One good token of one kind, and what a forger knows beside it."""
 
     kind: str
-    """`access_token`, `id_token` or `private_key_jwt`."""
+    """`access_token`, `id_token`, `private_key_jwt` or `request_object`."""
     token: str = field(repr=False)
     public: Mapping[str, Any]
     """The JWK that verifies it."""

@@ -19,8 +19,8 @@ from idp.prove.likeness import words
 from idp.prove.outside import ALIKE, Outside, methods
 from idp.prove.promises import Group, Promise, Tally
 from idp.prove.service import Service, parts
-from idp.prove.target import Route, Target
-from idp.prove.visitor import ASSERTION_TYPE, assertion, b64
+from idp.prove.target import Canary, Route, Target
+from idp.prove.visitor import ASSERTION_TYPE, assertion, b64, request_object
 from idp.prove.wire import Answer, Net
 
 LEAST = 500
@@ -29,6 +29,8 @@ PER_SECOND = 1_000
 ASSERTION_SECONDS = 240
 """Within which an endpoint is tried; an assertion may live for 300 s."""
 ANOTHER = "one for another client"
+SIGNED = {"private_key_jwt": "client_assertion", "request_object": "request"}
+"""Kinds that a client signs, and the parameter as which each is sent."""
 LONGEST_HEADER = 6_000
 GROUPS = (*forge_headers.GROUPS, *forge_claims.GROUPS, *forge_forms.GROUPS)
 
@@ -52,7 +54,8 @@ class Verifier:
     @property
     def kind(self) -> str:
         """Of its tokens."""
-        return "private_key_jwt" if "client_assertion" in self.use.foreign.form else "access_token"
+        signed = [kind for kind, name in SIGNED.items() if name in self.use.foreign.form]
+        return signed[0] if signed else "access_token"
 
     def part(self, token: str) -> Part:
         """The request with `token` where the genuine one is."""
@@ -126,7 +129,7 @@ class Bench:
         key = own.keys[KEY_CLIENT]
         token = self._token()
         public = {name: value for name, value in key.items() if name != "d"}
-        if self.kind != "private_key_jwt":
+        if self.kind not in SIGNED:
             public = Service(self.net, own.issuer, "").keys()[str(parts(token)[0]["kid"])]
         return Genuine(
             self.kind, token, public, own, other, dict(self._others()), Strangers(),
@@ -135,23 +138,22 @@ class Bench:
 
     def _token(self) -> str:
         """A good token; of those that count once, one that was not used."""
-        if self.kind != "private_key_jwt":
+        if self.kind not in SIGNED:
             return str(self.held.tokens[self.kind])
-        return self._assertion(KEY_CLIENT)
+        return self._signed(self.target.a, KEY_CLIENT)
 
-    def _assertion(self, client_id: str) -> str:
-        own = self.target.a
-        until = int(clock.now().timestamp()) + ASSERTION_SECONDS
-        return assertion(client_id, own.issuer, own.keys[KEY_CLIENT], exp=until)
+    def _signed(self, by: Canary, client_id: str) -> str:
+        """What a client of a canary signs for this one, of the kind in hand."""
+        own, until = self.target.a, int(clock.now().timestamp()) + ASSERTION_SECONDS
+        if self.kind == "request_object":
+            return request_object(client_id, own.issuer, by.keys[KEY_CLIENT], self.held.request, exp=until)
+        return assertion(client_id, own.issuer, by.keys[KEY_CLIENT], exp=until)
 
     def _others(self) -> Iterator[tuple[str, str]]:
         """Tokens that are good, or were, and must be nothing here."""
-        own, other = self.target.a, self.target.b
+        other = self.target.b
         theirs = wallet.of(self.net, self.target, other).tokens
-        yield (
-            "the other's",
-            theirs.get(self.kind) or assertion(KEY_CLIENT, own.issuer, other.keys[KEY_CLIENT]),
-        )
+        yield "the other's", theirs.get(self.kind) or self._signed(other, KEY_CLIENT)
         for name in ("access_token", "id_token"):
             if name != self.kind:
                 yield f"one's {name}", self.held.tokens[name]
@@ -162,13 +164,13 @@ class Bench:
             sleep(max(0.0, self.held.ends + 1 - clock.elapsed()))
             yield "one that has expired", self.held.brief
         if self.kind == "id_token":
-            post = wallet.party(self.net, own, "post", "client_secret_post")
+            post = wallet.party(self.net, self.target.a, "post", "client_secret_post")
             yield ANOTHER, wallet.silently(self.net, self.held, post)["id_token"]
         yield "a refresh token", self.held.tokens["refresh_token"]
         yield "noise", secrets.token_urlsafe(48)
 
     def _assertions(self) -> Iterator[tuple[str, str]]:
-        used = self._assertion(KEY_CLIENT)
+        used = self._signed(self.target.a, KEY_CLIENT)
         form = {
             "client_assertion": used,
             "client_assertion_type": ASSERTION_TYPE,
@@ -181,7 +183,7 @@ class Bench:
             assertion(KEY_CLIENT, self.target.b.issuer, self.target.a.keys[KEY_CLIENT]),
         )
         for name in ("web", "service", self.target.a.slug):
-            yield f"one in the name of {name}", self._assertion(name)
+            yield f"one in the name of {name}", self._signed(self.target.a, name)
         header, claims, _, _ = parts(used)
         lax = _malleable(used)
         if lax:
@@ -210,7 +212,7 @@ class Bench:
         self.tally.expect(bool(found), f"{route.path} takes no {self.kind}, whatever it is.")
 
     def _verifier(self, route: Route, method: str, use: Use) -> Verifier | None:
-        token = use.foreign.form["client_assertion"] if self.kind == "private_key_jwt" else self._token()
+        token = use.foreign.form[SIGNED[self.kind]] if self.kind in SIGNED else self._token()
         verifier = Verifier(Place(route, self.held, self.held), method, use, token, ())
         noise = wallet.shuffled(token)
         verifier = replace(verifier, refused=tuple(words(self._said(verifier, noise), [noise])))
@@ -290,5 +292,6 @@ PROMISES = tuple(
         ("access_token", "No forged access token is taken anywhere."),
         ("id_token", "No forged ID token is taken for a hint anywhere."),
         ("private_key_jwt", "No forged or twice used assertion signs a client in anywhere."),
+        ("request_object", "No forged request is taken for one that its client has signed."),
     )
 )  # fmt: skip

@@ -57,6 +57,19 @@ def assertion(client_id: str, audience: str, key: Mapping[str, Any], **changes: 
     return jwt.encode(header, claims, ECKey.import_key(cast(Any, dict(key))))
 
 
+def request_object(
+    client_id: str, audience: str, key: Mapping[str, Any], request: Mapping[str, str], **changes: Any
+) -> str:
+    """An authorization request that a client has signed with its private JWK (RFC 9101 §4); `changes` of its claims."""
+    now = int(clock.now().timestamp())
+    claims = {
+        **request, "client_id": client_id, "iss": client_id, "aud": audience, "iat": now,
+        "exp": now + ASSERTION_SECONDS, **changes,
+    }  # fmt: skip
+    header = {"alg": "ES256", "kid": key["kid"], "typ": "oauth-authz-req+jwt"}
+    return jwt.encode(header, claims, ECKey.import_key(cast(Any, dict(key))))
+
+
 @dataclass(slots=True)
 class Party:
     """One client of one tenant, as its own program would act."""

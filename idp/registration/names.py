@@ -6,7 +6,19 @@ from typing import Any
 from idp import claim_rules, identifiers, urls
 from idp.registration import flows
 from idp.registration.keys import public_keys
-from idp.registration.shapes import algorithm, flag, one_of, page, scope, seconds, several, text, uri, version
+from idp.registration.shapes import (
+    algorithm,
+    flag,
+    one_of,
+    page,
+    scope,
+    seconds,
+    several,
+    text,
+    uri,
+    version,
+    with_fragment,
+)
 
 GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -34,7 +46,10 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "policy_uri": page,
     "post_logout_redirect_uris": several(uri),
     "redirect_uris": several(uri),
+    "request_object_signing_alg": algorithm,
+    "request_uris": several(with_fragment(page)),
     "require_auth_time": flag,
+    "require_signed_request_object": flag,
     "response_types": several(flows.spelled),
     "scope": scope,
     "software_id": version,

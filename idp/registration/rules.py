@@ -82,6 +82,8 @@ def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         raise wrong("jwks_uri", "must not stand beside jwks")
     if method == "private_key_jwt" and not {"jwks", "jwks_uri"} & set(new):
         raise wrong("jwks", "or jwks_uri must be there where token_endpoint_auth_method is private_key_jwt")
+    if new.get("require_signed_request_object") and not {"jwks", "jwks_uri"} & set(new):
+        raise wrong("jwks", "or jwks_uri must be there where require_signed_request_object is true")
     if "token_endpoint_auth_signing_alg" in new and method != "private_key_jwt":
         raise wrong("token_endpoint_auth_signing_alg", "is only for private_key_jwt")
 

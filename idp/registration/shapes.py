@@ -13,6 +13,7 @@ from idp.tenants import current as current_tenant
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MOST_URIS = 50  # of one kind
 
+_FRAGMENT = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _VERSION = re.compile(r"[!-~]{1,64}", re.ASCII)
 
 
@@ -66,6 +67,18 @@ def uri(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a list of strings")
     return value
+
+
+def with_fragment(check: Callable[[object], str]) -> Callable[[object], str]:
+    """What `check` takes, or that with a fragment of base64url behind it (OpenID Connect Core 1.0 section 6.2)."""
+
+    def either(value: object) -> str:
+        place, mark, fragment = value.partition("#") if isinstance(value, str) else (value, "", "")
+        if mark and not _FRAGMENT.fullmatch(fragment):
+            raise ValueError("must have a fragment of 1 to 128 characters of base64url, or none")
+        return check(place) + mark + fragment
+
+    return either
 
 
 def scope(value: object) -> str:

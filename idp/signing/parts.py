@@ -42,6 +42,16 @@ def split(token: object) -> tuple[dict[str, Any], bytes, bytes, bytes]:
     return head, payload, f"{pieces[0]}.{pieces[1]}".encode(), signature
 
 
+def kid(token: str) -> str | None:
+    """The `kid` of a token's header, read before anything about the token is known; None when there is none."""
+    try:
+        header = json.loads(ids.unb64(token.partition(".")[0])) if len(token) <= LONGEST else None
+    except (ValueError, RecursionError):
+        return None
+    found = header.get("kid") if isinstance(header, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def json_object(raw: bytes, rule: str) -> dict[str, Any]:
     """A JSON object without repeated names, NaN, Infinity or lone surrogates. Raises InvalidToken."""
     try:
@@ -77,9 +87,9 @@ def check_signature(alg: str, key: JoseKey, signed: bytes, signature: bytes) -> 
         raise no("token.signature", expected=f"one by the key's {alg}", got="another")
 
 
-def check_numbers(claims: Mapping[str, Any], *, needs_iat: bool) -> None:
+def check_numbers(claims: Mapping[str, Any], *, needs_iat: bool, needs_exp: bool = True) -> None:
     """`exp`, `iat`, `nbf` are whole numbers within bounds (RFC 7519 §4.1.4–4.1.6)."""
-    for name, needed in (("exp", True), ("iat", needs_iat), ("nbf", False)):
+    for name, needed in (("exp", needs_exp), ("iat", needs_iat), ("nbf", False)):
         value = claims.get(name)
         if name not in claims and not needed:
             continue

@@ -160,8 +160,10 @@ def test_ru08_two_of_them_are_none(app: Any, shop: Tenant) -> None:
 def test_ru09_ru14_no_other_mistake_makes_an_unregistered_uri_reachable(
     app: Any, shop: Tenant, changes: dict[str, str | None]
 ) -> None:
+    # What a client has signed is looked at before the address beside it counts for anything.
+    code = "invalid_request_object" if "request" in changes else "invalid_redirect_uri"
     for uri in ("https://evil.test/cb", CB + "/"):
-        paged(ask(app, shop, client_id="shop", redirect_uri=uri, **changes), "invalid_redirect_uri")
+        paged(ask(app, shop, client_id="shop", redirect_uri=uri, **changes), code)
     paged(ask(app, shop, client_id="nobody", redirect_uri=CB, **changes), "invalid_request")
     good = ask(app, shop, client_id="shop", redirect_uri=CB, **changes)
     assert good.status_code == 303 and good.headers["Location"].startswith(CB + "?error=")

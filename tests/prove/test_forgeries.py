@@ -18,7 +18,8 @@ def test_no_forged_token_is_taken(target: Target, promise: Promise) -> None:
     tally = Tally()
     promise.probe(target, tally)
     assert tally.found == []
-    assert tally.tried > 3 * forgeries.LEAST
+    endpoints = 1 if promise.code == "tokens_request_object" else 3
+    assert tally.tried > endpoints * forgeries.LEAST
 
 
 def _canary(letter: str) -> Canary:

@@ -17,6 +17,7 @@ _HERE = (
     "a store without a namespace",
     "documents kept by host and last name",
     "introspection for whoever asks",
+    "requests that anybody may sign for a client",
 )
 """The cheapest of each kind; `idp prove --mutants` tries all."""
 

@@ -17,20 +17,6 @@ _MOST_DIGITS = 20
 _LONGEST = {"state": 4096, "nonce": 1024, "login_hint": 512, "id_token_hint": 16384, "claims": 16384}
 
 
-class RequestNotSupported(Refusal):
-    """OpenID Connect Core 1.0 §3.1.2.6."""
-
-    code = "request_not_supported"
-    description = "The request parameter is not supported."
-
-
-class RequestUriNotSupported(Refusal):
-    """OpenID Connect Core 1.0 §3.1.2.6."""
-
-    code = "request_uri_not_supported"
-    description = "The request_uri parameter is not supported."
-
-
 class UnmetAuthenticationRequirements(Refusal):
     """OpenID Connect Core Error Code unmet_authentication_requirements 1.0 §2."""
 
@@ -43,14 +29,6 @@ def lengths(pending: Pending) -> None:
     for name, most in _LONGEST.items():
         if len(pending.get(name) or "") > most:
             raise InvalidRequest(f"{name} is too long.", rule=f"{name}.length", expected=most)
-
-
-def request_objects(pending: Pending) -> None:
-    """Request objects are refused by name, so that nothing inside one is silently ignored (§6.1, §6.2)."""
-    if pending.get("request") is not None:
-        raise RequestNotSupported(rule="request.supported")
-    if pending.get("request_uri") is not None:
-        raise RequestUriNotSupported(rule="request_uri.supported")
 
 
 def id_token(pending: Pending) -> None:

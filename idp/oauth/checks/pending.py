@@ -8,7 +8,9 @@ from idp.store.durable.clients import Client
 
 @dataclass(slots=True)
 class Pending:
-    """`params` never change; the rest fills up as the score plays.
+    """What came in, and what the score has made of it.
+
+    `params` and `resources_given` change once at most: when the client's signed request takes their place (`opened`).
 
     `returnable` becomes true once client and redirect_uri are verified: only then may an error travel
     back to the client (RFC 6749 §4.1.2.1).
@@ -16,6 +18,7 @@ class Pending:
 
     params: dict[str, str]
     resources_given: tuple[str, ...] = ()
+    opened: bool = False
     client: Client | None = None
     redirect_uri: str = ""
     returnable: bool = False

@@ -8,7 +8,6 @@ in AGAIN seconds; a client that does not answer keeps the keys that it had for a
 
 import json
 import threading
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,6 @@ from idp.logs import log
 from idp.memory import Recent
 from idp.registration import keys
 from idp.store.durable.clients import Client
-from idp.tenants import current
 
 AGAIN = 10.0
 """Seconds between two looks at one address, whatever is asked."""
@@ -29,8 +27,6 @@ LARGEST = 65_536
 KINDS = ("application/json", "application/jwk-set+json")
 STALE = 86_400
 """Seconds for which the keys of a client that does not answer any more go on counting."""
-AT_ONCE, OF_ONE = 8, 2
-"""Sets that a process asks for at once, in all and of one tenant, so that slow hosts of one hold up no other."""
 PATIENCE = 1.0
 """Seconds for which somebody waits for a set that is being asked for already, and of which nothing is known."""
 
@@ -49,7 +45,6 @@ class _Served:
 
 _kept: Recent[UUID, _Served] = Recent(10_000)
 _going: dict[UUID, threading.Event] = {}
-_busy: Counter[UUID] = Counter()
 _lock = threading.Lock()
 
 
@@ -89,30 +84,25 @@ def _asked(client: UUID, uri: str, former: _Served | None) -> dict[str, Any]:
         done = going is not None and going.wait(PATIENCE)
     kept = _kept.get(client)
     if not done or kept is None:
-        raise Busy(rule="jwks_uri.places", expected=AT_ONCE, retry_after=1)
+        raise Busy(rule="jwks_uri.places", expected=outbound.PLACES.at_once, retry_after=1)
     return kept.jwks
 
 
 def _begin(client: UUID) -> tuple[bool, threading.Event | None]:
     """Whether this thread is to ask; else what tells that another one has."""
-    tenant = current().id
     with _lock:
         if client in _going:
             return False, _going[client]
-        if len(_going) >= AT_ONCE or _busy[tenant] >= OF_ONE:
+        if not outbound.PLACES.take():
             return False, None
         _going[client] = threading.Event()
-        _busy[tenant] += 1
         return True, None
 
 
 def _end(client: UUID) -> None:
-    tenant = current().id
     with _lock:
         _going.pop(client).set()
-        _busy[tenant] -= 1
-        if not _busy[tenant]:
-            del _busy[tenant]
+    outbound.PLACES.give_back()
 
 
 def _fetched(client: UUID, uri: str, former: _Served | None) -> _Served:

@@ -17,7 +17,7 @@ from idp.errors import InvalidToken
 from idp.ids import digest, unb64
 from idp.oauth.client_auth import client_keys
 from idp.oauth.request import ProtocolRequest
-from idp.signing import jwt
+from idp.signing import jwt, parts
 from idp.signing.checks import Check, Table, no
 from idp.signing.foreign import FOREIGN, Foreign
 from idp.store.database import again, transaction
@@ -46,16 +46,6 @@ def claimed_client(assertion: str) -> str:
     return subject if isinstance(subject, str) and subject.isprintable() else ""
 
 
-def _kid(token: str) -> str | None:
-    """The `kid` of an assertion's header, not yet verified."""
-    try:
-        header = json.loads(unb64(token.partition(".")[0])) if len(token) <= _LONGEST else None
-    except (ValueError, RecursionError):
-        return None
-    kid = header.get("kid") if isinstance(header, dict) else None
-    return kid if isinstance(kid, str) else None
-
-
 def presented(token: str, client: Client) -> Foreign:
     """An assertion as it is to be checked for a client of the entered tenant: by whose keys, for whom."""
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
@@ -64,7 +54,7 @@ def presented(token: str, client: Client) -> Foreign:
         audience.add(f"{current().issuer}/token")
     return replace(
         unknown(token),
-        jwks=client_keys.of(client, _kid(token)),
+        jwks=client_keys.of(client, parts.kid(token)),
         algs=(pinned,) if pinned else ALGORITHMS,
         issuer=client.client_id,
         subject=client.client_id,

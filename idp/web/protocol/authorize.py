@@ -9,7 +9,9 @@ from idp.web.gates import Door, Gate
 door = Door("authorize", __name__, gate=Gate.TENANT, page="authorization_error")
 
 
-@door.route("/authorize", methods=("GET", "POST"), credentials=("cookie", "client_id", "id_token"))
+@door.route(
+    "/authorize", methods=("GET", "POST"), credentials=("cookie", "client_id", "id_token", "request_object")
+)
 def authorize() -> Response:
     """Judge an authorization request: a page is due, or an answer goes back to the client."""
     parameters, resources = asked.authorization_parameters()

@@ -280,12 +280,17 @@ class Modules:
     def test_oidcc_server_client_secret_post(self, app: Any, certification: Tenant, plan: Plan) -> None:
         self.enter(plan, self.client(app, certification, plan, "posts", "client_secret_post"))
 
-    @pytest.mark.parametrize("name", ["request", "request_uri"])
-    def test_oidcc_request_objects_are_rejected_as_unsupported(
-        self, plan: Plan, rp: RelyingParty, name: str
+    def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupported(
+        self, plan: Plan, rp: RelyingParty
     ) -> None:
-        given = "https://suite.example/request#hash" if name == "request_uri" else "eyJhbGciOiJub25lIn0.e30."
-        assert self.refusal(plan, self.ask(rp, **{name: given})) == f"{name}_not_supported"
+        told = rp.app.test_client().get("/t/certification/.well-known/openid-configuration").get_json()
+        assert "none" not in told["request_object_signing_alg_values_supported"]
+        given = "eyJhbGciOiJub25lIn0.e30."
+        assert self.refusal(plan, self.ask(rp, request=given)) == "invalid_request_object"
+
+    def test_oidcc_request_uri_that_is_not_registered(self, plan: Plan, rp: RelyingParty) -> None:
+        given = "https://suite.example/request#hash"
+        assert self.refusal(plan, self.ask(rp, request_uri=given)) == "invalid_request_uri"
 
     def test_oidcc_claims_essential(self, plan: Plan, rp: RelyingParty) -> None:
         done = self.enter(plan, rp, claims='{"userinfo":{"name":{"essential":true}}}')

@@ -338,9 +338,9 @@ def test_5_5_1_1_an_acr_that_cannot_be_reached_fails_only_when_essential(rp: Rel
 
 
 @pytest.mark.parametrize(
-    ("name", "error"), [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")]
+    ("name", "error"), [("request", "invalid_request_object"), ("request_uri", "request_uri_not_supported")]
 )
-def test_6_request_objects_are_refused_by_name(rp: RelyingParty, name: str, error: str) -> None:
+def test_6_an_unsigned_request_object_is_refused_by_name(rp: RelyingParty, name: str, error: str) -> None:
     assert rp.authorize(**{name: "eyJhbGciOiJub25lIn0.e30."}).params["error"] == error
 
 

@@ -30,6 +30,7 @@ REGISTERED = {
     "display_values_supported",
     "claim_types_supported",
     "claims_parameter_supported",
+    "request_object_signing_alg_values_supported",
     "request_parameter_supported",
     "request_uri_parameter_supported",
     "require_request_uri_registration",
@@ -90,7 +91,8 @@ def test_3_what_certification_asks_for_is_there(document: dict[str, Any]) -> Non
         "refresh_token" in document["grant_types_supported"]
         and document["claims_parameter_supported"] is True
     )
-    assert document["request_parameter_supported"] is document["request_uri_parameter_supported"] is False
+    assert document["request_parameter_supported"] is True
+    assert document["request_uri_parameter_supported"] is False  # until the policy says so
     assert set(document["prompt_values_supported"]) == {"none", "login", "consent", "select_account"}
 
 

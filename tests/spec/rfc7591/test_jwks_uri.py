@@ -1,11 +1,6 @@
 """`jwks_uri` (RFC 7591 §2): a client serves its keys itself, and may change them without telling anybody."""
 
-import http.server
-import json
-import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,51 +11,13 @@ from idp.oauth.client_auth import client_keys
 from idp.tenants import Tenant
 from tests.attacks.acting import at_once, change, client, refused
 from tests.attacks.assertions import EC, OTHER, RSA, assertion, present, public
-
-HEADS = {"Content-Type": "application/json"}
-
-
-@dataclass
-class Serving:
-    """What a client's own server answers, and how often it was asked."""
-
-    port: int = 0
-    status: int = 200
-    body: bytes = b""
-    heads: dict[str, str] = field(default_factory=lambda: dict(HEADS))
-    asked: int = 0
-    wait: float = 0.0
-
-    def keys(self, *keys: dict[str, Any]) -> None:
-        self.body = json.dumps({"keys": keys}).encode()
-
-    @property
-    def uri(self) -> str:
-        return f"http://localhost:{self.port}/keys"
+from tests.receiving import HEADS, Serving, document_server
 
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    said = Serving()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            said.asked += 1
-            time.sleep(said.wait)
-            self.send_response(said.status)
-            for name, value in {**said.heads, "Content-Length": str(len(said.body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(said.body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
-        said.port = serving.server_port
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
+    with document_server() as said:
         yield said
-        serving.shutdown()
 
 
 @pytest.fixture
@@ -229,7 +186,7 @@ def test_f22_where_many_are_asked_the_keys_of_before_serve_and_who_has_none_is_t
     app: Any, signer: Tenant, server: Serving, later: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert present(app, signer, assertion(signer)).status_code == 200
-    monkeypatch.setattr(client_keys, "OF_ONE", 0)
+    monkeypatch.setattr(outbound.PLACES, "of_one", 0)
     later(1_000)
     assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 1
     client_keys.forget()

@@ -17,6 +17,7 @@ MEMBERS = {
     "code_challenge_methods_supported", "authorization_response_iss_parameter_supported", "claim_types_supported",
     "claims_supported", "claims_parameter_supported", "request_parameter_supported", "request_uri_parameter_supported",
     "acr_values_supported", "prompt_values_supported", "ui_locales_supported", "userinfo_signing_alg_values_supported",
+    "request_object_signing_alg_values_supported", "require_request_uri_registration",
 }  # fmt: skip
 
 
@@ -37,7 +38,8 @@ def test_oidcc_discovery_endpoint_verification(app: Any, certification: Tenant) 
     methods = {"client_secret_basic", "client_secret_post", "private_key_jwt"}
     assert methods <= set(document["token_endpoint_auth_methods_supported"])
     assert document["code_challenge_methods_supported"] == ["S256"]
-    assert document["request_parameter_supported"] is document["request_uri_parameter_supported"] is False
+    assert document["request_parameter_supported"] is document["request_uri_parameter_supported"] is True
+    assert "RS256" in document["request_object_signing_alg_values_supported"]
 
 
 def test_oidcc_jwks(app: Any, certification: Tenant) -> None:

@@ -1,11 +1,16 @@
 """The certification plans Dynamic and 3rd-party-initiated login, as far as registration goes, module by module."""
 
 from typing import Any
+from urllib.parse import urlencode
 
+import jwt as pyjwt
 import pytest
 
 from idp.tenants import Tenant
 from tests.attacks.acting import policy, refused
+from tests.attacks.assertions import RSA, public
+from tests.playing import Visit
+from tests.receiving import document_server
 from tests.spec.rfc7591.registering import CALLBACK, GOOD, ask, manage, party, registered
 
 
@@ -13,7 +18,7 @@ from tests.spec.rfc7591.registering import CALLBACK, GOOD, ask, manage, party, r
 def op(acme: Tenant) -> Tenant:
     return policy(
         acme, client_registration="open", implicit_flow=True, hybrid_flow=True, require_pkce="public",
-        tenant_claims_in_id_token=False,
+        tenant_claims_in_id_token=False, request_uri_parameter=True,
     )  # fmt: skip
 
 
@@ -87,3 +92,24 @@ def test_discovery_of_a_tenant_that_is_ready(app: Any, op: Tenant) -> None:
     assert {"code", "id_token", "id_token token"} <= set(document["response_types_supported"])
     assert {"authorization_code", "implicit"} <= set(document["grant_types_supported"])
     assert document["registration_endpoint"] == f"{op.issuer}/register"
+
+
+def test_oidcc_request_uri_signed_rs256(app: Any, op: Tenant) -> None:
+    told_of_us = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
+    assert told_of_us["request_uri_parameter_supported"] is True
+    assert "RS256" in told_of_us["request_object_signing_alg_values_supported"]
+    with document_server() as server:
+        told = registered(
+            app, op, request_uris=[f"{server.uri}#hash"], request_object_signing_alg="RS256",
+            jwks={"keys": [public(RSA, "r", "RS256")]},
+        )  # fmt: skip
+        rp = party(app, op, told)
+        asked = rp.request(**plain(rp))
+        claims = {**asked, "iss": rp.client_id, "aud": op.issuer}
+        server.text(pyjwt.encode(claims, RSA, "RS256", {"kid": "r"}), "application/jwt")
+        beside = {name: asked[name] for name in ("client_id", "response_type", "scope", "redirect_uri")}
+        browser = rp.browser()
+        address = urlencode({**beside, "request_uri": f"{server.uri}#hash"})
+        visit = Visit(rp, browser, browser.get(f"/t/acme/authorize?{address}")).follow()
+        code = visit.login("alice").consent().code
+    assert rp.verified(rp.redeem(code, code_verifier=None).get_json()["id_token"], rp.client_id)
