@@ -81,6 +81,20 @@ def test_locks_carry_a_hash_for_every_package_and_no_address(lock):
     assert "--find-links" not in text
 
 
+@pytest.mark.parametrize("lock", ["benchmarks/peers/oidc-provider", "tests/peers/node"])
+def test_locks_of_node_carry_a_hash_for_every_package_and_no_registry(lock):
+    """npm adds the registry's address by itself; without it a lock works with whichever is configured."""
+    folder = TOP / lock
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    asked = json.loads((folder / "package.json").read_text())["dependencies"]
+    assert asked and all(packages[f"node_modules/{name}"]["version"] == pin for name, pin in asked.items())
+    found = {name: package for name, package in packages.items() if name}
+    assert not [
+        name for name, package in found.items() if not package.get("integrity", "").startswith("sha512-")
+    ]
+    assert not [name for name, package in found.items() if "resolved" in package]
+
+
 def test_locks_hold_what_is_asked_for():
     dev, image = locked("dev.txt"), locked("image.txt")
     assert {*asked("core.in"), *asked("embedded.in"), *asked("dev.in")} <= set(dev)

@@ -1,0 +1,90 @@
+"""npm's openid-client as a relying party: every way in which it signs people in, against the running provider."""
+
+from typing import Any
+
+import pytest
+
+from idp.tenants import Tenant
+from tests.peers.clients import BYE, CALLBACK, held, key, registered_key
+from tests.peers.person import Person
+from tests.peers.programs import Failed
+
+PROGRAM = "openid-client"
+
+
+@pytest.mark.parametrize(
+    ("client_id", "method"),
+    [("basic", "client_secret_basic"), ("post", "client_secret_post"), ("public", "none")],
+)
+def test_code_with_pkce_refresh_revocation_and_logout(
+    play: Any, issuer: str, person: Person, client_id: str, method: str
+) -> None:
+    told = play("whole", client_id, method)
+    held(told, issuer, client_id)
+    assert told["userinfo"]["groups"] == ["engineers"]
+    assert method == "none" or (told["told"]["active"], told["told"]["client_id"]) == (True, client_id)
+    assert person.seen == ["login", "logout"]
+
+
+def test_private_key_jwt(play: Any, issuer: str, tenant: Tenant) -> None:
+    jwk = registered_key(tenant, "keys")
+    held(play("whole", "keys", "private_key_jwt", jwk=jwk), issuer, "keys")
+    with pytest.raises(Failed) as refusal:
+        play("whole", "keys", "private_key_jwt", jwk=key())
+    assert refusal.value.told["code"] == "OAUTH_WWW_AUTHENTICATE_CHALLENGE", refusal.value.told
+
+
+def test_form_post(play: Any, issuer: str) -> None:
+    told = play("whole", "basic", params={"response_mode": "form_post"})
+    held(told, issuer, "basic")
+    assert told["arrived"] == "form_post"
+
+
+@pytest.mark.parametrize(("params", "arrived"), [({}, "#"), ({"response_mode": "form_post"}, "form_post")])
+def test_hybrid(play: Any, issuer: str, params: dict[str, str], arrived: str) -> None:
+    told = play("hybrid", "hybrid", params=params)
+    assert (told["claims"]["iss"], told["arrived"]) == (issuer, arrived)
+
+
+@pytest.mark.parametrize("params", [{}, {"response_mode": "form_post"}])
+def test_implicit(play: Any, issuer: str, params: dict[str, str]) -> None:
+    told = play("implicit", "hybrid", params=params)
+    assert (told["claims"]["iss"], told["claims"]["aud"]) == (issuer, "hybrid")
+
+
+def test_signed_userinfo_and_another_algorithm(play: Any, issuer: str) -> None:
+    metadata = {"id_token_signed_response_alg": "ES256", "userinfo_signed_response_alg": "ES256"}
+    held(play("whole", "signed", metadata=metadata), issuer, "signed")
+
+
+def test_an_application_that_registers_itself(play: Any, issuer: str, person: Person) -> None:
+    metadata = {
+        "client_name": "Made by openid-client", "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [BYE],
+        "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+        "token_endpoint_auth_method": "client_secret_post", "scope": "openid profile email offline_access",
+    }  # fmt: skip
+    told = play("whole", "", register=metadata, scope=metadata["scope"], params={"prompt": "consent"})
+    held(told, issuer, told["client"]["client_id"])
+    assert told["client"]["client_name"] == "Made by openid-client"
+    assert person.seen == ["login", "consent", "logout"]
+
+
+def test_client_credentials(play: Any) -> None:
+    told = play("service", "service", scope="orders.read")
+    assert (told["tokens"]["scope"], told["told"]["aud"]) == ("orders.read", "https://api.example.com")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "member", "said"),
+    [
+        ("iss", "code", "OAUTH_INVALID_RESPONSE"),
+        ("no iss", "code", "OAUTH_INVALID_RESPONSE"),
+        ("nonce", "code", "OAUTH_JWT_CLAIM_COMPARISON_FAILED"),
+        ("verifier", "error", "invalid_grant"),
+        ("twice", "error", "invalid_grant"),
+    ],
+)
+def test_what_does_not_fit_is_refused(play: Any, spoil: str, member: str, said: str) -> None:
+    with pytest.raises(Failed) as refusal:
+        play("refused", "basic", spoil=spoil)
+    assert refusal.value.told[member] == said
