@@ -95,6 +95,15 @@ def test_locks_of_node_carry_a_hash_for_every_package_and_no_registry(lock):
     assert not [name for name, package in found.items() if "resolved" in package]
 
 
+def test_the_lock_of_go_carries_a_hash_for_every_module():
+    """go.sum names modules by their import path, never where they are fetched."""
+    folder = TOP / "tests" / "peers" / "go"
+    asked = set(re.findall(r"^\s*(?:require )?(\S+ v\S+)", (folder / "go.mod").read_text(), re.MULTILINE))
+    hashed = set(re.findall(r"^(\S+ v[^ /]+) h1:", (folder / "go.sum").read_text(), re.MULTILINE))
+    assert asked and asked == hashed
+    assert not re.search(r"^\s*(replace|retract)\b", (folder / "go.mod").read_text(), re.MULTILINE)
+
+
 def test_locks_hold_what_is_asked_for():
     dev, image = locked("dev.txt"), locked("image.txt")
     assert {*asked("core.in"), *asked("embedded.in"), *asked("dev.in")} <= set(dev)

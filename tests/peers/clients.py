@@ -24,8 +24,8 @@ def key() -> dict[str, Any]:
     return {**made, "kid": "of-the-client", "alg": "ES256", "use": "sig"}
 
 
-def registered_key(tenant: Tenant, client_id: str) -> dict[str, Any]:
-    """The private key of a client that is made now and authenticates by private_key_jwt."""
+def registered_key(tenant: Tenant, client_id: str, **more: Any) -> dict[str, Any]:
+    """The private key of a client that is made now and authenticates by private_key_jwt; `more` of its metadata."""
     jwk = key()
     public = {name: value for name, value in jwk.items() if name not in ("d", "key_ops")}
     fields = {
@@ -34,7 +34,7 @@ def registered_key(tenant: Tenant, client_id: str) -> dict[str, Any]:
         "jwks": {"keys": [public]},
     }  # fmt: skip
     with entered(tenant):
-        clients.create(client_id, fields)
+        clients.create(client_id, {**fields, **more})
     return jwk
 
 

@@ -14,7 +14,7 @@ from idp.control import blueprints
 from idp.tenants import Tenant
 from tests.peers.clients import BYE, CALLBACK, SCOPE, secret
 from tests.peers.person import Person
-from tests.peers.programs import HERE, Missing, Program, node_packages
+from tests.peers.programs import HERE, Missing, Program, go_program, node_packages
 from tests.serving import served
 
 BLUEPRINT = HERE / "blueprint.yaml"
@@ -86,3 +86,12 @@ def play(node: Callable[[str], Program], issuer: str, person: Person, request: p
         return node(request.module.PROGRAM).run(person, **given)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def go() -> Program:
+    """The program of tests/peers/go."""
+    try:
+        return Program((str(go_program()),))
+    except Missing as reason:
+        pytest.skip(f"go-oidc was not tried: {reason}")

@@ -74,9 +74,10 @@ def _said(command: list[str], folder: Path) -> str | None:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return f"{command[0]} did not end in {INSTALL_WITHIN} s"
+        return f"{' '.join(command)} did not end in {INSTALL_WITHIN} s"
     words = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-    return None if done.returncode == 0 else f"{command[0]} could not install it: {words[0][:200]}"
+    program = next(each for each in command if "=" not in each and each != "env")
+    return None if done.returncode == 0 else f"{program} could not install it: {words[-1][:200]}"
 
 
 def node_packages() -> Path:
@@ -88,6 +89,16 @@ def node_packages() -> Path:
     hasty = ["--fetch-retries=1", "--fetch-timeout=15000"]
     sources = [HERE / "node" / "package.json", HERE / "node" / "package-lock.json"]
     return installed("node", sources, lambda _: ["npm", "ci", *quiet, *hasty])
+
+
+def go_program() -> Path:
+    """The program of tests/peers/go, built without optimising, which is quicker. Raises Missing."""
+    if shutil.which("go") is None:
+        raise Missing("no go on the PATH")
+    sources = [HERE / "go" / name for name in ("go.mod", "go.sum", "main.go")]
+    build = ["go", "build", "-gcflags=all=-N -l", "-ldflags=-s -w", "-o", "peer", "."]
+    plain = ["env", "GOTOOLCHAIN=local", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off"]
+    return installed("go", sources, lambda _: [*plain, *build]) / "peer"
 
 
 class Failed(AssertionError):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from idp.tenants import Tenant
 from tests.peers.clients import BYE, CALLBACK, held, key, registered_key
 from tests.peers.person import Person
 from tests.peers.programs import Failed
@@ -28,12 +29,21 @@ def test_code_with_pkce_refresh_revocation_and_logout(
     held(play("whole", client_id, method), issuer, client_id)
 
 
-def test_private_key_jwt(play: Any, issuer: str, tenant: Any) -> None:
+def test_private_key_jwt(play: Any, issuer: str, tenant: Tenant) -> None:
     jwk = registered_key(tenant, "keys")
     held(play("whole", "keys", "private_key_jwt", jwk=jwk), issuer, "keys")
     with pytest.raises(Failed) as refusal:
         play("whole", "keys", "private_key_jwt", jwk=key())
     assert refusal.value.told["code"] == "OAUTH_WWW_AUTHENTICATE_CHALLENGE"
+
+
+def test_signed_requests(play: Any, issuer: str, tenant: Tenant) -> None:
+    """RFC 9101, for a client that may not ask in any other way."""
+    jwk = registered_key(tenant, "signs", require_signed_request_object=True)
+    held(play("whole", "signs", "private_key_jwt", jwk=jwk, signs=True), issuer, "signs")
+    with pytest.raises(Failed) as refusal:
+        play("whole", "signs", "private_key_jwt", jwk=jwk)
+    assert refusal.value.told["error"] == "invalid_request"
 
 
 def test_form_post(play: Any, issuer: str) -> None:

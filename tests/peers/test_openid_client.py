@@ -34,6 +34,15 @@ def test_private_key_jwt(play: Any, issuer: str, tenant: Tenant) -> None:
     assert refusal.value.told["code"] == "OAUTH_WWW_AUTHENTICATE_CHALLENGE", refusal.value.told
 
 
+def test_signed_requests(play: Any, issuer: str, tenant: Tenant) -> None:
+    """RFC 9101, for a client that may not ask in any other way."""
+    jwk = registered_key(tenant, "signs", require_signed_request_object=True)
+    held(play("whole", "signs", "private_key_jwt", jwk=jwk, signs=True), issuer, "signs")
+    with pytest.raises(Failed) as refusal:
+        play("whole", "signs", "private_key_jwt", jwk=jwk)
+    assert refusal.value.told["error"] == "invalid_request"
+
+
 def test_form_post(play: Any, issuer: str) -> None:
     told = play("whole", "basic", params={"response_mode": "form_post"})
     held(told, issuer, "basic")

@@ -31,11 +31,16 @@ async function signIn(as, client, given) {
   const state = oauth.generateRandomState();
   const nonce = oauth.generateRandomNonce();
   const url = new URL(as.authorization_endpoint);
-  url.search = new URLSearchParams({
+  const asked = {
     client_id: client.client_id, redirect_uri: given.redirect_uri, response_type: "code", scope: given.scope, state,
     nonce, code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256",
     ...given.params,
-  });
+  };
+  if (given.signs) {
+    const key = { key: await signing(given.jwk), kid: given.jwk.kid };
+    const request = await oauth.issueRequestObject(as, client, asked, key);
+    url.search = new URLSearchParams({ client_id: client.client_id, request });
+  } else url.search = new URLSearchParams(asked);
   return { back: await browse(url), verifier, state, nonce };
 }
 

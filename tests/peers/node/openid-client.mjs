@@ -20,7 +20,7 @@ async function configuration(given) {
 async function signIn(config, given) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const checks = { pkceCodeVerifier, expectedState: client.randomState(), expectedNonce: client.randomNonce() };
-  const url = client.buildAuthorizationUrl(config, {
+  const asked = {
     redirect_uri: given.redirect_uri,
     scope: given.scope,
     state: checks.expectedState,
@@ -28,7 +28,10 @@ async function signIn(config, given) {
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
     code_challenge_method: "S256",
     ...given.params,
-  });
+  };
+  const url = given.signs
+    ? await client.buildAuthorizationUrlWithJAR(config, asked, { key: await signing(given.jwk), kid: given.jwk.kid })
+    : client.buildAuthorizationUrl(config, asked);
   return { back: await browse(url), checks: { ...checks, idTokenExpected: true } };
 }
 
