@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from idp import audit, clock, identifiers, ids, registration
+from idp.accounts import subjects
 from idp.audit import Actor, Event
-from idp.control import telling
+from idp.control import sectors, telling
 from idp.errors import Conflict, InvalidClientMetadata, NotFound
 from idp.store.database import transaction
 from idp.store.durable import clients
@@ -48,12 +49,14 @@ def create(
     """
     _checked_id(client_id)
     metadata, settings, status = _validated(client_id, fields, None)
+    sectors.check(metadata)
     at = clock.now()
     secret, made = _secret_for(metadata, client_secret)
     kept = (_kept(secret, source_digest, expires_at),) if secret else ()
     client = Client(ids.uuid7(), client_id, metadata, settings, status or "active", at, at, kept)
     with transaction():
         clients.create(client)
+        subjects.prepare(client)
         audit.record(Event.CLIENT_CREATED, actor, client_id=client_id)
     telling.changed(*map(metadata.get, registration.SIGNED))
     return Made(client, made, int(expires_at.timestamp()) if expires_at and secret else 0)
@@ -129,15 +132,19 @@ def update(client_id: str, fields: Mapping[str, Any], actor: Actor | None = None
 
     Raises NotFound, InvalidClientMetadata or InvalidRedirectUri naming the field.
     """
+    before = show(client_id).metadata
+    sectors.check({**before, **fields}, before)  # nobody is waited for in a transaction
     with transaction():
         present = show(client_id)
         metadata, settings, status = _validated(client_id, fields, present)
+        sectors.check(metadata, present.metadata)
         new = replace(present, metadata=metadata, settings=settings, status=status or present.status)
         changed = differences(present, new)
         made = None
         if not changed:
             return Made(present)
         clients.update(replace(new, updated_at=clock.now()))
+        subjects.prepare(new)
         if metadata["token_endpoint_auth_method"] not in registration.SECRET_METHODS:
             for secret in present.secrets:
                 clients.drop_secret(secret.id)

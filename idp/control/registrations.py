@@ -11,7 +11,7 @@ from uuid import UUID
 
 from idp import audit, clock, ids, registration, throttle
 from idp.audit import Actor, Event
-from idp.control import clients
+from idp.control import clients, sectors
 from idp.errors import InvalidClientMetadata, InvalidRequest, InvalidToken, NotFound, Refusal, TooMany
 from idp.signing import jwt
 from idp.store.database import transaction
@@ -67,6 +67,7 @@ def register(metadata: Mapping[str, Any], token: str | None, address: str) -> di
     if retry is not None:
         raise TooMany(retry_after=retry, rule="throttle.registration", setting="policy.registrations")
     client_id, own = ids.secret(128), ids.secret()
+    _look(metadata, token)
     with transaction():
         actor = Actor("client", client_id, address, _allowed(token))
         if registrations.count() >= current().policy.registered_clients:
@@ -74,6 +75,14 @@ def register(metadata: Mapping[str, Any], token: str | None, address: str) -> di
         made = clients.create(client_id, {**_known(metadata), "dynamic": True}, actor)
         registrations.add(made.client.id, ids.digest(own), made.client.created_at)
     return _told(made.client, own, made.client_secret)
+
+
+def _look(metadata: Mapping[str, Any], token: str | None) -> None:
+    """Look at the sector's document before the transaction begins, for whoever has a token where one is needed."""
+    if current().policy.client_registration == OPEN or any(
+        ids.same(each.digest, ids.digest(token or "")) for each in list_()
+    ):
+        sectors.check(metadata)
 
 
 def _allowed(token: str | None) -> str | None:
@@ -131,6 +140,9 @@ def update(client_id: str, token: str | None, metadata: Mapping[str, Any], addre
 
     Raises InvalidToken, InvalidRequest, InvalidClientMetadata, InvalidRedirectUri.
     """
+    with transaction():
+        before = _mine(client_id, token).metadata
+    sectors.check(metadata, before)
     with transaction():
         client = _mine(client_id, token)
         if metadata.get("client_id") != client_id or any(name in metadata for name in _OURS):

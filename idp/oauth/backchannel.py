@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import outbound
+from idp.accounts import subjects
 from idp.accounts.notices import BACKCHANNEL
 from idp.oauth.tokens import logout_token
 from idp.outbox import Undelivered
@@ -39,4 +40,6 @@ def tell(notice: dict[str, Any]) -> None:
 def _token(client: Client, notice: dict[str, Any]) -> str:
     issuers = current().issuers
     issuer = notice["issuer"] if notice["issuer"] in issuers else issuers[0]
-    return logout_token.make(client, subject=notice["user"], sid=notice["sid"], issuer=issuer)
+    return logout_token.make(
+        client, subject=subjects.of(client, UUID(notice["user"])), sid=notice["sid"], issuer=issuer
+    )

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, throttle
-from idp.accounts import consent, sessions
+from idp.accounts import consent, sessions, subjects
 from idp.audit import Actor, Event
 from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
 from idp.ids import digest, same, secret
@@ -135,6 +135,7 @@ def _situation(
         request=request,
         client=client,
         session=session,
+        sub="" if session is None else subjects.of(client, session.user_id),
         hinted_sub=_hinted(request, client),
         remembered=session is not None
         and bool(client.setting("require_consent"))

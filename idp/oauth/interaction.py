@@ -28,6 +28,8 @@ class Situation:
     request: AuthorizationRequest
     client: Client
     session: Session | None
+    sub: str
+    """By which the client knows the person of the session; "" without one."""
     hinted_sub: str | None
     remembered: bool
     signed_in_here: bool
@@ -66,7 +68,7 @@ def right_person(situation: Situation) -> bool:
     session, hinted = situation.session, situation.hinted_sub
     if session is None or (hinted == "" and not situation.signed_in_here):
         return False
-    person = str(session.user_id)
+    person = situation.sub
     demanded = wanted_subs(situation.request.claims)
     return (not hinted or hinted == person) and (demanded is None or person in demanded)
 

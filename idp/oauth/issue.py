@@ -5,7 +5,7 @@ from typing import Any
 
 from idp import clock, directory, metrics
 from idp.accounts import claims as person_claims
-from idp.accounts import consent, sessions
+from idp.accounts import consent, sessions, subjects
 from idp.errors import InvalidGrant
 from idp.oauth import scopes as scope_rules
 from idp.oauth.scopes import Target
@@ -83,7 +83,7 @@ def _access_token(order: Order, target: Target) -> dict[str, Any]:
     told = person_claims.for_user(
         order.user, order.scopes, requested=None, where="access_token", client=client, apis=target.apis
     )
-    subject = client.client_id if grant is None else str(grant.user_id)
+    subject = client.client_id if grant is None else subjects.of(client, grant.user_id)
     token, lifetime = access.make(client, order.scopes, target, subject=subject, grant=grant, extra=told)
     return {
         "access_token": token,

@@ -6,7 +6,7 @@ from idp import directory
 from idp.accounts import claims, sessions
 from idp.oauth import server, session_state
 from idp.oauth.scopes import STANDARD
-from idp.registration import flows
+from idp.registration import SUBJECT_TYPES, flows
 from idp.signing import jwt
 from idp.tenants import current
 
@@ -49,7 +49,7 @@ def document() -> dict[str, Any]:
         "response_types_supported": list(response_types),
         "response_modes_supported": list(server.RESPONSE_MODES),
         "grant_types_supported": [*server.GRANT_TYPES, *(["implicit"] if len(response_types) > 1 else [])],
-        "subject_types_supported": ["public"],
+        "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": methods,

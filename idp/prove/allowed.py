@@ -33,6 +33,7 @@ TENANT = {
     "session_clients": FULL,
     "sessions": FULL,
     "signing_keys": FULL,
+    "subject_salts": APPEND,
     "throttles": FULL,
     "undelivered": FULL,
     "users": FULL,

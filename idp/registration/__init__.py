@@ -13,7 +13,7 @@ from typing import Any
 
 from idp import urls
 from idp.errors import Invalid, InvalidClientMetadata, InvalidRedirectUri
-from idp.registration.names import LIFETIMES, METADATA, SECRET_METHODS, SETTING, SIGNED
+from idp.registration.names import LIFETIMES, METADATA, SECRET_METHODS, SETTING, SIGNED, SUBJECT_TYPES
 from idp.registration.rules import CHECKS, wrong
 from idp.registration.shapes import ALGORITHMS
 from idp.store.durable.clients import Client
@@ -29,6 +29,7 @@ __all__ = [
     "SETTING",
     "SIGNED",
     "STANDARD_SCOPES",
+    "SUBJECT_TYPES",
     "effective",
     "origins",
     "validate",

@@ -6,6 +6,7 @@ from typing import Any
 from idp import claim_rules, identifiers, urls
 from idp.registration import flows
 from idp.registration.keys import public_keys
+from idp.registration.sectors import PAIRWISE
 from idp.registration.shapes import (
     algorithm,
     flag,
@@ -21,6 +22,7 @@ from idp.registration.shapes import (
 )
 
 GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
+SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
 SIGNED = ("id_token_signed_response_alg", "userinfo_signed_response_alg")
@@ -54,7 +56,8 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "scope": scope,
     "software_id": version,
     "software_version": version,
-    "subject_type": one_of(("public",)),
+    "sector_identifier_uri": page,
+    "subject_type": one_of(SUBJECT_TYPES),
     "token_endpoint_auth_method": one_of(AUTH_METHODS),
     "token_endpoint_auth_signing_alg": algorithm,
     "tos_uri": page,

@@ -5,7 +5,7 @@ from typing import Any
 
 from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
-from idp.registration import flows
+from idp.registration import flows, sectors
 from idp.registration.names import LIFETIMES, SECRET_METHODS
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
@@ -55,6 +55,18 @@ def redirects(new: dict[str, Any], _kept: dict[str, Any]) -> None:
                 raise kind(f"{name}[{index}] {problem}.", rule=f"{name}[{index}]", got=uri) from None
 
 
+def subjects(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+    """OpenID Connect Core section 8.1: whoever wants pairwise subjects is of one sector."""
+    if not sectors.pairwise(new):
+        return
+    if not new["response_types"]:
+        raise wrong("subject_type", "must not be pairwise for a client to which nobody signs in")
+    try:
+        sectors.sector(new)
+    except ValueError as problem:
+        raise wrong("sector_identifier_uri", str(problem)) from None
+
+
 def logout(new: dict[str, Any], _kept: dict[str, Any]) -> None:
     """OpenID Connect Front-Channel Logout 1.0 section 2: the frame shows nobody's page but the client's own."""
     frame = new.get("frontchannel_logout_uri")
@@ -99,4 +111,4 @@ def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
             )
 
 
-CHECKS = (grants_fit_response_types, redirects, logout, authentication, lifetimes)
+CHECKS = (grants_fit_response_types, redirects, subjects, logout, authentication, lifetimes)

@@ -94,7 +94,7 @@ def test_rfc7591_3_2_2_invalid_redirect_uri(metadata, field):
         ({"token_endpoint_auth_signing_alg": "RS256"}, "token_endpoint_auth_signing_alg"),
         ({"id_token_signed_response_alg": "none"}, "id_token_signed_response_alg"),
         ({"id_token_signed_response_alg": "HS256"}, "id_token_signed_response_alg"),
-        ({"subject_type": "pairwise"}, "subject_type"),
+        ({"subject_type": "private"}, "subject_type"),
         ({"scope": "openid  profile"}, "scope"),
         ({"scope": ["openid"]}, "scope"),
         ({"scope": 'a"b'}, "scope"),

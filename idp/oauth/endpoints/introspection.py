@@ -9,6 +9,7 @@ from typing import Any
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
 from idp import directory
+from idp.accounts import subjects
 from idp.errors import InvalidRequest, InvalidToken, TooLarge
 from idp.oauth import client_auth
 from idp.oauth.request import ProtocolRequest
@@ -79,7 +80,7 @@ def _refresh(token: str, client: Client) -> dict[str, Any]:
         "active": True,
         "iss": current().issuer,
         "client_id": client.client_id,
-        "sub": str(grant.user_id),
+        "sub": subjects.of(client, grant.user_id),
         "scope": " ".join(grant.scopes),
         "exp": int(row.expires_at.timestamp()),
         "iat": int(row.created_at.timestamp()),

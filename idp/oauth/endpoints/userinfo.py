@@ -7,7 +7,7 @@ that nobody can take it for an ID token, here or at the client (RFC 8725 §3.12)
 from typing import Any
 
 from idp import directory
-from idp.accounts import claims
+from idp.accounts import claims, subjects
 from idp.errors import InsufficientScope, InvalidToken, Refusal
 from idp.oauth.tokens import access
 from idp.signing import jwt
@@ -58,7 +58,7 @@ def _claims(token: str) -> tuple[Client, dict[str, Any]]:
         client=good.client,
         apis=directory.apis(),
     )
-    return good.client, {**told, "sub": str(good.user.id)}
+    return good.client, {**told, "sub": subjects.of(good.client, good.user.id)}
 
 
 def challenge(refusal: Refusal | None) -> dict[str, str]:

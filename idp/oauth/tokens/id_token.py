@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from idp import clock, registration
+from idp.accounts import subjects
 from idp.signing import jwt
 from idp.signing.checks import Check, Table, no
 from idp.store.durable.clients import Client
@@ -32,7 +33,7 @@ def make(
     claims: dict[str, Any] = {
         **extra,
         "iss": tenant.issuer,
-        "sub": str(grant.user_id),
+        "sub": subjects.of(client, grant.user_id),
         "aud": client.client_id,
         "exp": now + lifetime,
         "iat": now,

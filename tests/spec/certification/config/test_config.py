@@ -32,7 +32,7 @@ def test_oidcc_discovery_endpoint_verification(app: Any, certification: Tenant) 
             assert document[name].startswith(f"{certification.issuer}/"), name
     assert {"code", "id_token", "id_token token"} <= set(document["response_types_supported"])
     assert {"authorization_code", "implicit", "refresh_token"} <= set(document["grant_types_supported"])
-    assert document["subject_types_supported"] == ["public"]
+    assert document["subject_types_supported"] == ["public", "pairwise"]
     assert "RS256" in document["id_token_signing_alg_values_supported"]
     assert "openid" in document["scopes_supported"] and document["claims_supported"]
     methods = {"client_secret_basic", "client_secret_post", "private_key_jwt"}

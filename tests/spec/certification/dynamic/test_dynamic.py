@@ -113,3 +113,19 @@ def test_oidcc_request_uri_signed_rs256(app: Any, op: Tenant) -> None:
         visit = Visit(rp, browser, browser.get(f"/t/acme/authorize?{address}")).follow()
         code = visit.login("alice").consent().code
     assert rp.verified(rp.redeem(code, code_verifier=None).get_json()["id_token"], rp.client_id)
+
+
+def test_oidcc_registration_sector_uri_and_sector_bad(app: Any, op: Tenant) -> None:
+    told_of_us = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
+    assert "pairwise" in told_of_us["subject_types_supported"]
+    with document_server() as server:
+        server.json([CALLBACK])
+        wanted = {"subject_type": "pairwise", "sector_identifier_uri": server.uri}
+        rp = party(app, op, registered(app, op, **wanted))
+        code = rp.authorize(**plain(rp)).login("alice").consent().code
+        assert rp.redeem(code, code_verifier=None).get_json()["id_token"]
+        server.json([f"{CALLBACK}/another"])
+        refused(
+            ask(app, op, "POST", None, {**GOOD, **wanted, "redirect_uris": [CALLBACK, f"{CALLBACK}/two"]}),
+            "invalid_client_metadata",
+        )

@@ -1,0 +1,47 @@
+"""Sectors: which applications know a person by the same pairwise `sub` (OpenID Connect Core 1.0 section 8.1).
+
+A sector is a host: that of `sector_identifier_uri`, whose document names the redirect URIs of everyone in it, or else
+the one that all redirect URIs of the client share.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from idp import urls
+from idp.errors import InvalidClientMetadata
+
+PAIRWISE = "pairwise"
+MOST = 1_000
+"""Redirect URIs in one document."""
+
+
+def pairwise(metadata: Mapping[str, Any]) -> bool:
+    """Whether a client knows people by a `sub` of its sector's own."""
+    return metadata.get("subject_type") == PAIRWISE
+
+
+def sector(metadata: Mapping[str, Any]) -> str:
+    """The host that is the sector of a pairwise client. Raises ValueError where there is not exactly one."""
+    named = metadata.get("sector_identifier_uri")
+    hosts = {urls.parse(uri).host for uri in ([named] if named else metadata.get("redirect_uris", ()))}
+    if len(hosts) != 1 or "" in hosts:
+        raise ValueError("must be there where redirect_uris are not all of one host")
+    return hosts.pop()
+
+
+def listed(document: object, redirect_uris: list[str]) -> None:
+    """Hold a sector's document to what a client registers (OpenID Connect Registration 1.0 section 5).
+
+    Raises InvalidClientMetadata for one that is not a list of strings, or leaves a redirect URI out.
+    """
+    if not isinstance(document, list) or not all(isinstance(each, str) for each in document):
+        raise _wrong("must serve a JSON array of strings")
+    if len(document) > MOST:
+        raise _wrong(f"must serve at most {MOST} addresses")
+    if not set(redirect_uris) <= set(document):
+        raise _wrong("must list every redirect URI of the client")
+
+
+def _wrong(clause: str) -> InvalidClientMetadata:
+    name = "sector_identifier_uri"
+    return InvalidClientMetadata(f"{name} {clause}.", rule=name, expected=clause)
