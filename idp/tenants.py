@@ -124,6 +124,10 @@ class Policy:
         False,
         "Whether clients may have tokens given to the browser beside a code (code id_token and the like).",
     )
+    encryption_keys: bool = _flag(
+        False,
+        "Whether keys are published with which applications encrypt what they send (requests, hints).",
+    )
     request_uri_parameter: bool = _flag(
         False,
         "Whether applications may send the address of a signed request, which is then fetched (request_uri).",

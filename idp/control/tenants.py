@@ -127,6 +127,7 @@ def update(slug: str, changes: Mapping[str, Any], actor: Actor | None = None) ->
     with entered(as_tenant(row)):
         for name in ("id_token_signing_alg", "access_token_signing_alg"):
             telling.changed(row.policy.get(name))
+        telling.changed("ECDH-ES" if row.policy.get("encryption_keys") else None)
     return row
 
 

@@ -46,6 +46,7 @@ SCORE: tuple[Check, ...] = (
     Check(pkce.pkce_method),
     Check(pkce.pkce_challenge),
     Check(openid.id_token),
+    Check(openid.encryption),
     Check(openid.prompt),
     Check(openid.max_age),
     Check(openid.acr_values),

@@ -9,6 +9,8 @@ from uuid import UUID
 from idp import outbound
 from idp.accounts import subjects
 from idp.accounts.notices import BACKCHANNEL
+from idp.errors import InvalidRequest
+from idp.oauth import encryption
 from idp.oauth.tokens import logout_token
 from idp.outbox import Undelivered
 from idp.store.durable import clients
@@ -30,7 +32,10 @@ def tell(notice: dict[str, Any]) -> None:
     if client is None or uri is None:
         return
     try:
+        encryption.ready(client, encryption.ID_TOKEN)
         status = outbound.post(str(uri), {"logout_token": _token(client, notice)})
+    except InvalidRequest as problem:
+        raise Undelivered(problem.description, silent=True) from None
     except outbound.NotSent as problem:
         raise Undelivered(str(problem), silent=True) from None
     if status not in ACCEPTED:

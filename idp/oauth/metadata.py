@@ -7,7 +7,7 @@ from idp.accounts import claims, sessions
 from idp.oauth import server, session_state
 from idp.oauth.scopes import STANDARD
 from idp.registration import SUBJECT_TYPES, flows
-from idp.signing import jwt
+from idp.signing import jwe, jwt
 from idp.tenants import current
 
 
@@ -52,6 +52,11 @@ def document() -> dict[str, Any]:
         "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": algorithms,
+        **{
+            f"{what}_encryption_{part}_values_supported": list(values)
+            for what in ("id_token", "userinfo")
+            for part, values in (("alg", jwe.ALGORITHMS), ("enc", jwe.CONTENT))
+        },
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": assertion,
         "introspection_endpoint_auth_methods_supported": confidential,
@@ -67,9 +72,19 @@ def document() -> dict[str, Any]:
         "request_uri_parameter_supported": current().policy.request_uri_parameter,
         "require_request_uri_registration": True,
         "request_object_signing_alg_values_supported": list(server.REQUEST_OBJECT_ALGORITHMS),
+        **_encrypted_requests(),
         "acr_values_supported": list(sessions.ACR_VALUES_SUPPORTED),
         "prompt_values_supported": list(server.PROMPTS),
         "ui_locales_supported": ["en"],
+    }
+
+
+def _encrypted_requests() -> dict[str, Any]:
+    if not current().policy.encryption_keys:
+        return {}
+    return {
+        "request_object_encryption_alg_values_supported": list(jwe.DECRYPTED),
+        "request_object_encryption_enc_values_supported": list(jwe.CONTENT),
     }
 
 

@@ -13,7 +13,10 @@ _KEY_MEMBERS = {"RSA": ("n", "e"), "EC": ("x", "y"), "OKP": ("x",)}
 
 
 def public_keys(value: object) -> dict[str, Any]:
-    """A set of public signature keys (RFC 7517); symmetric and private keys are refused (attack CA14)."""
+    """A set of public keys for signatures and encryption (RFC 7517).
+
+    Symmetric and private ones are refused (attack CA14).
+    """
     keys = value.get("keys") if isinstance(value, Mapping) and set(value) == {"keys"} else None
     if not isinstance(keys, list) or not 0 < len(keys) <= MOST_KEYS:
         raise ValueError(f"must be an object whose only member keys lists 1 to {MOST_KEYS} keys")
@@ -39,15 +42,29 @@ def usable(document: object) -> dict[str, Any]:
     return {"keys": [key for key in found if names.count(key.get("kid")) == 1]}
 
 
+def for_encryption(jwks: Mapping[str, Any], alg: str) -> Mapping[str, Any] | None:
+    """The key of a client's set with which `alg` encrypts for it; None when there is none.
+
+    One that says it is for that comes before one that says nothing (RFC 7517 section 4.2, 4.4).
+    """
+    kind = "RSA" if alg.startswith("RSA") else "EC"
+    found = [
+        key
+        for key in jwks["keys"]
+        if key["kty"] == kind and key.get("use", "enc") == "enc" and key.get("alg", alg) == alg
+    ]
+    return min(found, key=lambda key: "use" not in key, default=None)
+
+
 def _jwk(key: object) -> dict[str, Any]:
     if not isinstance(key, Mapping) or str(key.get("kty")) not in _KEY_MEMBERS:
         raise ValueError("must have keys of kty RSA, EC or OKP only")
     if _PRIVATE_MEMBERS & set(key):
         raise ValueError("must have public keys only")
-    if key.get("use", "sig") != "sig" or not all(
+    if key.get("use", "sig") not in ("sig", "enc") or not all(
         isinstance(key.get(name, ""), str) for name in ("kid", "alg")
     ):
-        raise ValueError("must have signature keys with a text as kid and alg")
+        raise ValueError("must have keys whose use is sig or enc, with a text as kid and alg")
     sizes = {}
     for name in _KEY_MEMBERS[key["kty"]]:
         member = key.get(name)

@@ -9,7 +9,9 @@ from idp.registration.keys import public_keys
 from idp.registration.sectors import PAIRWISE
 from idp.registration.shapes import (
     algorithm,
+    content_encryption,
     flag,
+    key_encryption,
     one_of,
     page,
     scope,
@@ -27,6 +29,8 @@ SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
 SIGNED = ("id_token_signed_response_alg", "userinfo_signed_response_alg")
 """Which algorithms a client wants us to sign with, each for one kind of document."""
+ENCRYPTED = ("id_token_encrypted_response", "userinfo_encrypted_response")
+"""What a client may want us to encrypt for it: each names an `_alg` and an `_enc`."""
 LIFETIMES = ("access_token_lifetime", "id_token_lifetime", "refresh_idle", "refresh_absolute")
 
 METADATA: dict[str, Callable[[object], Any]] = {
@@ -40,6 +44,8 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "frontchannel_logout_session_required": flag,
     "frontchannel_logout_uri": page,
     "grant_types": several(one_of(GRANT_TYPES)),
+    "id_token_encrypted_response_alg": key_encryption,
+    "id_token_encrypted_response_enc": content_encryption,
     "id_token_signed_response_alg": algorithm,
     "initiate_login_uri": page,
     "jwks": public_keys,
@@ -48,6 +54,8 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "policy_uri": page,
     "post_logout_redirect_uris": several(uri),
     "redirect_uris": several(uri),
+    "request_object_encryption_alg": key_encryption,
+    "request_object_encryption_enc": content_encryption,
     "request_object_signing_alg": algorithm,
     "request_uris": several(with_fragment(page)),
     "require_auth_time": flag,
@@ -61,6 +69,8 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "token_endpoint_auth_method": one_of(AUTH_METHODS),
     "token_endpoint_auth_signing_alg": algorithm,
     "tos_uri": page,
+    "userinfo_encrypted_response_alg": key_encryption,
+    "userinfo_encrypted_response_enc": content_encryption,
     "userinfo_signed_response_alg": algorithm,
 }
 """Every name of client metadata and what it may hold. There are no others: an unknown one is refused."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
-from idp.registration import flows, sectors
-from idp.registration.names import LIFETIMES, SECRET_METHODS
+from idp.registration import flows, keys, sectors
+from idp.registration.names import ENCRYPTED, LIFETIMES, SECRET_METHODS
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
 
@@ -100,6 +100,19 @@ def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         raise wrong("token_endpoint_auth_signing_alg", "is only for private_key_jwt")
 
 
+def encryption(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+    """OpenID Connect Registration section 2: an `_enc` needs its `_alg`; whoever reads it has a key for that."""
+    for name in (*ENCRYPTED, "request_object_encryption"):
+        if f"{name}_enc" in new and f"{name}_alg" not in new:
+            raise wrong(f"{name}_alg", f"must be there where {name}_enc is")
+    for name in ENCRYPTED:
+        alg = new.get(f"{name}_alg")
+        if alg is not None and not {"jwks", "jwks_uri"} & set(new):
+            raise wrong("jwks", f"or jwks_uri must be there where {name}_alg is")
+        if alg is not None and "jwks" in new and keys.for_encryption(new["jwks"], alg) is None:
+            raise wrong("jwks", f"must have a key for {name}_alg")
+
+
 def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
     """A client may have less than its tenant, never more."""
     policy = current_tenant().policy
@@ -111,4 +124,4 @@ def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
             )
 
 
-CHECKS = (grants_fit_response_types, redirects, subjects, logout, authentication, lifetimes)
+CHECKS = (grants_fit_response_types, redirects, subjects, logout, authentication, encryption, lifetimes)

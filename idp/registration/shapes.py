@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from idp import identifiers, urls
+from idp.signing import jwe
 from idp.tenants import current as current_tenant
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -46,6 +47,16 @@ def one_of(allowed: tuple[str, ...]) -> Callable[[object], str]:
 def algorithm(value: object) -> str:
     """A signature algorithm that is spoken here."""
     return one_of(ALGORITHMS)("EdDSA" if value == "Ed25519" else value)
+
+
+def key_encryption(value: object) -> str:
+    """An algorithm with which content keys are encrypted (RFC 7518 section 4)."""
+    return one_of(jwe.ALGORITHMS)(value)
+
+
+def content_encryption(value: object) -> str:
+    """An algorithm with which content is encrypted (RFC 7518 section 5)."""
+    return one_of(jwe.CONTENT)(value)
 
 
 def several(check: Callable[[object], Any], most: int = MOST_URIS) -> Callable[[object], list[Any]]:

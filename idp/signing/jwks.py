@@ -12,9 +12,15 @@ MEMBERS = ("kty", "crv", "x", "y", "n", "e")
 
 
 def public_jwk(key: SigningKey) -> dict[str, str]:
-    """One key of the set, with `kid`, `use` and `alg` (RFC 7517 §4)."""
+    """One key of the set, with `kid`, `use` and `alg` (RFC 7517 §4).
+
+    An elliptic curve key for encryption names no `alg`, since it serves several.
+    """
     members = {name: key.public[name] for name in MEMBERS if name in key.public}
-    return {"kid": key.kid, "use": "sig", "alg": key.alg, **members}
+    if key.alg == "ECDH-ES":
+        return {"kid": key.kid, "use": "enc", **members}
+    use = "enc" if key.alg in keys.ENCRYPTION else "sig"
+    return {"kid": key.kid, "use": use, "alg": key.alg, **members}
 
 
 def document() -> dict[str, Any]:

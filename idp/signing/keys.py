@@ -15,6 +15,9 @@ from idp.tenants import Policy
 BORN_WITH = ("RS256", "ES256")
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 RSA_ALGORITHMS = ("RS256", "PS256")
+ENCRYPTION = ("RSA-OAEP-256", "ECDH-ES")
+"""Algorithms of keys with which others encrypt for a tenant (RFC 7518 §4); such a key never signs."""
+EVERY = (*ALGORITHMS, *ENCRYPTION)
 
 JWKS_MAX_AGE = dt.timedelta(seconds=300)
 """How long a relying party may keep the public set; a new key signs no sooner than this after publication."""

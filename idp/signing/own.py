@@ -56,6 +56,8 @@ def _typ(seen: Own) -> None:
 
 def _kid(seen: Own) -> None:
     row = cache.load(seen.tenant).by_kid.get(seen.header["kid"])
+    if row is not None and row.alg in keys.ENCRYPTION:
+        row = None
     if row is None or keys.state(row, clock.now()) not in keys.PUBLISHED:
         raise no("token.kid", expected="a published key of the tenant", got=seen.header["kid"])
     seen.row = row

@@ -62,9 +62,9 @@ class Change:
 def generate(alg: str) -> Material:
     """A new key for `alg`. Slow for RSA: never called inside a request or a transaction."""
     private: Any
-    if alg in keys.RSA_ALGORITHMS:
+    if alg in keys.RSA_ALGORITHMS or alg.startswith("RSA"):
         private = rsa.generate_private_key(65537, RSA_BITS)
-    elif alg == "ES256":
+    elif alg in {"ES256", "ECDH-ES"}:
         private = ec.generate_private_key(ec.SECP256R1())
     elif alg == "EdDSA":
         private = ed25519.Ed25519PrivateKey.generate()
@@ -88,9 +88,7 @@ def plan(rows: Rows, now: dt.datetime, tenant: Tenant, algs: Collection[str]) ->
     """What the schedule asks for at `now`: an active and a next key for each of `algs`, the dead cleared away."""
     activate: list[tuple[str, dt.datetime]] = []
     create: list[tuple[str, dt.datetime]] = []
-    for alg in sorted(
-        {keys.canonical(alg) for alg in algs} & set(keys.ALGORITHMS), key=keys.ALGORITHMS.index
-    ):
+    for alg in sorted({keys.canonical(alg) for alg in algs} & set(keys.EVERY), key=keys.EVERY.index):
         active = keys.signer(rows, alg, now)
         waiting = _waiting(rows, alg, now)
         since = now if active is None else active.activate_at or active.publish_at
@@ -167,7 +165,7 @@ def chained(rows: Rows, now: dt.datetime) -> dict[str, dict[str, dt.datetime | N
     retired stays as it is: its tokens are out and their end is known.
     """
     ends: dict[str, dict[str, dt.datetime | None]] = {}
-    for alg in keys.ALGORITHMS:
+    for alg in keys.EVERY:
         line = [row for row in rows if row.alg == alg and row.revoked_at is None]
         line.sort(key=lambda row: (row.activate_at or row.publish_at, row.created_at, row.id))
         for row, successor in zip_longest(line, line[1:]):
@@ -206,7 +204,7 @@ def rotate(alg: str | None = None, *, now: bool = False) -> tuple[SigningKey, ..
     def change(rows: Rows, moment: dt.datetime) -> Change:
         present = _algorithms(rows, tenant)
         wanted = sorted(present) if alg is None else [keys.canonical(alg)]
-        if not set(wanted) <= set(keys.ALGORITHMS):
+        if not set(wanted) <= set(keys.EVERY):
             raise NotFound("There is no such algorithm.")
         parts = [plan_rotation(rows, moment, tenant, one, now) for one in wanted]
         return Change(
@@ -250,7 +248,7 @@ def listing() -> tuple[SigningKey, ...]:
 
 
 def _by_age(row: SigningKey) -> tuple[int, dt.datetime, UUID]:
-    return keys.ALGORITHMS.index(row.alg), row.activate_at or row.publish_at, row.id
+    return keys.EVERY.index(row.alg), row.activate_at or row.publish_at, row.id
 
 
 def _waiting(rows: Rows, alg: str, now: dt.datetime) -> list[SigningKey]:
@@ -266,8 +264,9 @@ def _died(row: SigningKey) -> dt.datetime:
 def _algorithms(rows: Rows, tenant: Tenant) -> set[str]:
     policy = tenant.policy
     named = {policy.id_token_signing_alg, policy.access_token_signing_alg, *signing_keys.algorithms_named()}
+    named |= set(keys.ENCRYPTION) if policy.encryption_keys else set()
     return ({keys.canonical(alg) for alg in named} | set(keys.BORN_WITH) | {row.alg for row in rows}) & set(
-        keys.ALGORITHMS
+        keys.EVERY
     )
 
 

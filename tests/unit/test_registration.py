@@ -131,7 +131,7 @@ def test_rfc7591_3_2_2_invalid_redirect_uri(metadata, field):
         ({"jwks": {"keys": [RSA, RSA]}}, "jwks"),
         ({"jwks": {"keys": [RSA | {"n": "u" * 170 + "w"}]}}, "jwks"),
         ({"jwks": {"keys": [RSA | {"n": "!"}]}}, "jwks"),
-        ({"jwks": {"keys": [RSA | {"use": "enc"}]}}, "jwks"),
+        ({"jwks": {"keys": [RSA | {"use": "wrap"}]}}, "jwks"),
         ({"jwks": {"keys": [EC | {"crv": "P-521"}]}}, "jwks"),
         ({"jwks": {"keys": [EC | {"crv": ["P-256"]}]}}, "jwks"),
         ({"jwks": {"keys": [RSA | {"kid": str(n)} for n in range(21)]}}, "jwks"),

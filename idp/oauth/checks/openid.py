@@ -7,6 +7,7 @@ from typing import Any
 from idp.accounts.claims import SUPPORTED
 from idp.accounts.sessions import ACR_VALUES_SUPPORTED
 from idp.errors import InvalidRequest, Refusal
+from idp.oauth import encryption as sealing
 from idp.oauth.checks.pending import Pending
 from idp.registration import flows
 
@@ -41,6 +42,12 @@ def id_token(pending: Pending) -> None:
         raise InvalidRequest(
             "nonce is missing; it is required where an ID token comes with the answer.", rule="nonce.present"
         )
+
+
+def encryption(pending: Pending) -> None:
+    """Who wants an ID token encrypted that comes with the answer has a key for it, before anybody signs in."""
+    if flows.has(pending.response_type, flows.ID_TOKEN):
+        sealing.ready(pending.known_client, sealing.ID_TOKEN)
 
 
 def prompt(pending: Pending) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from idp import clock, lanes, outbound
 from idp.errors import InvalidRequest, InvalidToken, Refusal
+from idp.oauth import client_keys
 from idp.oauth.checks import client, response
 from idp.oauth.checks.pending import Pending
-from idp.oauth.client_auth import client_keys
 from idp.registration import ALGORITHMS
-from idp.signing import parts
+from idp.signing import jwe, parts
 from idp.signing.foreign import FOREIGN, Foreign
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -116,6 +116,8 @@ def _verified(known: Client, token: str, *, served: bool) -> dict[str, Any]:
     One that is sent says when it ends, so that whoever finds it cannot send it for ever; one that is served lives
     as long as its client serves it.
     """
+    if jwe.encrypted(token):
+        token = _decrypted(token)
     pinned = known.metadata.get("request_object_signing_alg")
     seen = Foreign(
         token,
@@ -143,6 +145,17 @@ def _verified(known: Client, token: str, *, served: bool) -> dict[str, Any]:
         if name in claims:
             raise InvalidRequest(f"A request object cannot hold {name}.", rule=f"request_object.{name}")
     return claims
+
+
+def _decrypted(token: str) -> str:
+    """What the client has encrypted for us; its signature inside is asked for like any other (RFC 9101 §6.1)."""
+    try:
+        return jwe.decrypt(token)
+    except InvalidToken as refusal:
+        raise InvalidRequestObject(
+            rule="request_object.encryption", expected=refusal.expected, got=refusal.got,
+            setting="policy.encryption_keys",
+        ) from None  # fmt: skip
 
 
 def _wrong(name: str, clause: str) -> InvalidRequestObject:

@@ -13,6 +13,7 @@ from idp import audit, clock, directory, throttle
 from idp.audit import Actor, Event
 from idp.errors import InvalidClient, InvalidRequest, TooMany
 from idp.memory import Recent
+from idp.oauth import encryption
 from idp.oauth.client_auth import none, private_key_jwt, secret
 from idp.oauth.request import ProtocolRequest
 from idp.store.database import transaction
@@ -74,6 +75,8 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
         raise _failed(request, client, method)
     if candidate.public and not public:
         raise _failed(request, client, method)
+    if request.endpoint == "token":
+        encryption.ready(candidate, encryption.ID_TOKEN)
     request.client, request.auth_method = candidate, method
     return candidate
 

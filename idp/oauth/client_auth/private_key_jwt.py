@@ -15,7 +15,7 @@ from idp import audit, clock
 from idp.audit import Actor, Event
 from idp.errors import InvalidToken
 from idp.ids import digest, unb64
-from idp.oauth.client_auth import client_keys
+from idp.oauth import client_keys
 from idp.oauth.request import ProtocolRequest
 from idp.signing import jwt, parts
 from idp.signing.checks import Check, Table, no

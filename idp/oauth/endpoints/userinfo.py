@@ -1,14 +1,16 @@
 """UserInfo (OpenID Connect Core 1.0 §5.3): the person's claims, for a token whose audience holds the issuer.
 
-A client that registered `userinfo_signed_response_alg` gets them as a JWT. That has neither `exp` nor `iat`, so
-that nobody can take it for an ID token, here or at the client (RFC 8725 §3.12).
+A client that registered `userinfo_signed_response_alg` or an encryption gets them as a JWT. That has neither `exp` nor
+`iat`, so that nobody can take it for an ID token, here or at the client (RFC 8725 §3.12).
 """
 
+import json
 from typing import Any
 
 from idp import directory
 from idp.accounts import claims, subjects
 from idp.errors import InsufficientScope, InvalidToken, Refusal
+from idp.oauth import encryption
 from idp.oauth.tokens import access
 from idp.signing import jwt
 from idp.store.database import transaction
@@ -36,12 +38,13 @@ def answer(token: str | None) -> dict[str, Any] | str:
         refusal.headers.update(challenge(refusal))
         raise
     alg = client.metadata.get("userinfo_signed_response_alg")
-    return told if alg is None else _signed(client, told, alg)
-
-
-def _signed(client: Client, told: dict[str, Any], alg: str) -> str:
+    encryption.ready(client, encryption.USERINFO)
+    if alg is None and not encryption.wanted(client, encryption.USERINFO):
+        return told
     # iss and aud come last: no claim of a person or of a rule stands in their place.
-    return jwt.sign({**told, "iss": current().issuer, "aud": client.client_id}, alg=alg, typ="JWT")
+    claims = {**told, "iss": current().issuer, "aud": client.client_id}
+    text = json.dumps(claims) if alg is None else jwt.sign(claims, alg=alg, typ="JWT")
+    return encryption.sealed(client, encryption.USERINFO, text, nested=alg is not None)
 
 
 def _claims(token: str) -> tuple[Client, dict[str, Any]]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from idp import clock, registration
 from idp.accounts import subjects
-from idp.signing import jwt
+from idp.oauth import encryption
+from idp.signing import jwe, jwt
 from idp.signing.checks import Check, Table, no
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant
@@ -22,8 +23,9 @@ def make(
     sid: str | None,
     extra: Mapping[str, Any],
 ) -> str:
-    """A signed ID token. `aud` is the client_id as a string; `extra` never overwrites what the protocol says.
+    """A signed ID token, encrypted where the client wants that.
 
+    `aud` is the client_id as a string; `extra` never overwrites what the protocol says.
     `access_token`, `code`: what is given beside it, whose half hashes it carries (§3.1.3.6, §3.3.2.11).
     `sid`: what this client knows the session by, None for one that has no use for it.
     """
@@ -51,7 +53,8 @@ def make(
     if tenant.policy.tenant_claims_in_id_token:
         claims["tenant"] = tenant.slug
         claims["tenant_id"] = str(tenant.id)
-    return jwt.sign(claims, alg=alg, typ="JWT")
+    signed = jwt.sign(claims, alg=alg, typ="JWT")
+    return encryption.sealed(client, encryption.ID_TOKEN, signed, nested=True)
 
 
 TYPES = ("JWT",)
@@ -72,6 +75,8 @@ def read(token: str, *, audience: str | None = None, expired_is_fine: bool) -> d
 
     `audience`: the client for which it must be; `expired_is_fine`: for a hint, which may be older.
     """
+    if jwe.encrypted(token):
+        token = jwe.decrypt(token)  # a hint that its client has encrypted for us (§3.1.2.1)
     claims = jwt.verify(token, typ=TYPES, audience=audience, expired_is_fine=expired_is_fine)
     ONLY.hold(claims)
     return claims

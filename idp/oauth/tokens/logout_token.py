@@ -3,6 +3,7 @@
 from typing import Any
 
 from idp import clock, ids
+from idp.oauth import encryption
 from idp.signing import jwt
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -15,7 +16,7 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 def make(client: Client, *, subject: str, sid: str, issuer: str) -> str:
-    """A signed logout token, with the algorithm of the client's ID tokens (§2.6, step 2).
+    """A signed logout token, with the algorithm of the client's ID tokens, and encrypted like them (§2.4, §2.6).
 
     Each has a `jti` of its own, also when the same notice is sent again: a client that remembers them (§2.6, step 8)
     must not take the second try for a replay of the first, whose answer was lost.
@@ -32,4 +33,5 @@ def make(client: Client, *, subject: str, sid: str, issuer: str) -> str:
         "events": {EVENT: {}},
         "sid": sid,
     }
-    return jwt.sign(claims, alg=alg, typ=TYPE)
+    signed = jwt.sign(claims, alg=alg, typ=TYPE)
+    return encryption.sealed(client, encryption.ID_TOKEN, signed, nested=True)

@@ -7,7 +7,7 @@ import pytest
 
 from idp import clock, outbound
 from idp.errors import InvalidClientMetadata
-from idp.oauth.client_auth import client_keys
+from idp.oauth import client_keys
 from idp.tenants import Tenant
 from tests.attacks.acting import at_once, change, client, refused
 from tests.attacks.assertions import EC, OTHER, RSA, assertion, present, public

@@ -13,7 +13,7 @@ import pytest
 
 from idp.errors import InvalidClientMetadata
 from idp.ids import b64
-from idp.oauth.client_auth import client_keys
+from idp.oauth import client_keys
 from idp.tenants import Tenant
 from tests.attacks.acting import ask, change, client, paged, party, policy
 from tests.attacks.assertions import EC, OTHER, RSA, assertion, public

@@ -62,6 +62,14 @@ def of(client: Client, kid: str | None) -> dict[str, Any]:
     return _asked(client.id, str(uri), kept)
 
 
+def held(client: Client) -> dict[str, Any]:
+    """The client's set as it is known here and now: nobody is asked, so that a transaction may call this."""
+    if client.metadata.get("jwks_uri") is None:
+        return of(client, None)
+    kept = _kept.get(client.id)
+    return kept.jwks if kept is not None and kept.uri == client.metadata["jwks_uri"] else _NONE
+
+
 def _due(kept: _Served, kid: str | None) -> bool:
     now = clock.monotonic()
     if now < kept.asked + AGAIN:
