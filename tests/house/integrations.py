@@ -49,7 +49,9 @@ def _page(product: Product) -> str:
         f"    idp client create --tenant {ACME.slug} --for {product.name} --url {url}\n\n"
         f"## What is made\n\n{_table(product, url)}"
         f"\n## The other side\n\n{_files(product, url)}"
-        f"## What to know\n\n" + "".join(f"- {each}\n" for each in product.know)
+        f"## What to know\n\n"
+        + "".join(f"- {each}\n" for each in product.know)
+        + f"\n## What of it is tried\n\n{product.tried}\n"
     )
 
 

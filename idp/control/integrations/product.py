@@ -33,6 +33,7 @@ class Product:
     typ: str | None = None  # of access tokens; it is a service with an API of its own where there is one
     at_root: bool = False  # it knows its addresses at the root of a host alone
     know: tuple[str, ...] = ()  # sentences: what people trip on
+    tried: str = "The client is tried by the tests; the product itself was not run."
 
     def metadata(self, url: str) -> dict[str, Any]:
         """The client metadata of the product at `url` (RFC 7591 section 2)."""

@@ -19,6 +19,7 @@ PRODUCTS = (
         files=("grafana.ini",),
         refreshes=True,
         settings=_OURS,
+        tried="The client is tried by the tests with x/oauth2, on which Grafana stands; Grafana itself was not run.",
         know=(
             "Grafana reads no discovery document, so its addresses stand in the file one by one.",
             "Who has the role grafana-admin or grafana-editor has it there as well; everybody else looks on.",
@@ -40,6 +41,7 @@ PRODUCTS = (
             **_OURS,
             "claims": [{"claim": "preferred_username", "attribute": "username", "where": ["id_token"]}],
         },
+        tried="The client is tried by the tests with go-oidc; both files were validated by code of Kubernetes 1.34.",
         know=(
             "The API server takes an issuer over https only, compares it exactly, and reads the ID token alone; "
             "so names and groups are in it.",
@@ -61,6 +63,7 @@ PRODUCTS = (
         files=("application.yaml", "SecurityConfiguration.java"),
         settings=_OURS,
         typ="JWT",
+        tried="By hand with Spring Boot 3.5: sign-in, and the API with access and ID tokens.",
         know=(
             "Spring refuses access tokens of the type at+jwt unless it is told otherwise, so this API has JWT.",
             "A client with a secret sends no PKCE by itself; the configuration turns it on.",
@@ -93,6 +96,7 @@ PRODUCTS = (
         redirects=("{url}/api/auth/callback/idp",),
         files=("auth.env", "auth.ts"),
         settings=_OURS,
+        tried="By the tests: @auth/core signs people in with these very files.",
         know=(
             "Version 4 takes RS256 alone unless it is told otherwise, so ID tokens are RS256.",
             "idToken is false, so that name and address come from userinfo, where they are told with their proof.",
@@ -111,6 +115,7 @@ PRODUCTS = (
         files=("oauth2-proxy.cfg",),
         refreshes=True,
         settings=_OURS,
+        tried="By hand with oauth2-proxy 7.15: sign-in and userinfo; the client by the tests with go-oidc.",
         know=(
             "An e-mail address that nobody proved is refused, which is right: email_verified is true or false here.",
             "The cookie's secret is yours to make: openssl rand -base64 32 | tr -- '+/' '-_'.",
@@ -128,6 +133,7 @@ PRODUCTS = (
         post_logout=("{url}", "{url}/"),
         files=("argocd-cm.yaml", "argocd-rbac-cm.yaml"),
         settings=_OURS,
+        tried="The client is tried by the tests with go-oidc; Argo CD itself was not run.",
         know=(
             "One public client with PKCE serves browser and command line; there is no secret to keep.",
             "Argo CD reads the ID token, so it asks for name and address there.",
@@ -160,6 +166,7 @@ PRODUCTS = (
         redirects=("{url}/ui/vault/auth/oidc/oidc/callback", "http://localhost:8250/oidc/callback"),
         files=("vault.sh",),
         settings=_OURS,
+        tried="The client is tried by the tests with go-oidc; Vault itself was not run.",
         know=(
             "bound_audiences is the client_id, which is the audience of ID tokens.",
             "The command line listens on port 8250 while a person signs in.",
@@ -196,6 +203,7 @@ PRODUCTS = (
         refreshes=True,
         settings=_OURS,
         typ="at+jwt",
+        tried="Each part of the file was validated by the definitions of Envoy 1.40; Envoy itself was not run.",
         know=(
             "jwt_authn keeps keys for ten minutes; a next key is published a day before it signs, so none is missed.",
             "An Envoy that sends no PKCE yet needs --set require_pkce=false.",
