@@ -116,6 +116,11 @@ class Visit:
             username=username, password=password if password is not None else known, action="login"
         )
 
+    def choose(self, action: str = "continue") -> "Visit":
+        """Press a button of the account page."""
+        assert 'id="account-form"' in self.html, self.html[:500]
+        return self.submit(action=action)
+
     def consent(self, action: str = "allow") -> "Visit":
         """Answer the consent page."""
         return self.submit(action=action)

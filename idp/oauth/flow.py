@@ -60,6 +60,8 @@ class Transaction:
     consented: tuple[str, ...] | None = None
     """What was allowed in it, each scope with its API (`idp.oauth.scopes.qualified`)."""
     counted: str | None = None
+    same: bool | None = None
+    """Whether the person chose to go on as who was signed in; None: not asked."""
     opened: bool = False
     """Whether the parameters are from a request object, which may have expired since it was opened."""
 
@@ -73,6 +75,7 @@ class Transaction:
             "session": str(self.session_id) if self.session_id else None,
             "consented": None if self.consented is None else list(self.consented),
             "counted": self.counted,
+            "same": self.same,
             "opened": self.opened,
         }
 
@@ -143,6 +146,7 @@ def _situation(
         signed_in_here=here,
         consented_here=consented is not None and set(entries) <= set(consented),
         now=clock.now(),
+        same=going.same if going is not None else None,
     )
 
 
@@ -209,6 +213,7 @@ def load(identifier: str, browser: Browser) -> Transaction:
         session_id=UUID(state["session"]) if state["session"] else None,
         consented=None if state["consented"] is None else tuple(state["consented"]),
         counted=state.get("counted"),
+        same=state.get("same"),
         opened=state.get("opened", False),
     )
 
@@ -272,6 +277,13 @@ def consented(due_now: Due, browser: Browser) -> Response | Ask:
             client_id=due_now.client.client_id,
             scopes=list(entries),
         )
+    return _go_on(due_now.going, due_now.session, browser)
+
+
+def chosen(due_now: Due, browser: Browser, *, same: bool) -> Response | Ask:
+    """The person goes on as who is signed in, or as somebody else. Raises TransactionGone."""
+    if due_now.step is Step.ACCOUNT:
+        due_now.going.same = same
     return _go_on(due_now.going, due_now.session, browser)
 
 

@@ -17,13 +17,17 @@ class Step(StrEnum):
     """A page's step, or the end."""
 
     LOGIN = "login"
+    ACCOUNT = "account"
     CONSENT = "consent"
     DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything that decides. `signed_in_here` and `consented_here`: done in this very transaction."""
+    """Everything that decides. `signed_in_here` and `consented_here`: done in this very transaction.
+
+    `same`: whether the person chose to go on as who is signed in (True) or as somebody else (False) in it.
+    """
 
     request: AuthorizationRequest
     client: Client
@@ -35,12 +39,15 @@ class Situation:
     signed_in_here: bool
     consented_here: bool
     now: datetime
+    same: bool | None = None
 
 
 def next_step(situation: Situation) -> Step:
-    """LOGIN, CONSENT or DONE."""
+    """LOGIN, ACCOUNT, CONSENT or DONE."""
     if must_sign_in(situation):
         return Step.LOGIN
+    if must_choose(situation):
+        return Step.ACCOUNT
     if must_consent(situation):
         return Step.CONSENT
     return Step.DONE
@@ -53,11 +60,17 @@ def must_sign_in(situation: Situation) -> bool:
         return True
     if situation.signed_in_here:
         return False
-    if request.prompt & {"login", "select_account"}:
+    if "login" in request.prompt or situation.same is False:
         return True
     return request.max_age is not None and situation.now >= session.auth_time + timedelta(
         seconds=request.max_age
     )
+
+
+def must_choose(situation: Situation) -> bool:
+    """Whether the person is to say as whom they go on (§3.1.2.1); who has just signed in has said it."""
+    chosen = situation.signed_in_here or situation.same is not None
+    return "select_account" in situation.request.prompt and not chosen
 
 
 def right_person(situation: Situation) -> bool:

@@ -86,6 +86,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
         "consent-form",
         known,
     )
+    _open(wallet, browser, client.authorize(browser, prompt="select_account"), "account-form", known)
     _open(wallet, browser, browser.get(client.metadata["end_session_endpoint"]), "logout-form", known)
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")

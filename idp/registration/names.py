@@ -40,6 +40,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "client_name": text,
     "client_uri": page,
     "contacts": several(identifiers.email, 10),
+    "default_acr_values": several(version, 10),
     "default_max_age": seconds,
     "frontchannel_logout_session_required": flag,
     "frontchannel_logout_uri": page,

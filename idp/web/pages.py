@@ -109,6 +109,15 @@ class Login(Form):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Account(Form):
+    """As whom to go on: `user`, who is signed in, or somebody else."""
+
+    tenant: TenantFace
+    client: ClientFace
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Consent(Form):
     """What the application asks for, and for how long."""
 
@@ -260,6 +269,7 @@ class FormPost(Page):
 
 PAGES: Final[Mapping[str, type[Page]]] = {
     "login": Login,
+    "account": Account,
     "consent": Consent,
     "authorization_error": AuthorizationError,
     "logout": Logout,

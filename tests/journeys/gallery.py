@@ -118,6 +118,8 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         name: ("login", context) for name, context in login_states().items()
     }
     made |= {
+        "account": ("account", {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example"}),
+        "account-long": ("account", {"tenant": GLOBEX, "client": LONG, "csrf": "x", "user": "a" * 90}),
         "consent": ("consent", consent | {"user": "alice@acme.example", "switch_url": "?switch=1"}),
         "consent-offline": ("consent", consent | offline),
         "consent-stranger": ("consent", consent | {"client": STRANGER, "user": "alice"}),
@@ -204,7 +206,11 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
 def rendered() -> Iterator[tuple[str, str, str]]:
     """(state, html, csp) of every state."""
     for state, (page, context) in states().items():
-        allowed = (form_target("https://app.acme.example/callback"),) if page in ("login", "consent") else ()
+        allowed = (
+            (form_target("https://app.acme.example/callback"),)
+            if page in ("login", "account", "consent")
+            else ()
+        )
         yield state, *render(page, form_action=allowed, **context)
 
 

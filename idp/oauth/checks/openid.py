@@ -76,8 +76,10 @@ def max_age(pending: Pending) -> None:
 
 
 def acr_values(pending: Pending) -> None:
-    """A wish, in order of preference; never an error (§3.1.2.1)."""
-    pending.acr_values = tuple((pending.get("acr_values") or "").split())
+    """A wish, in order of preference; never an error (§3.1.2.1). Where none is said, the registered one counts."""
+    given = pending.get("acr_values")
+    default = pending.known_client.metadata.get("default_acr_values", ())
+    pending.acr_values = tuple(default if given is None else given.split())
 
 
 def claims(pending: Pending) -> None:

@@ -6,12 +6,13 @@ from flask import Response
 
 from idp.errors import AccessDenied, Forbidden
 from idp.oauth import flow, scopes
-from idp.oauth.authorize import Returned
-from idp.oauth.flow import Due, TransactionGone
+from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
+from idp.oauth.request import Browser
 from idp.tenants import current
 from idp.web import answers, asked, csrf, pages
 from idp.web.gates import Door, Gate
+from idp.web.hosted import steps
 
 if TYPE_CHECKING:
     from idp.store.durable.apis import Api
@@ -22,40 +23,22 @@ door = Door("consent", __name__, gate=Gate.TENANT, page="error")
 @door.route("/interaction/consent", credentials=("cookie",))
 def show() -> Response:
     """The page, when consent is what is due; else on to what is."""
-    browser, binding = answers.browser()
-    identifier = asked.query().get("tx", "")
-    try:
-        due = flow.due(identifier, browser)
-        if due.step is not Step.CONSENT:
-            return answers.go(flow.go_on(due, browser), binding)
-    except TransactionGone as gone:
-        return answers.stale(identifier, gone)
-    except Returned as returned:
-        return answers.go(returned.response, binding)
-    return _page(due, binding)
+    return steps.show(Step.CONSENT, _page)
 
 
 @door.route("/interaction/consent", methods=("POST",), credentials=("cookie", "csrf"), endpoint="submit")
 def submit() -> Response:
     """Allow or deny."""
-    form = asked.page_form()
-    browser, binding = answers.browser()
-    identifier = asked.query().get("tx", "")
-    if asked.foreign():
-        raise Forbidden("This form was sent from another site.", rule="csrf.origin")
-    try:
-        due = flow.due(identifier, browser)
-        if not csrf.good(form.get("csrf"), binding, _step(due)):
-            raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
-        if form.get("action") != "allow":
-            return answers.go(
-                flow.denied(due, AccessDenied("The person denied the request."), browser), binding
-            )
-        return answers.go(flow.consented(due, browser), binding)
-    except TransactionGone as gone:
-        return answers.stale(identifier, gone)
-    except Returned as returned:
-        return answers.go(returned.response, binding)
+    return steps.submit(_answered)
+
+
+def _answered(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Response:
+    if not csrf.good(form.get("csrf"), binding, _step(due)):
+        raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
+    if form.get("action") != "allow":
+        refusal = AccessDenied("The person denied the request.")
+        return answers.go(flow.denied(due, refusal, browser), binding)
+    return answers.go(flow.consented(due, browser), binding)
 
 
 def _step(due: Due) -> str:

@@ -6,15 +6,15 @@ from flask import Response
 
 from idp.accounts import authenticate, sessions
 from idp.accounts.authenticate import SignInFailed
-from idp.errors import AccessDenied, Busy, Forbidden
+from idp.errors import AccessDenied, Busy
 from idp.oauth import flow
-from idp.oauth.authorize import Returned
-from idp.oauth.flow import Due, TransactionGone
+from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
+from idp.web.hosted import steps
 
 door = Door("login", __name__, gate=Gate.TENANT, page="error")
 
@@ -24,17 +24,9 @@ Trouble = Literal["", "failed", "no_username", "no_password", "nothing", "stale"
 @door.route("/interaction/login", credentials=("cookie",))
 def show() -> Response:
     """The page, when signing in is what is due; else on to what is."""
-    browser, binding = answers.browser()
-    identifier = asked.query().get("tx", "")
-    try:
-        due = flow.due(identifier, browser)
-        if due.step is not Step.LOGIN:
-            return answers.go(flow.go_on(due, browser), binding)
-    except TransactionGone as gone:
-        return answers.stale(identifier, gone)
-    except Returned as returned:
-        return answers.go(returned.response, binding)
-    return _page(due, binding, username=due.request.login_hint or "")
+    return steps.show(
+        Step.LOGIN, lambda due, binding: _page(due, binding, username=due.request.login_hint or "")
+    )
 
 
 @door.route(
@@ -42,26 +34,18 @@ def show() -> Response:
 )
 def submit() -> Response:
     """Sign in, or cancel."""
-    form = asked.page_form()
-    browser, binding = answers.browser()
-    identifier = asked.query().get("tx", "")
-    if asked.foreign():
-        raise Forbidden("This form was sent from another site.", rule="csrf.origin")
-    try:
-        due = flow.due(identifier, browser)
-        if not csrf.good(form.get("csrf"), binding, _step(due)):
-            return _page(due, binding, username=form.get("username", ""), trouble="stale", status=403)
-        if form.get("action") == "cancel":
-            return answers.go(
-                flow.denied(due, AccessDenied("The person cancelled the sign-in."), browser), binding
-            )
-        if due.step is not Step.LOGIN:
-            return answers.go(flow.go_on(due, browser), binding)
-        return _sign_in(due, form, browser, binding)
-    except TransactionGone as gone:
-        return answers.stale(identifier, gone)
-    except Returned as returned:
-        return answers.go(returned.response, binding)
+    return steps.submit(_done)
+
+
+def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Response:
+    if not csrf.good(form.get("csrf"), binding, _step(due)):
+        return _page(due, binding, username=form.get("username", ""), trouble="stale", status=403)
+    if form.get("action") == "cancel":
+        refusal = AccessDenied("The person cancelled the sign-in.")
+        return answers.go(flow.denied(due, refusal, browser), binding)
+    if due.step is not Step.LOGIN:
+        return answers.go(flow.go_on(due, browser), binding)
+    return _sign_in(due, form, browser, binding)
 
 
 def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Response:
@@ -101,7 +85,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         action=answers.step_address(Step.LOGIN, due.going.identifier),
         username=username[:512],
         error=trouble,
-        again=due.session is not None,
+        again=due.session is not None and due.going.same is not False,
         request_id=asked.request_id(),
         form_action=(pages.form_target(due.request.redirect_uri),),
     )

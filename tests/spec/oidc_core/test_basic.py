@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 import pytest
 
 from idp.control import users
+from idp.errors import InvalidClientMetadata
+from idp.oauth import authorize
 from idp.tenants import Tenant, entered
-from tests.attacks.acting import policy
+from tests.attacks.acting import change, client, policy
 from tests.playing import RelyingParty, Visit, local, query, relying_party
 
 ALLOWED = {
@@ -193,7 +195,7 @@ def test_3_1_2_1_prompt_login_asks_each_time_and_moves_auth_time(rp: RelyingPart
     browser = rp.browser()
     with frozen() as clock:
         times = [identity(rp, rp.exchange(rp.authorize(browser).login("alice").code))["auth_time"]]
-        for prompt in ("login", "select_account", "login", "login consent"):
+        for prompt in ("login", "login select_account", "login", "login consent"):
             clock.tick(2)
             visit = rp.authorize(browser, prompt=prompt)
             assert 'id="login-form"' in visit.html
@@ -379,3 +381,15 @@ def test_3_1_2_6_errors_hold_only_what_is_registered(rp: RelyingParty) -> None:
     ):
         answer = rp.browser().get("/t/acme/authorize?" + urlencode(rp.request(**changes)))
         assert set(query(answer.headers["Location"])) == {"error", "error_description", "state", "iss"}
+
+
+def test_registration_2_default_acr_values_count_where_the_request_says_none(acme: Tenant) -> None:
+    made = client(acme, "made", default_acr_values=["urn:mace:incommon:iap:silver", "1"])
+    params = {"client_id": "made", "response_type": "code", "redirect_uri": made.redirect_uris[0], "scope": "openid",
+              "code_challenge": "c" * 43, "code_challenge_method": "S256"}  # fmt: skip
+    with entered(acme):
+        assert authorize.play(params, ())[0].acr_values == ("urn:mace:incommon:iap:silver", "1")
+        assert authorize.play({**params, "acr_values": "2"}, ())[0].acr_values == ("2",)
+    for wrong in ("1", ["a b"], [1], [""]):
+        with pytest.raises(InvalidClientMetadata):
+            change(acme, "made", default_acr_values=wrong)

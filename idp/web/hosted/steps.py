@@ -1,0 +1,43 @@
+"""What the pages of all steps have in common: the step that is due is asked for, never assumed."""
+
+from collections.abc import Callable
+
+from flask import Response
+
+from idp.errors import Forbidden
+from idp.oauth import flow
+from idp.oauth.authorize import Returned
+from idp.oauth.flow import Due, TransactionGone
+from idp.oauth.interaction import Step
+from idp.oauth.request import Browser
+from idp.web import answers, asked
+
+
+def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
+    """The page, when `step` is what is due; else on to what is. `page` gets the step and the browser's binding."""
+    browser, binding = answers.browser()
+    identifier = asked.query().get("tx", "")
+    try:
+        due = flow.due(identifier, browser)
+        if due.step is not step:
+            return answers.go(flow.go_on(due, browser), binding)
+    except TransactionGone as gone:
+        return answers.stale(identifier, gone)
+    except Returned as returned:
+        return answers.go(returned.response, binding)
+    return page(due, binding)
+
+
+def submit(act: Callable[[Due, dict[str, str], Browser, str], Response]) -> Response:
+    """What a form of this browser's own page does. Raises Forbidden for one that another site has sent."""
+    form = asked.page_form()
+    browser, binding = answers.browser()
+    identifier = asked.query().get("tx", "")
+    if asked.foreign():
+        raise Forbidden("This form was sent from another site.", rule="csrf.origin")
+    try:
+        return act(flow.due(identifier, browser), form, browser, binding)
+    except TransactionGone as gone:
+        return answers.stale(identifier, gone)
+    except Returned as returned:
+        return answers.go(returned.response, binding)
