@@ -87,7 +87,7 @@ def create_app(settings: Settings, doors: tuple[Door, ...] | None = None) -> App
     _wire(app)
     inner = Doorstep(Direct(app.wsgi_app, gates.declarations(app)), settings)
     app.wsgi_app = Fast(  # type: ignore[method-assign]
-        inner, proxied=bool(settings.trusted_proxies), secure=settings.secure
+        inner, proxied=bool(settings.trusted_proxies), hsts=settings.hsts
     )
     return app
 

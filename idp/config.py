@@ -126,6 +126,22 @@ class Settings:
         """Whether cookies may demand https."""
         return self.base_url.startswith("https://")
 
+    @property
+    def local(self) -> bool:
+        """Whether the base URL leads to this machine alone, by address or by name (RFC 6761 section 6.3)."""
+        name = urlsplit(self.base_url).hostname or ""
+        return name in LOOPBACK or name.endswith(".localhost")
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether https ends before it reaches us, as it does but for a development on this machine."""
+        return self.secure and not (self.development and self.local)
+
+    @property
+    def hsts(self) -> bool:
+        """Whether answers carry HSTS; not on this machine, where it would bind every program on every port."""
+        return self.secure and not self.local
+
     def with_(self, **changes: Any) -> "Settings":
         """A copy with `changes`."""
         return replace(self, **changes)

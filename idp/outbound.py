@@ -108,7 +108,7 @@ def get(uri: str, kinds: tuple[str, ...], most: int) -> Document:
 @contextmanager
 def _reached(uri: str) -> Iterator[tuple[socket.socket, urls.Url]]:
     """A connection to where `uri` leads, which ends by itself. Raises NotSent for all that goes wrong with it."""
-    local = current().issuer.startswith("http://")
+    local = current().local
     try:
         url = urls.web_url(uri, loopback=local)
     except urls.BadUrl as problem:

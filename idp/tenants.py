@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from uuid import UUID
 
+from idp import config
 from idp.errors import Invalid
 
 _DAY = 86_400
@@ -204,6 +205,14 @@ class Tenant:
     def issuers(self) -> tuple[str, ...]:
         """Every address that is an issuer now, the one by which the request came first."""
         return (self.issuer,) if self.also is None else (self.issuer, self.also)
+
+    @property
+    def local(self) -> bool:
+        """Whether it lives on this machine alone (development), so that its applications may too, over plain http."""
+        here = config.settings()
+        return self.issuer.startswith("http://") or (
+            here.development and here.local and self.issuer.startswith(f"{here.base_url}/")
+        )
 
     def at(self, issuer: str) -> "Tenant":
         """The tenant as it is by the address `issuer`, which is one of `issuers`."""

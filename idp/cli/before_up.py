@@ -13,14 +13,14 @@ from idp.embedded.deployment import Deployment
 _POSTGRES = ("IDP_DATABASE_URL", "IDP_MIGRATOR_DATABASE_URL", "IDP_OPS_DATABASE_URL")
 
 
-def check(deployment: Deployment, demo: bool | None) -> None:
+def check(deployment: Deployment, demo: bool | None, *, tls: bool) -> None:
     """Raises NotPossible or ConfigError, one sentence each. `demo`: what the command line said of it."""
     environment = deployment.environment()
-    base = environment.get("IDP_BASE_URL", "http://localhost")
+    base = environment.get("IDP_BASE_URL", f"{'https' if tls else 'http'}://localhost")
     settings = deployment.settings(base_url=base)
     if settings.env == "production":
-        _production(deployment, environment, secure=settings.secure, demo=bool(demo))
-    if demo and not loopback(base):
+        _production(deployment, environment, secure=settings.secure, demo=bool(demo), tls=tls)
+    if demo and not loopback(base, tls=tls):
         raise NotPossible(
             "--demo needs a base URL on this machine's loopback, because its applications live there: "
             f"leave out --demo or IDP_BASE_URL ({base})."
@@ -28,19 +28,23 @@ def check(deployment: Deployment, demo: bool | None) -> None:
     _answering(deployment, environment)
 
 
-def loopback(base: str) -> bool:
-    """Whether the demonstration can live beside a provider of this base URL."""
+def loopback(base: str, *, tls: bool) -> bool:
+    """Whether the demonstration can live beside a provider of this base URL; `tls`: which speaks https itself."""
     parts = urlsplit(base)
-    return parts.scheme == "http" and parts.hostname in LOOPBACK
+    return parts.scheme == ("https" if tls else "http") and parts.hostname in LOOPBACK
 
 
-def _production(deployment: Deployment, environment: dict[str, str], *, secure: bool, demo: bool) -> None:
+def _production(
+    deployment: Deployment, environment: dict[str, str], *, secure: bool, demo: bool, tls: bool
+) -> None:
     given = [name for name in ("IDP_DATABASE_URL", "IDP_REDIS_URL") if name in environment]
     why = "IDP_ENV is production"
     if "IDP_ENV" not in environment:
         why = f"{' and '.join(given)} {'name' if len(given) > 1 else 'names'} a server of others, so this is production"
     if demo:
         raise NotPossible(f"--demo needs IDP_ENV=development: {why}.")
+    if tls:
+        raise NotPossible(f"--tls needs IDP_ENV=development: {why}, where https ends at a proxy of yours.")
     ours = [
         (server, name)
         for server, name, embedded in (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from idp import config
-from idp.cli import session
+from idp.cli import https, session
 from idp.config import ConfigError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def _results(via: tuple[str, int] | None) -> Iterable["Result"]:
     from idp.control.doctor import run
 
     given = config.environment()
+    https.trust(session.current().home)
     deployment = session.found()
     try:
         deployment.settings()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from idp.cli import proving, session
+from idp.cli import https, proving, session
 from idp.prove.promises import Group
 from idp.prove.target import Program
 
@@ -38,6 +38,7 @@ def command(
     """Prove on the running deployment that no tenant reaches another; status 1 when one does."""
     from idp.prove import page, run
 
+    https.trust(session.current().home)
     wanted = [Group(each) for each in groups]
     verdicts = (
         _mutants(shadow) if breaks or shadow else ()

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from idp import logs
-from idp.cli import proving, session
+from idp.cli import https, proving, session
 from idp.config import ConfigError
 from idp.control.readiness.check import Gate
 from idp.errors import Refusal
@@ -49,6 +49,7 @@ def command(gates: tuple[str, ...], accept: bool, against: TextIO | None) -> Non
         raise click.UsageError("--accept needs the gate performance")
     signal.signal(signal.SIGTERM, _stop)
     there = fingerprint.read(against.read()) if against is not None else None
+    https.trust(session.current().home)
     program = proving.program(session.current().home)
     with session.found().running() as settings:
         logs.setup("ERROR")

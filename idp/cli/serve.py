@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import tempfile
 import threading
 from functools import partial
@@ -28,6 +29,9 @@ KILL = 5
 HEADER_SECONDS = 10
 BUFFER = 32 * 1024
 _LOOPBACK = "127.0.0.1"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+Tls = tuple[Path, Path] | None
+"""The files of certificate and key, where this server speaks https itself."""
 
 
 @click.command("serve")
@@ -40,14 +44,21 @@ _LOOPBACK = "127.0.0.1"
 @click.option(
     "--threads", type=click.IntRange(2, 64), default=16, show_default=True, help="Threads a worker process."
 )
+@click.option(
+    "--certificate", type=_FILE, help="Speak https with this certificate, its chain behind it, in PEM."
+)
+@click.option("--certificate-key", "key", type=_FILE, help="The certificate's private key, in PEM.")
 @session.options
-def command(bind: str | None, workers: int | None, threads: int) -> None:
+def command(
+    bind: str | None, workers: int | None, threads: int, certificate: Path | None, key: Path | None
+) -> None:
     """Run the web server."""
     deployment = session.found()
     with deployment.running() as settings:
         config.shield()
         host, port = _address(bind, settings)
-        _run(settings, host, port, workers or min(4, len(os.sched_getaffinity(0))), threads)
+        tls = _usable(certificate, key)
+        _run(settings, host, port, workers or min(4, len(os.sched_getaffinity(0))), threads, tls)
 
 
 def _address(bind: str | None, settings: Settings) -> tuple[str, int]:
@@ -59,7 +70,22 @@ def _address(bind: str | None, settings: Settings) -> tuple[str, int]:
     return host.strip("[]") or _LOOPBACK, int(port)
 
 
-def _run(settings: Settings, host: str, port: int, workers: int, threads: int) -> None:
+def _usable(certificate: Path | None, key: Path | None) -> Tls:
+    """Both files, once they are known to belong together. Raises ConfigError."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("--certificate", "needs --certificate-key, and the other way round")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ValueError):
+        raise ConfigError(
+            "--certificate", f"cannot be used: {certificate} and {key} are no certificate in PEM and its key"
+        ) from None
+    return certificate, key
+
+
+def _run(settings: Settings, host: str, port: int, workers: int, threads: int, tls: Tls) -> None:
     """Check, open, listen, serve; whatever was opened is closed again."""
     from idp import logs
     from idp.control import running
@@ -85,7 +111,7 @@ def _run(settings: Settings, host: str, port: int, workers: int, threads: int) -
         "serve.starts", listening=f"{host}:{port}", management=address, workers=workers, threads=threads
     )
     try:
-        _serve(settings, host, port, workers, threads, readiness.draining)
+        _serve(settings, host, port, workers, threads, readiness.draining, tls)
     finally:
         management.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
@@ -101,8 +127,10 @@ def _refuse_taken(host: str, port: int) -> None:
             raise ConfigError("--bind", f"cannot be listened on: {host}:{port} ({error.strerror})") from None
 
 
-def _serve(settings: Settings, host: str, port: int, workers: int, threads: int, draining: Any) -> None:
-    from granian.constants import HTTPModes, Interfaces
+def _serve(
+    settings: Settings, host: str, port: int, workers: int, threads: int, draining: Any, tls: Tls
+) -> None:
+    from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
     from granian.server import Server
@@ -124,6 +152,9 @@ def _serve(settings: Settings, host: str, port: int, workers: int, threads: int,
         log_dictconfig=_QUIET,
         respawn_failed_workers=True,
         workers_kill_timeout=KILL,
+        ssl_cert=tls[0] if tls else None,
+        ssl_key=tls[1] if tls else None,
+        ssl_protocol_min=SSLProtocols.tls12,  # rustls knows no suite but those with ECDHE and AEAD
     )
     server.on_startup(
         partial(_take_signals, server, draining, DRAIN if settings.env == "production" else 0.0)

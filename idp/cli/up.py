@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,11 @@ from pathlib import Path
 import click
 
 from idp import clock, config, logs, paths
-from idp.cli import before_up, session, welcome
+from idp.cli import before_up, https, session, welcome
 from idp.cli import demo as demonstration
 from idp.config import Settings
 from idp.embedded import NotPossible, ports, process
+from idp.embedded.authority import Certificate
 from idp.embedded.deployment import Deployment, Services
 from idp.embedded.supervise import Interrupted, Supervisor
 
@@ -38,6 +40,7 @@ class Wanted:
     blueprints: tuple[Path, ...]
     demo: bool | None
     workers: int | None
+    tls: bool
 
 
 @click.command("up")
@@ -57,19 +60,27 @@ class Wanted:
 @click.option(
     "--workers", type=click.IntRange(1, 64), help="Web processes (else as many as idp serve takes)."
 )
+@click.option(
+    "--tls/--no-tls",
+    default=None,
+    help="https by an authority in the keys folder, or http (else as last time).",
+)
 @session.options
-def command(port: int | None, blueprints: tuple[Path, ...], demo: bool | None, workers: int | None) -> None:
+def command(
+    port: int | None, blueprints: tuple[Path, ...], demo: bool | None, workers: int | None, tls: bool | None
+) -> None:
     """Run everything here: servers, web, worker, demo."""
     logs.setup("WARNING")
     deployment = session.found()
-    before_up.check(deployment, demo)
+    wanted = Wanted(port, blueprints, demo, workers, https.wanted(deployment, tls))
+    before_up.check(deployment, demo, tls=wanted.tls)
     deployment.folder.make()
     with _alone(deployment):
         supervisor = Supervisor(deployment.folder)
         services = deployment.services()
         with supervisor.signals():
             try:
-                _bring_up(deployment, supervisor, services, Wanted(port, blueprints, demo, workers))
+                _bring_up(deployment, supervisor, services, wanted)
                 supervisor.run()
             except Interrupted:
                 pass
@@ -106,9 +117,10 @@ def _bring_up(deployment: Deployment, supervisor: Supervisor, services: Services
     """Services, schema, blueprints, processes, readiness, words; each needs the one before."""
     folder = deployment.folder
     deployment.clean_up()
-    _remember_addresses(deployment, wanted.port)
+    _remember_addresses(deployment, wanted)
+    shown = https.certificate(deployment.settings()) if wanted.tls else None
     base_port = _listening_port(deployment)
-    with_demo = _wants_demo(deployment, wanted.demo)
+    with_demo = _wants_demo(deployment, wanted)
     _need_ports([base_port, *(demonstration.ports(base_port) if with_demo else ())])
     deployment.start(services)
     supervisor.adopt(services)
@@ -116,27 +128,28 @@ def _bring_up(deployment: Deployment, supervisor: Supervisor, services: Services
     _schema(deployment, settings, with_demo)
     with_demo = with_demo and _demo_belongs(deployment, wanted.demo)
     if with_demo:  # its programs need nothing of ours to start, and what follows is one process's work
-        _start_demo(deployment, supervisor, settings)
+        _start_demo(deployment, supervisor, settings, shown)
     _blueprints(deployment, settings, wanted.blueprints, with_demo)
     folder.remember(serving=os.getpid())
-    _start_programs(deployment, supervisor, settings, wanted.workers)
-    _wait_until_ready(supervisor, settings, base_port)
+    _start_programs(deployment, supervisor, settings, wanted.workers, shown)
+    _wait_until_ready(supervisor, base_port, https.context(shown))
     supervisor.starting = False
-    welcome.show(settings, folder.home, base_port if with_demo else None)
+    welcome.show(settings, folder.home, base_port if with_demo else None, shown)
 
 
-def _remember_addresses(deployment: Deployment, port: int | None) -> None:
-    """Which base URL and which management port this run has."""
+def _remember_addresses(deployment: Deployment, wanted: Wanted) -> None:
+    """Which base URL and which management port this run has, and whether it speaks https itself."""
     folder, given = deployment.folder, deployment.given
     names = ("IDP_DATABASE_URL", "IDP_REDIS_URL", *_ADMIN_NAMES)
     folder.keep_addresses({**folder.addresses(), **{name: given[name] for name in names if name in given}})
     state = folder.state()
-    port = port or state.get("port") or DEFAULT_PORT
+    port = wanted.port or state.get("port") or DEFAULT_PORT
     management = int(str(state.get("management_bind", ":0")).rpartition(":")[2])
     management = ports.free(management or None, avoid={port, *demonstration.ports(port)})
     folder.remember(
         port=port,
-        base_url=given.get("IDP_BASE_URL", f"http://localhost:{port}"),
+        tls=wanted.tls,
+        base_url=https.base_url(given, port, tls=wanted.tls),
         management_bind=given.get("IDP_MANAGEMENT_BIND", f"{ports.LOOPBACK}:{management}"),
     )
 
@@ -155,12 +168,12 @@ def _need_ports(wanted: list[int]) -> None:
             )
 
 
-def _wants_demo(deployment: Deployment, demo: bool | None) -> bool:
+def _wants_demo(deployment: Deployment, wanted: Wanted) -> bool:
     """Whether this run may have the demonstration at all; whether it does is known once the database is seen."""
-    if demo is not None:
-        return demo
+    if wanted.demo is not None:
+        return wanted.demo
     base = str(deployment.folder.state()["base_url"])
-    if deployment.embedded and not before_up.loopback(base):
+    if deployment.embedded and not before_up.loopback(base, tls=wanted.tls):
         click.echo(f"Without the demonstration: its applications cannot live beside {base}.", err=True)
         return False
     return deployment.embedded and deployment.folder.state().get("demo") in (None, "wanted", "applied")
@@ -208,22 +221,29 @@ def _blueprints(deployment: Deployment, settings: Settings, files: tuple[Path, .
 
 
 def _start_programs(
-    deployment: Deployment, supervisor: Supervisor, settings: Settings, workers: int | None
+    deployment: Deployment,
+    supervisor: Supervisor,
+    settings: Settings,
+    workers: int | None,
+    shown: Certificate | None,
 ) -> None:
     """Web and worker, with the runtime's addresses alone."""
     env = _environment(deployment, settings)
     idp = [sys.executable, "-P", "-m", "idp.cli"]
     bind = ["--bind", f"{ports.LOOPBACK}:{_listening_port(deployment)}"]
     some = ["--workers", str(workers)] if workers else []
-    supervisor.start("serve", [*idp, "serve", *bind, *some], env)
+    tls = ["--certificate", str(shown.chain), "--certificate-key", str(shown.key)] if shown else []
+    supervisor.start("serve", [*idp, "serve", *bind, *some, *tls], env)
     supervisor.start("worker", [*idp, "worker"], {**env, "IDP_MANAGEMENT_BIND": f"{ports.LOOPBACK}:0"})
 
 
-def _start_demo(deployment: Deployment, supervisor: Supervisor, settings: Settings) -> None:
+def _start_demo(
+    deployment: Deployment, supervisor: Supervisor, settings: Settings, shown: Certificate | None
+) -> None:
     """The demonstration's programs, with none of our addresses: they are anybody's."""
     plain = {name: value for name, value in config.environment().items() if not name.startswith("IDP_")}
     for name, program, own in demonstration.programs(settings.base_url, _listening_port(deployment)):
-        supervisor.start(name, [sys.executable, program], {**plain, **own})
+        supervisor.start(name, [sys.executable, program], {**plain, **https.trusted(shown), **own})
 
 
 def _environment(deployment: Deployment, settings: Settings) -> dict[str, str]:
@@ -244,17 +264,22 @@ def _environment(deployment: Deployment, settings: Settings) -> dict[str, str]:
     return {**inherited, **own, "PYTHONPATH": os.pathsep.join(known)}
 
 
-def _wait_until_ready(supervisor: Supervisor, settings: Settings, port: int) -> None:
+def _wait_until_ready(supervisor: Supervisor, port: int, context: ssl.SSLContext | None) -> None:
     began = clock.monotonic()
-    if not supervisor.until(lambda: all(_answers_ready(port) for _ in range(_ASK)), READY_SECONDS):
+    if not supervisor.until(lambda: all(_answers_ready(port, context) for _ in range(_ASK)), READY_SECONDS):
         waited = clock.monotonic() - began
         raise NotPossible(
             f"The web server was not ready within {waited:.0f} s: {supervisor.last_words('serve')}"
         )
 
 
-def _answers_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=2)
+def _answers_ready(port: int, context: ssl.SSLContext | None) -> bool:
+    where = (ports.LOOPBACK, port)
+    connection: http.client.HTTPConnection = (
+        http.client.HTTPSConnection(*where, timeout=2, context=context)
+        if context
+        else http.client.HTTPConnection(*where, timeout=2)
+    )
     try:
         connection.request("GET", "/readyz", headers={"Connection": "close"})
         return connection.getresponse().status == 200

@@ -9,11 +9,17 @@ from rich.text import Text
 
 from idp.cli import demo
 from idp.config import Settings
+from idp.embedded.authority import Certificate
+
+_LABELS = 24
+"""Columns before the text of a row, and then some."""
 
 
-def show(settings: Settings, home: Path, demo_port: int | None) -> None:
+def show(settings: Settings, home: Path, demo_port: int | None, shown: Certificate | None) -> None:
     """Print the table, then the line that scripts wait for. `demo_port`: the provider's, where the demo runs."""
+    trust = f"import {shown.authority} as an authority, or curl --cacert {shown.authority}" if shown else ""
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, _LABELS + len(trust))  # what is there to be copied stays one line
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
@@ -21,6 +27,8 @@ def show(settings: Settings, home: Path, demo_port: int | None) -> None:
     table.add_row("Provider", base)
     if demo_port is not None:
         _demo_rows(table, base, demo_port)
+    if trust:
+        table.add_row("Trust", trust)
     table.add_row("Logs", str(home / "log"))
     console.print()
     console.print(table)

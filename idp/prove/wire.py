@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ TIMEOUT = 15.0
 PER_SECOND = 800
 """Requests of one net at most, so that a proof on a busy system stays a small part of its load."""
 FORM = "application/x-www-form-urlencoded"
-_GONE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+_GONE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 
 Headers = Mapping[str, str]
 Form = Mapping[str, str] | Iterable[tuple[str, str]]

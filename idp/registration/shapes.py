@@ -30,7 +30,7 @@ def page(value: object) -> str:
 
 def _local(value: object) -> bool:
     """http on this machine is for a tenant that lives on it itself (development)."""
-    return current_tenant().issuer.startswith("http://") and isinstance(value, str)
+    return current_tenant().local and isinstance(value, str)
 
 
 def one_of(allowed: tuple[str, ...]) -> Callable[[object], str]:

@@ -107,7 +107,7 @@ class Doorstep:
         self._app = app
         self._proxies = Proxies(settings.trusted_proxies)
         self._base = settings.host
-        self._secure = settings.secure
+        self._hsts = settings.hsts
         self._scheme = "https" if settings.secure else "http"
         self._default_port = ":443" if settings.secure else ":80"
         self._domain = f".{settings.domain.lower()}" if settings.domain else None
@@ -120,7 +120,7 @@ class Doorstep:
         name: str = clean["idp.request_id"]
 
         def respond(status: str, answered: headers.Headers, exc_info: Any = None) -> Any:
-            headers.protect(answered, secure=self._secure, request_id=name)
+            headers.protect(answered, hsts=self._hsts, request_id=name)
             access.note(name, clean, int(status[:3]), clock.monotonic() - began)
             return start_response(status, answered)
 

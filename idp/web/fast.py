@@ -97,11 +97,11 @@ def _alike(mimetype: str, cache_control: str) -> tuple[Headers, Headers]:
 class Fast:
     """The outermost WSGI callable: a hit never reaches `app`."""
 
-    def __init__(self, app: Application, *, proxied: bool, secure: bool) -> None:
-        """`proxied`: forwarded headers may count; `secure`: answers carry HSTS."""
+    def __init__(self, app: Application, *, proxied: bool, hsts: bool) -> None:
+        """`proxied`: forwarded headers may count; `hsts`: answers carry it."""
         self._app = app
         self._proxied = proxied
-        self._always: Headers = (HSTS,) if secure else ()
+        self._always: Headers = (HSTS,) if hsts else ()
         self._entries: dict[tuple[str, str], Kept] = {}
         self._of: dict[UUID, list[tuple[str, str]]] = {}
         self._bytes = 0

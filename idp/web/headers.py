@@ -10,8 +10,8 @@ HSTS = ("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 Headers = list[tuple[str, str]]
 
 
-def protect(headers: Headers, *, secure: bool, request_id: str) -> Headers:
-    """`headers` with what was missing. `secure`: whether this deployment is reached over https alone."""
+def protect(headers: Headers, *, hsts: bool, request_id: str) -> Headers:
+    """`headers` with what was missing. `hsts`: whether browsers are told that this host is reached over https alone."""
     present = {name.lower(): value for name, value in headers}
     html = present.get("content-type", "").startswith("text/html")
     headers.append(("X-Request-Id", request_id))
@@ -24,6 +24,6 @@ def protect(headers: Headers, *, secure: bool, request_id: str) -> Headers:
         headers.append(_NOTHING)
     if html and "frame-ancestors 'none'" in present.get("content-security-policy", _NOTHING[1]):
         headers.append(_NO_FRAME)
-    if secure:
+    if hsts:
         headers.append(HSTS)
     return headers

@@ -41,7 +41,7 @@ def maker(acme: Tenant) -> Maker:
 
 @pytest.fixture
 def fast(maker: Maker) -> Any:
-    made = Fast(maker, proxied=False, secure=False)
+    made = Fast(maker, proxied=False, hsts=False)
     yield made
     directory._directory.listeners.remove(made.forget)
 

@@ -54,7 +54,7 @@ def proxies(world: World) -> Iterator[Finding]:
                 name,
                 "Name the addresses of the proxies alone.",
             )
-    if world.settings.secure and not world.settings.trusted_proxies:
+    if world.settings.behind_proxy and not world.settings.trusted_proxies:
         yield warning(
             "environment.no_proxy",
             "https ends at a proxy, none is trusted, and so all people seem to come from its address.",

@@ -210,7 +210,7 @@ def proxies(world: World) -> Seen:
             return bad(f"{text} in IDP_TRUSTED_PROXIES is neither an address nor a network.")
         if trust is Trust.EVERYONE:
             return bad(f"IDP_TRUSTED_PROXIES holds {text}, which is half the world.")
-    if world.settings.secure and not world.settings.trusted_proxies:
+    if world.settings.behind_proxy and not world.settings.trusted_proxies:
         return bad("IDP_TRUSTED_PROXIES is empty, so everybody has the proxy's address.", mild=True)
     return good(", ".join(world.settings.trusted_proxies) or "none")
 
