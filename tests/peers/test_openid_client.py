@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from idp.tenants import Tenant
-from tests.peers.clients import BYE, CALLBACK, held, key, registered_key
+from tests.peers.clients import BYE, CALLBACK, held, key, made, public, registered_key
 from tests.peers.person import Person
 from tests.peers.programs import Failed
 
@@ -64,6 +64,34 @@ def test_implicit(play: Any, issuer: str, params: dict[str, str]) -> None:
 def test_signed_userinfo_and_another_algorithm(play: Any, issuer: str) -> None:
     metadata = {"id_token_signed_response_alg": "ES256", "userinfo_signed_response_alg": "ES256"}
     held(play("whole", "signed", metadata=metadata), issuer, "signed")
+
+
+def test_encrypted_id_token_and_userinfo(play: Any, issuer: str, tenant: Tenant) -> None:
+    """RFC 7516: signed, then encrypted for the client; its key opens both, and another one neither."""
+    jwk, other = (key("to-open", "ECDH-ES", "enc") for _ in range(2))
+    agreed = {
+        "signed_response_alg": "ES256",
+        "encrypted_response_alg": "ECDH-ES",
+        "encrypted_response_enc": "A256GCM",
+    }
+    metadata = {
+        f"{what}_{part}": value for what in ("id_token", "userinfo") for part, value in agreed.items()
+    }
+    made(tenant, "closed", jwks={"keys": [public(jwk)]}, **metadata)
+    opens = {"alg": "ECDH-ES", "enc": "A256GCM"}
+    told = play("whole", "closed", metadata=metadata, opens={**opens, "jwk": jwk})
+    held(told, issuer, "closed")
+    assert told["parts"] == 5
+    with pytest.raises(Failed, match="decrypt"):
+        play("whole", "closed", metadata=metadata, opens={**opens, "jwk": other})
+
+
+def test_pairwise_subjects(play: Any, issuer: str, tenant: Tenant) -> None:
+    """OpenID Connect Core section 8.1: one sub for this sector everywhere, and not the public one."""
+    made(tenant, "pairs", subject_type="pairwise")
+    told = play("whole", "pairs")
+    held(told, issuer, "pairs")
+    assert told["told"]["sub"] == told["claims"]["sub"] != play("whole", "basic")["claims"]["sub"]
 
 
 def test_an_application_that_registers_itself(play: Any, issuer: str, person: Person) -> None:

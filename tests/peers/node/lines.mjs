@@ -31,3 +31,11 @@ export function signing(jwk) {
   const { kty, crv, x, y, d } = jwk;
   return crypto.subtle.importKey("jwk", { kty, crv, x, y, d }, { name: "ECDSA", namedCurve: crv }, false, ["sign"]);
 }
+
+/** A private key that opens what was encrypted for it (ECDH-ES), from its JWK. */
+export async function opening({ jwk, alg }) {
+  const { kty, crv, x, y, d } = jwk;
+  const named = { name: "ECDH", namedCurve: crv };
+  const key = await crypto.subtle.importKey("jwk", { kty, crv, x, y, d }, named, false, ["deriveBits"]);
+  return { key, alg, kid: jwk.kid };
+}

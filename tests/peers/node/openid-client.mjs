@@ -1,6 +1,6 @@
 // A relying party on openid-client.
 import * as client from "openid-client";
-import { browse, play, signing } from "./lines.mjs";
+import { browse, opening, play, signing } from "./lines.mjs";
 
 const options = { execute: [client.allowInsecureRequests] };
 
@@ -11,6 +11,12 @@ async function authentication({ method, client_secret, jwk }) {
 }
 
 async function configuration(given) {
+  const config = await known(given);
+  if (given.opens) client.enableDecryptingResponses(config, [given.opens.enc], await opening(given.opens));
+  return config;
+}
+
+async function known(given) {
   const issuer = new URL(given.issuer);
   if (given.register) return client.dynamicClientRegistration(issuer, given.register, undefined, options);
   return client.discovery(issuer, given.client_id, given.metadata ?? {}, await authentication(given), options);
@@ -50,11 +56,13 @@ async function whole(given) {
   const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
   const told = given.method === "none" ? null : await client.tokenIntrospection(config, refreshed.access_token);
   await client.tokenRevocation(config, refreshed.refresh_token);
+  const opened = client.getDecryptedResponses(tokens)?.id_token?.token_endpoint;
   const gone = await client.refreshTokenGrant(config, refreshed.refresh_token).catch((error) => error.error);
   return {
     claims, userinfo, told, gone, scope: tokens.scope, client: config.clientMetadata(),
     rotated: refreshed.refresh_token !== tokens.refresh_token, again: refreshed.claims()?.sub,
-    arrived: back instanceof Request ? "form_post" : "query", left: await leave(config, given, tokens.id_token),
+    arrived: back instanceof Request ? "form_post" : "query", left: await leave(config, given, opened ?? tokens.id_token),
+    parts: tokens.id_token.split(".").length,
   };
 }
 
