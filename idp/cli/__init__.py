@@ -39,7 +39,7 @@ COMMANDS = {
         "Issue, list, revoke the tokens with which applications register themselves.",
     ),
     "claims": ("claims", "Preview what a client is told about a person."),
-    "policy": ("policy", "Show policies, their sources and defaults."),
+    "policy": ("policy", "Show policies, their sources and defaults; check them against a profile."),
     "keys": ("keys", "List, rotate, revoke signing keys."),
     "not-before": ("not_before", "Let nothing count that was issued until now."),
     "outbox": ("outbox", "Show what waits to be delivered, and try again what was given up."),
