@@ -313,13 +313,19 @@ def _recent(read_at: float) -> bool:
 
 
 def client(client_id: str) -> Client | None:
-    """The client of the entered tenant with this `client_id`, or None; whatever its status."""
+    """The client of the entered tenant with this `client_id`, or None; whatever its status.
+
+    One that describes itself is none where the tenant's policy does not, or no longer, read what lies at its address.
+    """
     known = _here()
     kept = known.clients.get(client_id) if known is not None else None
     if kept is not None and _recent(kept[0]):
         return kept[1]
     read_at = clock.monotonic()
     found = client_store.by_client_id(client_id)
+    if found is not None and found.setting("metadata_document"):
+        policy = known.tenant.policy if known is not None else current().policy
+        found = found if policy.reads(client_id) else None
     if known is not None and found is not None:
         known.clients.put(client_id, (read_at, found))
     return found

@@ -99,7 +99,10 @@ def post(uri: str, form: dict[str, str]) -> int:
 
 
 def get(uri: str, kinds: tuple[str, ...], most: int) -> Document:
-    """What lies at `uri`, when it is of one of the media types `kinds` and has at most `most` bytes. Raises NotSent."""
+    """What lies at `uri`, when it is of one of the media types `kinds` and has at most `most` bytes. Raises NotSent.
+
+    A kind may end in `/*+json`: then every type of that structured syntax will do (RFC 6839 section 3.1).
+    """
     with _reached(uri) as (channel, url):
         _send(channel, "GET", url, f"Accept: {', '.join(kinds)}\r\nAccept-Encoding: identity\r\n")
         return _read(channel, kinds, most)
@@ -149,7 +152,7 @@ def _read(channel: socket.socket, kinds: tuple[str, ...], most: int) -> Document
         try:
             answer.begin()
             kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
-            if answer.status != 200 or kind not in kinds or answer.getheader("Content-Encoding"):
+            if answer.status != 200 or not _wanted(kind, kinds) or answer.getheader("Content-Encoding"):
                 raise NotSent(f"answered {answer.status} with another kind of document than was asked for")
             body = answer.read(most + 1)
             if len(body) <= most and answer.length:
@@ -162,6 +165,12 @@ def _read(channel: socket.socket, kinds: tuple[str, ...], most: int) -> Document
             raise NotSent("the document is too large")
         found = _MAX_AGE.search((answer.getheader("Cache-Control") or "").lower())
         return Document(body, int(found[1]) if found else None)
+
+
+def _wanted(kind: str, kinds: tuple[str, ...]) -> bool:
+    return kind in kinds or (
+        kind.startswith("application/") and kind.endswith("+json") and "application/*+json" in kinds
+    )
 
 
 def _connected(url: urls.Url, until: float, *, local: bool) -> socket.socket:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from uuid import UUID
 
-from idp import config
+from idp import config, urls
 from idp.errors import Invalid
 
 _DAY = 86_400
@@ -37,6 +37,13 @@ def _flag(default: bool, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
+def _list(pattern: str, shape: str, doc: str) -> Any:
+    return field(default=(), metadata={"doc": doc, "members": pattern, "shape": shape})
+
+
+_MOST_MEMBERS = 100
+_LONGEST_ADDRESS = 200  # of a client_id, here as everywhere
+_HOST = r"\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 _ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 
 
@@ -47,7 +54,8 @@ def _parse(cls: type[Any], what: str, given: dict[str, Any]) -> Any:
         if name not in known:
             raise Invalid(f"{what}.{name} is not a known setting.", rule=f"{what}.{name}", got=name)
         _check(what, name, value, known[name].metadata)
-    return cls(**given)
+    # A list is kept as what cannot change and can be compared.
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def _check(what: str, name: str, value: Any, rules: Any) -> None:
@@ -62,6 +70,12 @@ def _check(what: str, name: str, value: Any, rules: Any) -> None:
                 f"{where} must be a whole number from {rules['least']} to {rules['ceiling']}.",
                 rule=where,
                 got=value,
+            )
+    elif "members" in rules:
+        fits = isinstance(value, list | tuple) and len(value) <= _MOST_MEMBERS
+        if not fits or not all(isinstance(one, str) and re.fullmatch(rules["members"], one) for one in value):
+            raise Invalid(
+                f"{where} must be a list of at most {_MOST_MEMBERS}: {rules['shape']}.", rule=where, got=value
             )
     elif "pattern" in rules:
         if value is not None and not (isinstance(value, str) and re.fullmatch(rules["pattern"], value)):
@@ -111,11 +125,22 @@ class Policy:
         ("closed", "token", "open"),
         "Whether applications register themselves (RFC 7591): never, with an initial access token, or anybody.",
     )
-    registered_clients: int = _count(1_000, 100_000, "Applications that registered themselves.")
-    unused_client_lifetime: int = _seconds(
-        30 * _DAY, 80 * _DAY, "An application that registered itself and never got a token ends at this age."
+    client_id_metadata_hosts: tuple[str, ...] = _list(
+        _HOST,
+        "hosts, or * for any",
+        "Hosts whose addresses may be the client_id of an application that describes itself there.",
     )
-    registrations: int = _count(20, 1_000_000, "Registrations from one address.")
+    registered_clients: int = _count(
+        1_000, 100_000, "Applications that registered themselves, or describe themselves and were allowed."
+    )
+    unused_client_lifetime: int = _seconds(
+        30 * _DAY,
+        80 * _DAY,
+        "An application that registered or describes itself and never got a token ends at this age.",
+    )
+    registrations: int = _count(
+        20, 1_000_000, "Registrations, and first readings of metadata documents, from one address."
+    )
     registrations_window: int = _seconds(60, _DAY, "Window of registrations.")
     implicit_flow: bool = _flag(
         False,
@@ -145,6 +170,21 @@ class Policy:
         "RS256", _ALGORITHMS, "Algorithm of the default API's access tokens."
     )
     key_rotation_days: int = _count(90, 400, "Days that a signing key is active.")
+
+    def reads(self, client_id: str) -> bool:
+        """Whether `client_id` may be the address of a metadata document that describes its client.
+
+        draft-ietf-oauth-client-id-metadata-document section 3; http only on this machine, for a tenant that lives
+        there itself (development).
+        """
+        hosts = self.client_id_metadata_hosts
+        if not hosts or len(client_id) > _LONGEST_ADDRESS:
+            return False
+        try:
+            address = urls.web_url(client_id, loopback=current().local)
+        except urls.BadUrl:
+            return False
+        return bool(address.path) and address.query is None and ("*" in hosts or address.host in hosts)
 
     @classmethod
     def parse(cls, given: dict[str, Any]) -> "Policy":

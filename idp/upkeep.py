@@ -69,6 +69,7 @@ def sweep() -> int:
             + _portions(outbox.purge, now - _UNDELIVERED_KEPT)
             + _portions(registrations.purge_initial, now)
             + registrations.purge_unused(now - _unused(), now)
+            + registrations.purge_described(now - _unused())
             + refusals.purge(now - explain.KEPT)
             + activity.purge(now - _ACTIVITY_KEPT)
         )

@@ -12,8 +12,8 @@ from uuid import UUID
 from idp import audit, clock, ids, registration, throttle
 from idp.audit import Actor, Event
 from idp.control import clients, sectors
-from idp.errors import InvalidClientMetadata, InvalidRequest, InvalidToken, NotFound, Refusal, TooMany
-from idp.signing import jwt
+from idp.errors import InvalidRequest, InvalidToken, NotFound, Refusal, TooMany
+from idp.registration import strangers
 from idp.store.database import transaction
 from idp.store.durable import clients as client_store
 from idp.store.durable import registrations
@@ -22,25 +22,13 @@ from idp.store.durable.registrations import InitialToken
 from idp.tenants import current
 
 CLOSED, OPEN = "closed", "open"
-SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
-"""What an application may ask people for that nobody knows; all of it where it names none."""
 LONGEST_NOTE = 200
-_ALGORITHMS = {"id_token_signed_response_alg", "userinfo_signed_response_alg"}
-"""What is signed for a client by the tenant."""
 _OURS = (
     "registration_access_token",
     "registration_client_uri",
     "client_secret_expires_at",
     "client_id_issued_at",
 )
-
-
-class Full(Refusal):
-    """The tenant has as many registered applications as its policy allows."""
-
-    code = "access_denied"
-    status = 403
-    description = "No more applications can be registered here."
 
 
 class Unapproved(Refusal):
@@ -71,7 +59,7 @@ def register(metadata: Mapping[str, Any], token: str | None, address: str) -> di
     with transaction():
         actor = Actor("client", client_id, address, _allowed(token))
         if registrations.count() >= current().policy.registered_clients:
-            raise Full(rule="registration.count", setting="policy.registered_clients")
+            raise strangers.Full(rule="registration.count", setting="policy.registered_clients")
         made = clients.create(client_id, {**_known(metadata), "dynamic": True}, actor)
         registrations.add(made.client.id, ids.digest(own), made.client.created_at)
     return _told(made.client, own, made.client_secret)
@@ -100,21 +88,10 @@ def _allowed(token: str | None) -> str | None:
 
 
 def _known(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the request is understood; the rest is left out (RFC 7591 section 2). Raises InvalidClientMetadata."""
+    """What of the request is understood. Raises InvalidClientMetadata, Unapproved."""
     if "software_statement" in metadata:
         raise Unapproved(rule="registration.software_statement", expected="no software statement")
-    known = {
-        name: value for name, value in metadata.items() if name in registration.METADATA and value is not None
-    }
-    for name in _ALGORITHMS & known.keys():
-        # A key that is there is used; no stranger makes one.
-        if known[name] not in jwt.algorithms():
-            raise InvalidClientMetadata(f"{name} must be one of {', '.join(jwt.algorithms())}.", rule=name)
-    scope = known.get("scope", " ".join(SCOPES))
-    if not isinstance(scope, str):
-        raise InvalidClientMetadata("scope must be a text.", rule="scope")
-    known["scope"] = " ".join(each for each in scope.split() if each in SCOPES) or "openid"
-    return known
+    return strangers.understood(metadata)
 
 
 def _mine(client_id: str, token: str | None) -> Client:

@@ -16,7 +16,7 @@ from idp.accounts import consent, sessions, subjects
 from idp.audit import Actor, Event
 from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
 from idp.ids import digest, same, secret
-from idp.oauth import authorize, scopes
+from idp.oauth import authorize, metadata_documents, scopes
 from idp.oauth.authorize import Response, Returned
 from idp.oauth.granting import granted, person
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
@@ -85,6 +85,7 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
 
     Raises Refusal when an error must be a page, TooMany when the address has too many unfinished requests.
     """
+    metadata_documents.count(params.get("client_id", ""), browser.address)
     try:
         request, pending = authorize.play(params, resources)
     except Returned as returned:
@@ -93,6 +94,8 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
     session = sessions.read(browser.session_token)
     situation = _situation(request, client, session, None)
     if "none" in request.prompt:
+        if pending.stranger:
+            raise ConsentRequired(rule="prompt.none", expected="a client that somebody has allowed")
         return _silently(situation, browser)
     step = next_step(situation)
     if step is Step.DONE and session is not None:
@@ -264,17 +267,21 @@ def sign_in(
 
 
 def consented(due_now: Due, browser: Browser) -> Response | Ask:
-    """The person has allowed what the page showed. Raises TransactionGone when that is not what is due."""
+    """The person has allowed what the page showed; a client that only described itself gets its row by it.
+
+    Raises TransactionGone when that is not what is due, Full.
+    """
     if due_now.step is not Step.CONSENT or due_now.session is None:
         return go_on(due_now, browser)
     entries = due_now.entries
     due_now.going.consented = entries
+    client = metadata_documents.keep(due_now.client, browser.address)
     with transaction():
-        consent.remember(due_now.session.user_id, due_now.client.id, entries)
+        consent.remember(due_now.session.user_id, client.id, entries)
         audit.record(
             Event.CONSENT_GRANTED,
             person(due_now.session, browser),
-            client_id=due_now.client.client_id,
+            client_id=client.client_id,
             scopes=list(entries),
         )
     return _go_on(due_now.going, due_now.session, browser)

@@ -28,18 +28,16 @@ def addresses(issuer: str) -> dict[str, str]:
 def document() -> dict[str, Any]:
     """The metadata of the entered tenant's issuer."""
     issuer = current().issuer
-    response_types = flows.spoken(current().policy)
+    policy = current().policy
+    response_types = flows.spoken(policy)
     algorithms = list(jwt.algorithms())
     methods = list(server.CLIENT_AUTH_METHODS)
     confidential = [method for method in methods if method != "none"]
     assertion = list(server.ASSERTION_ALGORITHMS)
     return {
         **addresses(issuer),
-        **(
-            {}
-            if current().policy.client_registration == "closed"
-            else {"registration_endpoint": f"{issuer}/register"}
-        ),
+        **({} if policy.client_registration == "closed" else {"registration_endpoint": f"{issuer}/register"}),
+        **({"client_id_metadata_document_supported": True} if policy.client_id_metadata_hosts else {}),
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,
@@ -69,7 +67,7 @@ def document() -> dict[str, Any]:
         "claims_supported": list(claims.SUPPORTED),
         "claims_parameter_supported": True,
         "request_parameter_supported": True,
-        "request_uri_parameter_supported": current().policy.request_uri_parameter,
+        "request_uri_parameter_supported": policy.request_uri_parameter,
         "require_request_uri_registration": True,
         "request_object_signing_alg_values_supported": list(server.REQUEST_OBJECT_ALGORITHMS),
         **_encrypted_requests(),

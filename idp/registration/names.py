@@ -80,6 +80,7 @@ SETTING: dict[str, Callable[[object], Any]] = {
     "require_consent": flag,
     "require_pkce": flag,
     "dynamic": flag,
+    "metadata_document": flag,
     "client_secret_any": flag,
     "assertion_for_token_endpoint": flag,
     "rotate_refresh_tokens": flag,

@@ -138,14 +138,19 @@ def stale(transaction: str, gone: flow.TransactionGone | None = None) -> Respons
 def client_face(client: "Client", redirect_uri: str = "") -> pages.ClientFace:
     """How an application shows itself."""
     uri = redirect_uri or (client.redirect_uris[0] if client.redirect_uris else "")
-    parts = urlsplit(uri)
+    parts, assured = urlsplit(uri), interaction.assured(client)
+    goes_to = parts.netloc or parts.scheme
+    document = client.client_id if client.setting("metadata_document") else ""
     return pages.ClientFace(
         name=client.name,
-        host=parts.netloc or parts.scheme,
-        logo_uri=client.metadata.get("logo_uri"),
+        host=urlsplit(document).netloc or goes_to,
+        document=document,
+        answer_host=goes_to,
+        # No picture of a stranger's choice, which could be anybody's, and tells its owner who looks.
+        logo_uri=client.metadata.get("logo_uri") if assured or not document else None,
         policy_uri=client.metadata.get("policy_uri"),
         tos_uri=client.metadata.get("tos_uri"),
-        assured=interaction.assured(client),
+        assured=assured,
     )
 
 

@@ -50,7 +50,14 @@ class ClientFace:
 
     name: str
     host: str = ""
-    """Host of its redirect URI, or the scheme of a native application: what a person can check."""
+    """Host of its redirect URI, or the scheme of a native application: what a person can check.
+
+    Of a client that describes itself, the host of the document.
+    """
+    document: str = ""
+    """The address at which it describes itself, where it does."""
+    answer_host: str = ""
+    """Where its answer goes, told beside `document`."""
     logo_uri: str | None = None
     policy_uri: str | None = None
     tos_uri: str | None = None

@@ -75,3 +75,26 @@ def test_only_the_unused_go(acme: Tenant, database: Any) -> None:
         assert registrations.purge_unused(clock.now() - 3 * DAY, clock.now()) == 0, "it is young"
         assert registrations.purge_unused(clock.now() - DAY, clock.now()) == 1
         assert clients.by_client_id("web") is None
+
+
+def test_one_that_describes_itself_goes_when_nothing_of_it_is_in_use(
+    acme: Tenant, globex: Tenant, database: Any
+) -> None:
+    for tenant in (acme, globex):
+        with entered(tenant):
+            registrations.add(client(), digest("x"), clock.now() - 2 * DAY)
+    database("DELETE FROM grants")
+    with entered(acme):
+        assert registrations.purge_described(clock.now()) == 0, "it registered itself"
+    settings = '{"metadata_document": true, "dynamic": %s}'
+    database("UPDATE clients SET settings = %s::jsonb", settings % "false")
+    with entered(acme):
+        assert registrations.purge_described(clock.now()) == 0, "an operator vouches for it"
+    database("UPDATE clients SET settings = %s::jsonb", settings % "true")
+    with entered(globex):
+        assert registrations.purge_described(clock.now() - 3 * DAY) == 0, "it is young"
+        assert registrations.purge_described(clock.now() - DAY) == 1
+        assert clients.by_client_id("web") is None
+    with entered(acme):
+        assert clients.by_client_id("web") is not None, "that of another tenant"
+        assert registrations.purge_described(clock.now() - DAY) == 1

@@ -2,24 +2,27 @@
 
 from idp import directory, urls
 from idp.errors import InvalidRedirectUri, InvalidRequest, UnauthorizedClient
+from idp.oauth import metadata_documents
 from idp.oauth.checks.pending import Pending
 from idp.registration import flows
 
 
 def client_known(pending: Pending) -> None:
-    """`client_id` names an active client of this tenant (RFC 6749 §4.1.1)."""
+    """`client_id` names an active client of this tenant (RFC 6749 §4.1.1), or the document that describes one."""
     client_id = pending.get("client_id")
     if client_id is None:
         raise InvalidRequest("client_id is missing.", rule="client_id.present")
-    client = directory.client(client_id) if len(client_id) <= 2048 else None
+    row = directory.client(client_id) if len(client_id) <= 2048 else None
+    client = metadata_documents.latest(client_id, row)
     if client is None or not client.active:
         raise InvalidRequest(
             "The application is not known here.",
             rule="client_id.known",
+            expected=metadata_documents.why(client_id) or None,
             got=client_id[:128],
             setting="clients",
         )
-    pending.client = client
+    pending.client, pending.stranger = client, row is None
 
 
 def redirect_uri_present(pending: Pending) -> None:
@@ -44,7 +47,8 @@ def redirect_uri_registered(pending: Pending) -> None:
             setting="client.redirect_uris",
         )
     pending.redirect_uri = given
-    pending.returnable = True
+    # An address that a stranger wrote down is no place to send browsers to unasked (RFC 9700 §4.11.2).
+    pending.returnable = not pending.stranger
 
 
 def grant_allowed(pending: Pending) -> None:

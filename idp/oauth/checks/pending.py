@@ -22,6 +22,8 @@ class Pending:
     client: Client | None = None
     redirect_uri: str = ""
     returnable: bool = False
+    stranger: bool = False
+    """Whether the client has only described itself so far, and nobody has ever allowed it anything."""
     response_type: str = ""
     response_mode: str = "query"
     scopes: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from idp import audit, clock, directory, throttle
 from idp.audit import Actor, Event
 from idp.errors import InvalidClient, InvalidRequest, TooMany
 from idp.memory import Recent
-from idp.oauth import encryption
+from idp.oauth import encryption, metadata_documents
 from idp.oauth.client_auth import none, private_key_jwt, secret
 from idp.oauth.request import ProtocolRequest
 from idp.store.database import transaction
@@ -63,6 +63,8 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
     if retry is not None:
         raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
     client = directory.client(client_id) if 0 < len(client_id) <= 2048 else None
+    if client is not None and client.setting("metadata_document"):
+        client = metadata_documents.latest(client_id, client) or client
     candidate = client if client is not None and may_use(client, method) else None
     proved = METHODS[method](request, candidate)
     if not proved or candidate is None or not candidate.active:

@@ -53,6 +53,7 @@ SETTINGS: dict[str, Any] = {
     "require_consent": True,
     "require_pkce": None,
     "dynamic": False,
+    "metadata_document": False,
     "client_secret_any": False,
     "assertion_for_token_endpoint": False,
     "rotate_refresh_tokens": True,

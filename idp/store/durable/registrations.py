@@ -110,6 +110,23 @@ def purge_unused(before: dt.datetime, now: dt.datetime) -> int:
         return len(tx.execute(gone.returning(clients.c.id)).all())
 
 
+def purge_described(before: dt.datetime) -> int:
+    """Delete clients that describe themselves, were kept before `before` and of which nothing is left in use; how many.
+
+    Whoever needs one of them again allows it again: its document makes it anew.
+    """
+    mine, its = registrations, clients.c.settings
+    granted = sa.select(grants.c.id).where(here(grants), grants.c.client_id == clients.c.id).exists()
+    active = sa.select(activity.c.id).where(here(activity), activity.c.client_id == clients.c.id).exists()
+    unvouched = its.contains({"metadata_document": True, "dynamic": True})
+    old = sa.select(mine.c.client_id).where(here(mine), mine.c.created_at < before)
+    gone = sa.delete(clients).where(
+        here(clients), clients.c.id.in_(old.scalar_subquery()), unvouched, ~granted, ~active
+    )
+    with transaction() as tx:
+        return len(tx.execute(gone.returning(clients.c.id)).all())
+
+
 def add_initial(token: InitialToken) -> None:
     """Keep an initial access token."""
     row = {name: getattr(token, name) for name in InitialToken.__dataclass_fields__}
