@@ -105,6 +105,12 @@ def _client_ids(value: object) -> list[str]:
     return list(dict.fromkeys(identifiers.client_id(member) for member in value))
 
 
+def _open_scopes(value: object) -> list[str]:
+    if not isinstance(value, list | tuple) or len(value) > MOST_SCOPES:
+        raise ValueError(f"must be a list of at most {MOST_SCOPES} scopes")
+    return list(dict.fromkeys(identifiers.scope_token(member) for member in value))
+
+
 _CHECKS: dict[str, Any] = {
     "name": identifiers.text,
     "scopes": _scopes,
@@ -112,6 +118,7 @@ _CHECKS: dict[str, Any] = {
     "alg": _algorithm,
     "typ": _type,
     "introspected_by": _client_ids,
+    "open_scopes": _open_scopes,
     "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value, default=("access_token",))],
 }
 

@@ -1,6 +1,7 @@
 """The discovery document (OpenID Connect Discovery 1.0 §3, RFC 8414 §2): derived from the server's own lists."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from idp import directory
 from idp.accounts import claims, sessions
@@ -83,6 +84,25 @@ def _encrypted_requests() -> dict[str, Any]:
     return {
         "request_object_encryption_alg_values_supported": list(jwe.DECRYPTED),
         "request_object_encryption_enc_values_supported": list(jwe.CONTENT),
+    }
+
+
+def resource_address(issuer: str) -> str:
+    """Where the metadata of the issuer's own protected resource lies (RFC 9728 section 3.1)."""
+    parts = urlsplit(issuer)
+    return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-protected-resource{parts.path}"
+
+
+def resource() -> dict[str, Any]:
+    """The metadata of the protected resource that is the issuer itself: userinfo (RFC 9728 section 2)."""
+    tenant = current()
+    return {
+        "resource": tenant.issuer,
+        "resource_name": tenant.name,
+        "authorization_servers": [tenant.issuer],
+        "scopes_supported": list(STANDARD),
+        "bearer_methods_supported": ["header", "body"],
+        "resource_signing_alg_values_supported": list(jwt.algorithms()),
     }
 
 

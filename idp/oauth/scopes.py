@@ -78,8 +78,17 @@ def _declared() -> set[str]:
 
 
 def _granted(api: Api, client: Client) -> frozenset[str]:
-    """The scopes of one API that the client was granted there."""
-    return frozenset(api.scopes).intersection(api.grants.get(client.id, ()))
+    """The scopes of one API that the client was granted there, or that it opens to whom nobody knows."""
+    return frozenset(api.scopes).intersection((*api.grants.get(client.id, ()), *_opened(api, client)))
+
+
+def _opened(api: Api, client: Client) -> tuple[str, ...]:
+    """What an API lets applications ask people for that registered or describe themselves: with consent, each time.
+
+    Nothing for one that could ask without a person.
+    """
+    stranger = client.setting("dynamic") and client.setting("require_consent")
+    return api.setting("open_scopes") if stranger and "client_credentials" not in client.grant_types else ()
 
 
 def _own(client: Client) -> frozenset[str]:
@@ -107,7 +116,7 @@ def resources(client: Client, wanted: Iterable[str]) -> tuple[str, ...]:
     """The resources asked for (RFC 8707 §2). Raises InvalidTarget for one unknown or closed to the client."""
     open_to_client = {
         *current().issuers,
-        *(api.identifier for api in directory.apis() if client.id in api.grants),
+        *(api.identifier for api in directory.apis() if client.id in api.grants or _opened(api, client)),
     }
     found = tuple(dict.fromkeys(wanted))
     unknown = [resource for resource in found if resource not in open_to_client]

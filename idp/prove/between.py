@@ -20,7 +20,10 @@ TURNS = 25
 """How often the two canaries take turns."""
 SOON = 15.0
 """Seconds within which every process has heard of a change."""
-DOCUMENTS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks.json")
+DOCUMENTS = (
+    "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-protected-resource", "/jwks.json",
+)  # fmt: skip
 
 
 class Pair:
@@ -50,7 +53,8 @@ class Pair:
     def _own(self, answer: Answer, canary: Canary, path: str) -> bool:
         if path == "/jwks.json":
             return {each["kid"] for each in answer.json()["keys"]} == self.kids[canary.slug]
-        return bool(answer.json()["issuer"] == canary.issuer)
+        name = "resource" if path.endswith("protected-resource") else "issuer"
+        return bool(answer.json()[name] == canary.issuer)
 
     def people(self, canary: Canary, other: Canary) -> None:
         """Tokens, clients and people of the same names are each tenant's own."""

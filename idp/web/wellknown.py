@@ -75,4 +75,17 @@ def authorization_server() -> Response:
     return _document(jwks.expires(), metadata.document())
 
 
+@door.route("/.well-known/oauth-protected-resource", credentials=(), cors=Cors.PUBLIC)
+@door.route(
+    "/.well-known/oauth-protected-resource/t/<slug:slug>",
+    credentials=(),
+    cors=Cors.PUBLIC,
+    rooted=True,
+    endpoint="inserted_protected_resource",
+)
+def protected_resource() -> Response:
+    """Metadata of the resource that the issuer itself is: userinfo (RFC 9728 §3)."""
+    return _document(jwks.expires(), metadata.resource())
+
+
 DOORS = (door,)

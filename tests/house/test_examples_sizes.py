@@ -21,8 +21,8 @@ NAMES = {
 }
 
 
-def test_there_are_a_relying_party_and_a_resource_server():
-    assert {path.parent.name for path in PROGRAMS} >= {"relying_party", "resource_server"}
+def test_there_are_a_relying_party_a_resource_server_and_an_mcp_server():
+    assert {path.parent.name for path in PROGRAMS} >= {"relying_party", "resource_server", "mcp_server"}
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.parent.name)

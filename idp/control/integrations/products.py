@@ -243,7 +243,7 @@ PRODUCTS = (
         know=(
             "Clients name the server as resource (RFC 8707); the server takes tokens whose aud holds its address.",
             "The first file is served at /.well-known/oauth-protected-resource, the path of the server behind it.",
-            "A client that registers itself reaches this API when a blueprint grants it there.",
+            "Clients that register or describe themselves reach this API where its open_scopes says so.",
             "On 127.0.0.1 every port is taken; the second address is that of the MCP Inspector.",
             "People are asked for consent, since nobody knows which program runs behind a public client_id.",
         ),

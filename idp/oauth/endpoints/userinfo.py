@@ -10,7 +10,7 @@ from typing import Any
 from idp import directory
 from idp.accounts import claims, subjects
 from idp.errors import InsufficientScope, InvalidToken, Refusal
-from idp.oauth import encryption
+from idp.oauth import encryption, metadata
 from idp.oauth.tokens import access
 from idp.signing import jwt
 from idp.store.database import transaction
@@ -65,8 +65,12 @@ def _claims(token: str) -> tuple[Client, dict[str, Any]]:
 
 
 def challenge(refusal: Refusal | None) -> dict[str, str]:
-    """The `WWW-Authenticate` of a protected resource (RFC 6750 §3); no error is named when no token came."""
-    parts = [f'realm="{current().issuer}"']
+    """The `WWW-Authenticate` of a protected resource (RFC 6750 §3, RFC 9728 §5.1).
+
+    No error is named when no token came.
+    """
+    issuer = current().issuer
+    parts = [f'realm="{issuer}"', f'resource_metadata="{metadata.resource_address(issuer)}"']
     if refusal is not None:
         parts += [f'error="{refusal.code}"', f'error_description="{refusal.description}"']
     return {"WWW-Authenticate": "Bearer " + ", ".join(parts)}

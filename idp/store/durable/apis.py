@@ -54,6 +54,7 @@ SETTINGS: dict[str, Any] = {
     "typ": "at+jwt",
     "introspected_by": (),
     "claims": (),
+    "open_scopes": (),
 }
 """What an API decides about its tokens, with the default; None means that the tenant's policy decides."""
 
