@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from uuid import UUID
 
-from idp import config, urls
+from idp import urls
 from idp.errors import Invalid
 
 _DAY = 86_400
@@ -248,11 +248,11 @@ class Tenant:
 
     @property
     def local(self) -> bool:
-        """Whether it lives on this machine alone (development), so that its applications may too, over plain http."""
-        here = config.settings()
-        return self.issuer.startswith("http://") or (
-            here.development and here.local and self.issuer.startswith(f"{here.base_url}/")
-        )
+        """Whether it lives on this machine over plain http (development), so that its applications may too.
+
+        One under https is held to https as in production, on this machine as well.
+        """
+        return self.issuer.startswith("http://")
 
     def at(self, issuer: str) -> "Tenant":
         """The tenant as it is by the address `issuer`, which is one of `issuers`."""

@@ -70,7 +70,13 @@ def test_the_ready_line_the_issuers_and_env_say_https_and_one_line_says_whom_to_
     assert f"curl --cacert {ca(running)}" in told
     assert running.env()["base_url"] == base
     found = requests.get(f"{base}/t/acme/.well-known/openid-configuration", verify=ca(running), timeout=20)
-    assert found.json()["issuer"] == f"{base}/t/acme"
+    document = found.json()
+    assert document["issuer"] == f"{base}/t/acme"
+    addresses = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri", "_iframe"))]
+    assert addresses
+    assert not [address for address in addresses if not address.startswith(f"{base}/t/acme/")]
+    keys = requests.get(document["jwks_uri"], verify=ca(running), timeout=20).json()["keys"]
+    assert len({key["kid"] for key in keys}) == len(keys) > 1
     assert "Strict-Transport-Security" not in found.headers, (
         "it would bind the demonstration on its own port too"
     )
