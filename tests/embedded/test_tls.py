@@ -213,6 +213,14 @@ def test_the_next_start_speaks_as_the_last_one_did_with_the_same_certificate(tmp
         assert plain.end() == 0
 
 
+def test_a_key_that_others_could_read_is_closed_again(tmp_path: Path) -> None:
+    authority.certificate(tmp_path, [])
+    for name in ("local-ca.key", "local-server.key"):
+        (tmp_path / name).chmod(0o644)
+    authority.certificate(tmp_path, [])
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in FILES if name.endswith(".key")} == {0o600}
+
+
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     authority.certificate(tmp_path, [])
