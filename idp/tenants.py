@@ -43,6 +43,7 @@ def _list(pattern: str, shape: str, doc: str) -> Any:
 
 _MOST_MEMBERS = 100
 _LONGEST_ADDRESS = 200  # of a client_id, here as everywhere
+_ADDRESS = r"(?:https://|http://localhost[:/])[!-~]{1,500}"
 _HOST = r"\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 _ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 
@@ -129,6 +130,11 @@ class Policy:
         _HOST,
         "hosts, or * for any",
         "Hosts whose addresses may be the client_id of an application that describes itself there.",
+    )
+    software_statement_issuers: tuple[str, ...] = _list(
+        rf"{_ADDRESS} {_ADDRESS}",
+        "an issuer and its jwks_uri, with a blank between",
+        "Issuers whose software statements are taken when an application registers (RFC 7591).",
     )
     registered_clients: int = _count(
         1_000, 100_000, "Applications that registered themselves, or describe themselves and were allowed."

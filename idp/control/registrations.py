@@ -12,7 +12,8 @@ from uuid import UUID
 from idp import audit, clock, ids, registration, throttle
 from idp.audit import Actor, Event
 from idp.control import clients, sectors
-from idp.errors import InvalidRequest, InvalidToken, NotFound, Refusal, TooMany
+from idp.errors import InvalidRequest, InvalidToken, NotFound, TooMany
+from idp.oauth import software_statements
 from idp.registration import strangers
 from idp.store.database import transaction
 from idp.store.durable import clients as client_store
@@ -31,13 +32,6 @@ _OURS = (
 )
 
 
-class Unapproved(Refusal):
-    """RFC 7591 section 3.2.2: no issuer of software statements is trusted here, so none is taken on its word."""
-
-    code = "unapproved_software_statement"
-    description = "No software statement is accepted here."
-
-
 def spoken() -> bool:
     """Whether applications can register themselves with the entered tenant."""
     return current().policy.client_registration != CLOSED
@@ -47,7 +41,7 @@ def register(metadata: Mapping[str, Any], token: str | None, address: str) -> di
     """A new application, as the answer tells it (RFC 7591 section 3.2.1).
 
     Raises NotFound where registration is closed, InvalidToken, TooMany, Full, InvalidClientMetadata,
-    InvalidRedirectUri.
+    InvalidRedirectUri, and Invalid or Unapproved for a software statement.
     """
     if not spoken():
         raise NotFound(rule="registration.closed", setting="policy.client_registration")
@@ -55,22 +49,47 @@ def register(metadata: Mapping[str, Any], token: str | None, address: str) -> di
     if retry is not None:
         raise TooMany(retry_after=retry, rule="throttle.registration", setting="policy.registrations")
     client_id, own = ids.secret(128), ids.secret()
-    _look(metadata, token)
+    counts, stated = _look(metadata, token)
     with transaction():
-        actor = Actor("client", client_id, address, _allowed(token))
+        actor = Actor("client", client_id, address, _by(_allowed(token), stated=stated))
         if registrations.count() >= current().policy.registered_clients:
             raise strangers.Full(rule="registration.count", setting="policy.registered_clients")
-        made = clients.create(client_id, {**_known(metadata), "dynamic": True}, actor)
+        given = {"dynamic": True, software_statements.NAME: stated.text if stated is not None else None}
+        made = clients.create(client_id, {**strangers.understood(counts), **given}, actor)
         registrations.add(made.client.id, ids.digest(own), made.client.created_at)
     return _told(made.client, own, made.client_secret)
 
 
-def _look(metadata: Mapping[str, Any], token: str | None) -> None:
-    """Look at the sector's document before the transaction begins, for whoever has a token where one is needed."""
-    if current().policy.client_registration == OPEN or any(
+def _look(
+    metadata: Mapping[str, Any], token: str | None
+) -> tuple[Mapping[str, Any], software_statements.Statement | None]:
+    """What counts of the request; what lies elsewhere is looked at here, before the transaction begins.
+
+    For whoever has a token where one is needed. Raises InvalidToken, Invalid, Unapproved, InvalidClientMetadata, Busy.
+    """
+    if current().policy.client_registration != OPEN and not any(
         ids.same(each.digest, ids.digest(token or "")) for each in list_()
     ):
-        sectors.check(metadata)
+        raise _refused()
+    stated = _stated(metadata, None)
+    counts = stated.upon(metadata) if stated is not None else metadata
+    sectors.check(counts)
+    return counts, stated
+
+
+def _stated(metadata: Mapping[str, Any], kept: str | None) -> software_statements.Statement | None:
+    """The statement that was sent, else the one by which the application is registered, looked at anew."""
+    text = metadata.get(software_statements.NAME)
+    text = kept if text is None else text
+    return None if text is None else software_statements.read(text)
+
+
+def _by(*reasons: str | None, stated: software_statements.Statement | None) -> str | None:
+    """On whose word an application is registered, for the record."""
+    words = [each for each in reasons if each is not None]
+    if stated is not None:
+        words.append(f"software statement of {stated.issuer} for {stated.software_id}")
+    return "; ".join(words) or None
 
 
 def _allowed(token: str | None) -> str | None:
@@ -81,17 +100,14 @@ def _allowed(token: str | None) -> str | None:
             return f"initial access token {used}"
     elif current().policy.client_registration == OPEN:
         return None
-    raise InvalidToken(
+    raise _refused()
+
+
+def _refused() -> InvalidToken:
+    return InvalidToken(
         rule="registration.initial", expected="an initial access token", got="none, or none that is good",
         setting="policy.client_registration",
     )  # fmt: skip
-
-
-def _known(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the request is understood. Raises InvalidClientMetadata, Unapproved."""
-    if "software_statement" in metadata:
-        raise Unapproved(rule="registration.software_statement", expected="no software statement")
-    return strangers.understood(metadata)
 
 
 def _mine(client_id: str, token: str | None) -> Client:
@@ -115,11 +131,14 @@ def read(client_id: str, token: str | None) -> dict[str, Any]:
 def update(client_id: str, token: str | None, metadata: Mapping[str, Any], address: str) -> dict[str, Any]:
     """The whole registration anew (RFC 7592 section 2.2): what is not named goes back to its default; a new token.
 
-    Raises InvalidToken, InvalidRequest, InvalidClientMetadata, InvalidRedirectUri.
+    Raises InvalidToken, InvalidRequest, InvalidClientMetadata, InvalidRedirectUri, and Invalid or Unapproved for the
+    software statement, which stays even where it is not sent again.
     """
     with transaction():
-        before = _mine(client_id, token).metadata
-    sectors.check(metadata, before)
+        before = _mine(client_id, token)
+    stated = _stated(metadata, before.setting(software_statements.NAME))
+    counts = stated.upon(metadata) if stated is not None else metadata
+    sectors.check(counts, before.metadata)
     with transaction():
         client = _mine(client_id, token)
         if metadata.get("client_id") != client_id or any(name in metadata for name in _OURS):
@@ -132,8 +151,9 @@ def update(client_id: str, token: str | None, metadata: Mapping[str, Any], addre
             isinstance(secret, str) and client.secret_matches(secret, clock.now())
         ):
             raise InvalidRequest("client_secret is not the present one.", rule="registration.secret")
-        actor, own = Actor("client", client_id, address), ids.secret()
-        fields = {**dict.fromkeys(registration.METADATA), **_known(metadata)}
+        actor, own = Actor("client", client_id, address, _by(stated=stated)), ids.secret()
+        fields = {**dict.fromkeys(registration.METADATA), **strangers.understood(counts)}
+        fields |= {software_statements.NAME: stated.text} if stated is not None else {}
         made = clients.update(client_id, fields, actor)
         registrations.renew(client.id, ids.digest(own))
     return _told(made.client, own, made.client_secret)
@@ -155,6 +175,9 @@ def _told(client: Client, token: str, secret: str | None) -> dict[str, Any]:
         "registration_client_uri": f"{current().issuer}/register?client_id={client.client_id}",
         "registration_access_token": token,
     }
+    statement = client.setting(software_statements.NAME)
+    if statement is not None:
+        told[software_statements.NAME] = statement
     if secret is not None:
         told |= {"client_secret": secret, "client_secret_expires_at": 0}
     return told

@@ -54,12 +54,17 @@ def of(client: Client, kid: str | None) -> dict[str, Any]:
     if uri is None:
         registered = client.metadata.get("jwks")
         return registered if isinstance(registered, dict) else _NONE
-    kept = _kept.get(client.id)
+    return served(client.id, str(uri), kid)
+
+
+def served(owner: UUID, uri: str, kid: str | None) -> dict[str, Any]:
+    """The set that lies at `uri`, which is `owner`'s, as it is to be looked in for the key `kid`. Raises Busy."""
+    kept = _kept.get(owner)
     if kept is not None and kept.uri != uri:
         kept = None
     if kept is not None and not _due(kept, kid):
         return kept.jwks
-    return _asked(client.id, str(uri), kept)
+    return _asked(owner, uri, kept)
 
 
 def held(client: Client) -> dict[str, Any]:

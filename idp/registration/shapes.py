@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from idp import identifiers, urls
-from idp.signing import jwe
+from idp.signing import jwe, parts
 from idp.tenants import current as current_tenant
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 MOST_URIS = 50  # of one kind
 
 _FRAGMENT = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _VERSION = re.compile(r"[!-~]{1,64}", re.ASCII)
 
 
@@ -108,6 +109,13 @@ def seconds(value: object) -> int:
     """A whole number of seconds."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10**9:
         raise ValueError("must be a whole number of seconds")
+    return value
+
+
+def jws(value: object) -> str:
+    """A signed text in the compact form (RFC 7515 section 3.1), as it came."""
+    if not isinstance(value, str) or not _JWS.fullmatch(value) or len(value) > parts.LONGEST:
+        raise ValueError("must be a JWS in the compact form")
     return value
 
 

@@ -1,12 +1,20 @@
 """Applications that register themselves, and what they must not get by it (DR)."""
 
+import hmac
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from idp.control import clients
+from idp.ids import b64
+from idp.oauth import client_keys
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import policy, refused
+from tests.attacks.assertions import EC, OTHER, public
+from tests.attacks.statements import statement, trusting
+from tests.receiving import Serving, document_server
 from tests.spec.rfc7591.registering import GOOD, ask, initial, manage, party, registered
 
 
@@ -126,9 +134,9 @@ def test_dr03_no_stranger_makes_a_key(app: Any, op: Tenant, name: str, database:
 
 
 def test_dr05_no_software_statement_is_taken_on_its_word(app: Any, op: Tenant) -> None:
-    for statement in ("eyJhbGciOiJub25lIn0.e30.", "x", 5, {}):
+    for text in ("eyJhbGciOiJub25lIn0.e30.", "x", 5, {}):
         refused(
-            ask(app, op, "POST", None, {**GOOD, "software_statement": statement}),
+            ask(app, op, "POST", None, {**GOOD, "software_statement": text}),
             "unapproved_software_statement",
         )
 
@@ -160,3 +168,100 @@ def test_dr10_a_flood_is_held_back(app: Any, acme: Tenant) -> None:
     token = initial(acme)
     answers = [ask(app, acme, "POST", token, GOOD).status_code for _ in range(8)]
     assert answers == [201] * 5 + [429] * 3
+
+
+@pytest.fixture
+def store() -> Iterator[Serving]:
+    client_keys.forget()
+    with document_server() as said:
+        said.keys(public(EC, "e"))
+        yield said
+    client_keys.forget()
+
+
+NONE = "eyJhbGciOiJub25lIiwia2lkIjoiZSJ9"
+FORGED: list[dict[str, Any]] = [
+    {"key": OTHER}, {"exp": 1}, {"exp": 2**41}, {"exp": "soon"}, {"nbf": 2**39}, {"iat": 2**39}, {"software_id": ...},
+    {"software_id": 5}, {"software_id": ""}, {"headers": {"kid": "another"}}, {"headers": {"typ": "at+jwt"}},
+    {"headers": {"typ": "logout+jwt"}}, {"headers": {"crit": ["exp"]}}, {"aud": "https://another.example.com"},
+    {"aud": []}, {"aud": 5}, {"sub": 5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", FORGED, ids=lambda change: "-".join(change))
+def test_dr05_no_statement_that_is_not_whole(
+    app: Any, acme: Tenant, store: Serving, change: dict[str, Any]
+) -> None:
+    acme = trusting(acme, store)
+    refused(
+        ask(app, acme, "POST", None, {**GOOD, "software_statement": statement(**change)}),
+        "invalid_software_statement",
+    )
+
+
+def test_dr05_alg_none_a_public_key_as_secret_and_other_texts(app: Any, acme: Tenant, store: Serving) -> None:
+    acme = trusting(acme, store)
+    good = statement()
+    head, body, signature = good.split(".")
+    known = json.dumps(public(EC, "e")).encode()
+    mac_head = b64(b'{"alg":"HS256","kid":"e"}')
+    mac = f"{mac_head}.{body}.{b64(hmac.digest(known, f'{mac_head}.{body}'.encode(), 'sha256'))}"
+    bent = body[:-2] + ("AA" if not body.endswith("AA") else "BB")
+    for bad in (
+        f"{NONE}.{body}.", f"{NONE}.{body}.{signature}", f"{NONE}.{body}", mac, f"{head}.{bent}.{signature}",
+        f"{head}.{body}.{signature[:-3]}AAA", "", "x", "..", good + ".x", good + " ", "a" * 20_000,
+        5, [good], {"a": 1}, True,
+    ):  # fmt: skip
+        refused(
+            ask(app, acme, "POST", None, {**GOOD, "software_statement": bad}), "invalid_software_statement"
+        )
+
+
+@pytest.mark.parametrize(
+    "iss", ["https://other.example.com", "https://store.example.com/", "", ..., "HTTPS://STORE.EXAMPLE.COM"]
+)
+def test_dr05_another_issuer_is_not_approved(app: Any, acme: Tenant, store: Serving, iss: Any) -> None:
+    acme = trusting(acme, store)
+    refused(
+        ask(app, acme, "POST", None, {**GOOD, "software_statement": statement(iss=iss)}),
+        "unapproved_software_statement",
+    )
+    assert store.asked == 0
+
+
+def test_dr05_a_key_in_its_header_is_nobodys(app: Any, acme: Tenant, store: Serving) -> None:
+    acme = trusting(acme, store)
+    heads = {"jwk": public(OTHER, "e"), "jku": "http://localhost:1/keys", "x5u": "http://localhost:1/x"}
+    bad = statement(OTHER, headers=heads)
+    refused(ask(app, acme, "POST", None, {**GOOD, "software_statement": bad}), "invalid_software_statement")
+
+
+def test_dr05_another_tenants_trust_is_its_own(
+    app: Any, acme: Tenant, globex: Tenant, store: Serving
+) -> None:
+    trusting(acme, store)
+    globex = policy(globex, client_registration="open")
+    refused(
+        ask(app, globex, "POST", None, {**GOOD, "software_statement": statement()}),
+        "unapproved_software_statement",
+    )
+
+
+def test_dr05_trust_that_ended_ends_updates(app: Any, acme: Tenant, store: Serving) -> None:
+    acme = trusting(acme, store)
+    told = registered(app, acme, software_statement=statement())
+    acme = policy(acme, software_statement_issuers=[])
+    body = {**GOOD, "client_id": told["client_id"]}
+    refused(manage(app, acme, told, "PUT", body), "unapproved_software_statement")
+
+
+def test_dr05_an_issuer_that_serves_nothing_signs_nothing(app: Any, acme: Tenant, store: Serving) -> None:
+    acme = trusting(acme, store)
+    for status, keys in ((500, [public(EC, "e")]), (302, [public(EC, "e")]), (200, [])):
+        client_keys.forget()
+        store.status = status
+        store.keys(*keys)
+        refused(
+            ask(app, acme, "POST", None, {**GOOD, "software_statement": statement()}),
+            "invalid_software_statement",
+        )

@@ -54,6 +54,7 @@ SETTINGS: dict[str, Any] = {
     "require_pkce": None,
     "dynamic": False,
     "metadata_document": False,
+    "software_statement": None,
     "client_secret_any": False,
     "assertion_for_token_endpoint": False,
     "rotate_refresh_tokens": True,
