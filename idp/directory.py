@@ -345,7 +345,7 @@ def apis() -> tuple[Api, ...]:
 
 def known_names() -> Any:
     """How many tenants are in memory; for the management listener."""
-    return {"tenants": len(_directory.versions), "fresh": fresh()}
+    return {"tenants": len(_directory.known), "fresh": fresh()}
 
 
 def enter(tenant_id: UUID) -> Any:

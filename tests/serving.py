@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from idp.config import Settings
+from idp.embedded import ports
 
 SECONDS = 40
 
@@ -34,9 +34,7 @@ def environment(settings: Settings, port: int, management: int, **more: str) -> 
 
 def free() -> int:
     """A free port."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free()
 
 
 def get(port: int, path: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:

@@ -40,18 +40,29 @@ def command(
 
     https.trust(session.current().home)
     wanted = [Group(each) for each in groups]
+    for file in (json_file, html_file):
+        _writable(file)  # said before a minute of work, and not after it
     verdicts = (
         _mutants(shadow) if breaks or shadow else ()
     )  # first: a machine without servers says so at once
     proof = replace(run.prove(_program(), wanted, _tell), mutants=verdicts)
     report = _kept(proof, whole=not groups)
+    click.echo(_words(proof), err=True)
     if json_file is not None:
         _write(json_file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     if html_file is not None:
         _write(html_file, page.render(report))
-    click.echo(_words(proof), err=True)
     if not proof.holds:
         session.no()
+
+
+def _writable(path: Path | None) -> None:
+    try:
+        if path is not None and str(path) != "-":
+            with path.open("a", encoding="utf-8"):
+                pass
+    except OSError as problem:
+        raise click.ClickException(f"{path} cannot be written: {problem.strerror}") from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -86,13 +97,16 @@ def _program() -> Program:
 
 
 def _kept(proof: "Proof", *, whole: bool) -> dict[str, Any]:
-    """The report, signed; one of every promise is kept as the last proof."""
+    """The report, signed; one of every promise is kept as the last proof, and so is one that found something.
+
+    That it holds is only said of the whole; that it does not is true of any part.
+    """
     from idp.control import proofs
     from idp.prove import run
 
     with session.deployment():
-        report = proofs.signed(run.content(proof))
-        if whole:
+        report = proofs.signed({**run.content(proof), "whole": whole})
+        if whole or not proof.kept:
             proofs.keep(report)
     return report
 

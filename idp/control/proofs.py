@@ -18,7 +18,7 @@ from idp.store.durable import audit_log, proofs
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The last whole proof of this deployment."""
+    """The last proof of this deployment: of everything, or one of a part that did not hold."""
 
     id: UUID
     at: dt.datetime
@@ -28,6 +28,8 @@ class Last:
     schema: str
     broken: tuple[str, ...]
     """Codes of the promises that did not hold."""
+    whole: bool
+    """Whether every promise was tried."""
 
     @property
     def age(self) -> dt.timedelta:
@@ -36,7 +38,7 @@ class Last:
 
 
 def last() -> Last | None:
-    """The last whole proof; None where there never was one. Raises Unavailable."""
+    """The last proof that was kept; None where there never was one. Raises Unavailable."""
     found = proofs.recent(1)
     return _read(found[0]) if found else None
 
@@ -44,7 +46,8 @@ def last() -> Last | None:
 def _read(kept: proofs.Kept) -> Last:
     report = json.loads(kept.report)
     broken = tuple(each["code"] for each in report["promises"] if not each["kept"])
-    return Last(kept.id, kept.at, kept.holds, report["seconds"], report["version"], report["schema"], broken)
+    told = {name: report[name] for name in ("seconds", "version", "schema")}
+    return Last(kept.id, kept.at, kept.holds, **told, broken=broken, whole=report.get("whole", True))
 
 
 def note() -> bool:
@@ -80,7 +83,7 @@ def signed(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keep(report: Mapping[str, Any]) -> None:
-    """Keep a signed report of a whole proof."""
+    """Keep a signed report of a whole proof, or of a part that does not hold."""
     text = json.dumps(report, ensure_ascii=False)
     proofs.keep(proofs.Kept(ids.uuid7(), clock.now(), bool(report["holds"]), text))
 

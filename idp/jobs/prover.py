@@ -59,7 +59,7 @@ class Prover:
             last = proofs.last()
         except Busy:
             return False
-        return last is None or last.age.total_seconds() >= self.every
+        return last is None or not last.whole or last.age.total_seconds() >= self.every
 
     def _start(self) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the child)

@@ -89,17 +89,23 @@ SEEN_BY_DIRECTORY = {
 DEFAULTS = {("audit_log", "xid"): "pg_current_xact_id()"}
 """The only columns that Postgres fills in."""
 
+_INDEX = "CREATE {}INDEX {} ON {} USING btree ({})"
 WITHOUT_TENANT = {
-    "tenants_pkey": "a tenant's id is the tenant",
-    "tenants_slug_key": "slugs are public, and one per platform",
-    "tenants_changed_at": "the directory asks which tenants changed",
-    "hosts_host_key": "a host belongs to one tenant",
-    "proofs_pkey": "holds nothing of a tenant",
-    "gates_pkey": "holds nothing of a tenant",
-    "alembic_version_pkc": "holds nothing of a tenant",
-    "ctx.keys_pkey": "holds nothing of a tenant",
+    # a tenant's id is the tenant; slugs are public, and one per platform; the directory asks which tenants changed
+    "tenants_pkey": _INDEX.format("UNIQUE ", "tenants_pkey", "public.tenants", "id"),
+    "tenants_slug_key": _INDEX.format("UNIQUE ", "tenants_slug_key", "public.tenants", "slug"),
+    "tenants_changed_at": _INDEX.format("", "tenants_changed_at", "public.tenants", "changed_at"),
+    # a host belongs to one tenant
+    "hosts_host_key": _INDEX.format("UNIQUE ", "hosts_host_key", "public.hosts", "host"),
+    # these hold nothing of a tenant
+    "proofs_pkey": _INDEX.format("UNIQUE ", "proofs_pkey", "public.proofs", "id"),
+    "gates_pkey": _INDEX.format("UNIQUE ", "gates_pkey", "public.gates", "name"),
+    "alembic_version_pkc": _INDEX.format(
+        "UNIQUE ", "alembic_version_pkc", "public.alembic_version", "version_num"
+    ),
+    "ctx.keys_pkey": _INDEX.format("UNIQUE ", "keys_pkey", "ctx.keys", "id"),
 }
-"""Indexes that do not start with the tenant, each with its reason."""
+"""Indexes that do not start with the tenant, each with its reason and its whole definition."""
 
 OWN = "(tenant_id = ( SELECT ctx.tenant() AS tenant))"
 """The canonical text of a tenant's policy, as pg_get_expr prints it."""
@@ -125,24 +131,40 @@ FUNCTIONS = {
 }
 """Every function of ours: runs with its owner's rights?, owner, language, who else may call it."""
 
-SOURCES = {
-    "ctx.tenant()": "5e5b5a98eb60572ab91397e37741402060059341b7b54a2b1d4231184d12fc44",
-    "directory.find(text,text)": "4241f60a8a609f8ac1f48c7cba8da8b2e9486f3f48d4d9b06838e19f44aa9e32",
-    "directory.changed(timestamp with time zone)": "3f0c98c3a39363f2dc559629667ead53585c97e2f7e628cf14963bb31f8eea3f",
+DEFINITIONS = {
+    "ctx.tenant()":
+        "f8193a09453ba10162f56ae2e970aa5c6865d25f4eaf715268739ed55bbbe7b9",
+    "directory.find(text,text)":
+        "f1a486a834094945982222918a6eb7a4039e7509623fab596ab4cfea178741de",
+    "directory.changed(timestamp with time zone)":
+        "b9b7ff7573293d595e3dec18bf83a13ed4812c7f4b584d4e777f43def69587d1",
     "directory.due(uuid,timestamp with time zone,integer)":
-        "79f487acc3e572c37f695c5b69d42afcc6815547b5f33fa5a25cba838c0326ef",
-    "directory.keyless(timestamp with time zone)": "f28abae01188116feda0add21fdf46743ceec27da2820709b3d746e101838d1b",
+        "0e89db2749db437e63143199c47463196e3c1e45e0b36ff83b1c82bbcc22245b",
+    "directory.keyless(timestamp with time zone)":
+        "f3834f40f6821a9ea34e22365012cc963cf0676986c3751d778a920100eee2e7",
     "directory.keys_behind(timestamp with time zone)":
-        "75d8bb84f37fcaa61e6f9454aa58b567eb3295f4ad11847fe6fc0023c2ccad07",
+        "d0e85b803bc540cb04f648faf175c4a5b564fb61709733d848307496678b8ef9",
     "directory.lag(timestamp with time zone)":
-        "957156f19e0cd67411a78584dd5d76e72902bba0480e64ae572dd16077f8a7d0",
-    "protect(regclass,text)": "b4e62a854ec3704c13f2e2390a2c545bdcac2fc33de062a993d487503aa2b487",
-    "touch_tenant()": "dd9676459822127d16816d1b5d3229b80b4d3b4158a2991ac573e717a155e697",
+        "0b1637a0938c56acbd64c1bce4b3d3f2e7c7824210625aa267d938db825621c4",
+    "protect(regclass,text)":
+        "d91940c40101174f645b2914412d7a6341b376e6e21054d83126675fa98baf9b",
+    "touch_tenant()":
+        "038f3b4400145f7caa97c5c1b7c551c7f2a9f4a60985e1ac0d76ad35de2aa60e",
 }  # fmt: skip
-"""SHA-256 of the body of each: one that was read and found narrow; a changed one has to be read again."""
+"""SHA-256 of what `pg_get_functiondef` says of each: arguments, result, volatility, settings, body and the rest.
 
-TRIGGERS = {("api_grants", "touch"), ("apis", "touch"), ("client_secrets", "touch"), ("clients", "touch"),
-            ("signing_keys", "touch")}  # fmt: skip
+One that was read and found narrow; a changed one has to be read again.
+"""
+
+_TOUCH = (
+    "CREATE TRIGGER touch AFTER INSERT OR DELETE OR UPDATE ON public.{} "
+    "FOR EACH ROW EXECUTE FUNCTION touch_tenant()"
+)
+TRIGGERS = {
+    (table, "touch"): _TOUCH.format(table)
+    for table in ("api_grants", "apis", "client_secrets", "clients", "signing_keys")
+}
+"""The triggers that tell the directory, as `pg_get_triggerdef` says them."""
 
 LOGINS = ("idp_app", "idp_ops", "idp_migrator", "idp_readonly", "idp_backup")
 OWNERS = ("idp_owner", "idp_ctx", "idp_directory")
@@ -162,20 +184,16 @@ SCHEMAS = {
 }
 """Schemas, and who may look inside; nobody but the owner makes anything there."""
 BLIND = (
-    "pg_stat_get_activity(integer)", "pg_stat_get_backend_activity(integer)", "lo_import(text)", "lo_creat(integer)",
-    "lo_create(oid)", "lo_open(oid,integer)", "lo_get(oid)", "lo_put(oid,bigint,bytea)", "lo_from_bytea(oid,bytea)",
-    "pg_read_file(text)", "pg_read_binary_file(text)", "pg_ls_dir(text)", "pg_reload_conf()", "pg_ls_logdir()",
-    "pg_terminate_backend(integer,bigint)", "pg_cancel_backend(integer)", "pg_notify(text,text)", "pg_lock_status()",
-    "pg_export_snapshot()", "pg_logical_emit_message(boolean,text,text)", "pg_logical_emit_message(boolean,text,bytea)",
-    "pg_logical_emit_message(boolean,text,text,boolean)", "pg_logical_emit_message(boolean,text,bytea,boolean)",
-    "pg_advisory_lock(bigint)", "pg_advisory_lock(integer,integer)", "pg_try_advisory_lock(bigint)",
-    "pg_advisory_unlock_all()", "pg_advisory_xact_lock_shared(bigint)", "pg_stat_get_live_tuples(oid)",
-    "pg_stat_get_tuples_inserted(oid)", "pg_stat_get_xact_numscans(oid)", "pg_stat_get_backend_client_addr(integer)",
-)  # fmt: skip
-"""Functions of Postgres that the runtime role must not call."""
-BLIND_VIEWS = ("pg_stat_activity", "pg_stat_all_tables", "pg_stat_user_tables", "pg_statio_all_tables",
-               "pg_stat_database", "pg_stat_all_indexes", "pg_locks")  # fmt: skip
-"""Views of Postgres that the runtime role must not read."""
+    r"^(pg_stat_get_.*|pg_(try_)?advisory_.*|lo_.*|loread|lowrite|pg_lock_status|pg_notify|pg_terminate_backend"
+    r"|pg_cancel_backend|pg_export_snapshot|pg_logical_emit_message|pg_read_.*file.*|pg_ls_.*|pg_stat_file"
+    r"|pg_reload_conf|pg_rotate_logfile|pg_log_.*)$"
+)
+"""Names of functions of Postgres that act on or tell of others, of which the runtime role calls LOCKS alone."""
+BLIND_VIEWS = (
+    r"^(pg_stat(io)?_.*|pg_locks|pg_shadow|pg_authid|pg_statistic|pg_user_mapping|pg_hba_file_rules"
+    r"|pg_largeobject)$"
+)
+"""Names of relations of Postgres that tell of others, which the runtime role must not read."""
 LOCKS = ("pg_advisory_xact_lock(bigint)", "pg_try_advisory_xact_lock(bigint)")
 """The only locks that it takes by name: they end with its transaction."""
 SERVICE_ROLES = (
@@ -203,3 +221,5 @@ EXTENSIONS = {"plpgsql", "pg_stat_statements"}
 """Extensions that cross no tenants, the second one where nobody but monitors may read it."""
 VERSIONS = {16: 14, 17: 10, 18: 4}
 """Major version of Postgres → the oldest minor one in which row security has no known hole."""
+LEAKPROOF = {18: "682dad69bc9387aa54b748099cca6ad9754654d295b3c88ca43c8532e6aab0ae"}
+"""Major version of Postgres → SHA-256 of the ids of its own functions that are leakproof as `initdb` makes them."""

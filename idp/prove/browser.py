@@ -73,7 +73,7 @@ class Browser:
         """Fill the form `form_id` of the page with `values` and press `button`. Raises Unexpected."""
         form = forms(answer).get(form_id)
         if form is None or button not in form.buttons:
-            raise Unexpected(f"{answer} without the form {form_id} and its button {button}.")
+            raise answer.unexpected(f"without the form {form_id} and its button {button}")
         name, value = form.buttons[button]
         return self.post(form.action, {**form.inputs, **values, name: value})
 

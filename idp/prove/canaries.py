@@ -130,11 +130,15 @@ def _apis() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+class TwinRefused(Exception):
+    """A tenant was refused because of what another one has: one sentence, the product's own."""
+
+
 @contextmanager
 def pair(program: Program, redis_url: str | None) -> Iterator[tuple[Canary, Canary]]:
     """Two canaries for the length of the block; the caller holds `database.alone`, so that all others are leftovers.
 
-    Raises NotProved where they cannot be made or removed.
+    Raises NotProved where they cannot be made or removed, TwinRefused where one is in the way of the other.
     """
     sweep(program, redis_url)
     run = secrets.token_hex(4)
@@ -154,7 +158,11 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         json.dump({"tenants": [plan.blueprint() for plan in plans]}, file)
         file.flush()
-        replace(program, environment=environment)("apply", file.name)
+        try:
+            replace(program, environment=environment)("apply", file.name)
+        except NotProved as refused:
+            _alone(replace(program, environment=environment), plans, str(refused))
+            raise
     slugs = [plan.slug for plan in plans]
     with ThreadPoolExecutor(max_workers=2) as beside:
         hosts = beside.map(lambda slug: program("tenant", "host", "add", slug, f"{slug}.example.net"), slugs)
@@ -171,6 +179,24 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
         initial = dict(zip(slugs, begins, strict=True))
     a, b = (_canary(plan, tenants[plan.slug], signed, initial[plan.slug]) for plan in plans)
     return a, b
+
+
+def _alone(program: Program, plans: Sequence[Plan], refused: str) -> None:
+    """Each of the pair by itself, after both together were `refused`. Raises TwinRefused.
+
+    Where the first can be made and the second, which has all the same names, cannot, a name of one tenant's is in
+    the way of another's: that is no mishap of the proof, but what it is to find.
+    """
+    for number, plan in enumerate(plans):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+            json.dump({"tenants": [plan.blueprint()]}, file)
+            file.flush()
+            try:
+                program("apply", file.name)
+            except NotProved:
+                if number:
+                    raise TwinRefused(refused) from None
+                raise
 
 
 def _canary(

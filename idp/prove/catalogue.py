@@ -32,6 +32,7 @@ _SENTENCES: dict[Rule, str] = {
     roles.defaults_for_new_things: "What is made later is granted to nobody by default.",
     roles.database: "Only known roles connect, and none of them makes temporary tables.",
     roles.extras: "Nothing is there that crosses tenants by its nature, such as a publication or a large object.",
+    roles.builtins: "Nobody may do more to what is Postgres' own than it allows by itself, and none of it was changed.",
     roles.blind: "The runtime role sees nothing of what others do, and reaches neither files nor other processes.",
     roles.server: "The server's version has no known hole in row security.",
 }

@@ -3,19 +3,20 @@
 from idp.prove.allowed import (
     BLIND,
     BLIND_VIEWS,
+    DEFINITIONS,
     EXTENSIONS,
     FUNCTIONS,
+    LEAKPROOF,
     LOCKS,
     LOGINS,
     OWNERS,
     SCHEMAS,
     SETTINGS,
-    SOURCES,
     TRIGGERS,
     UNRESTRAINED,
     VERSIONS,
 )
-from idp.prove.look import Look, differ
+from idp.prove.look import FIRST, Look, differ
 
 _OF_EXTENSION = "EXISTS (SELECT FROM pg_depend d WHERE d.objid = {} AND d.deptype = 'e')"
 
@@ -46,9 +47,10 @@ def functions(look: Look) -> list[str]:
         "o.rolsuper OR o.rolbypassrls OR o.rolcanlogin, "
         "(SELECT array_agg(CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END ORDER BY 1) "
         " FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g WHERE g.grantee <> p.proowner), "
-        "encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') "
+        "CASE WHEN p.prokind IN ('f', 'p') "
+        "THEN encode(sha256(convert_to(pg_get_functiondef(p.oid), 'UTF8')), 'hex') END "
         "FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_roles o ON o.oid = p.proowner "
-        f"JOIN pg_language l ON l.oid = p.prolang WHERE {look.ours} AND NOT {_OF_EXTENSION.format('p.oid')}"
+        f"JOIN pg_language l ON l.oid = p.prolang WHERE {look.ours('p.oid')} AND NOT {_OF_EXTENSION.format('p.oid')}"
     )
     wrong = []
     for name, definer, owner, language, config, leakproof, powerful, callers, source in rows:
@@ -57,30 +59,34 @@ def functions(look: Look) -> list[str]:
             continue
         given = (definer, owner, language, tuple(sorted(callers or ())))
         wrong += differ(name, given, FUNCTIONS[name])
-        if "search_path=pg_catalog" not in (config or "") or "pg_temp" not in (config or ""):
+        if config not in (
+            '{"search_path=pg_catalog, pg_temp"}',
+            '{"search_path=pg_catalog, public, pg_temp"}',
+        ):
             wrong.append(f"{name} does not pin its search_path: {config}")
         if leakproof or powerful:
             wrong.append(f"{name}: leakproof {leakproof}, owner can bypass or log in {powerful}")
-        if source != SOURCES[name]:
-            wrong.append(f"{name} does something else than it was written for")
+        if source != DEFINITIONS[name]:
+            wrong.append(f"{name} does something else, or in another way, than it was written for")
     return wrong + [f"{name} does not exist" for name in FUNCTIONS if name not in {row[0] for row in rows}]
 
 
 def triggers(look: Look) -> list[str]:
-    """Only the triggers that tell the directory; no rules, no event triggers."""
-    found = look(
-        "SELECT tgrelid::regclass::text, tgname, tgfoid::regproc::text, tgenabled::text "
-        "FROM pg_trigger WHERE NOT tgisinternal"
-    )
-    wrong = [
-        f"trigger {name} on {table}"
-        for table, name, function, enabled in found
-        if (table, name) not in TRIGGERS or function != "touch_tenant" or enabled != "O"
-    ]
-    wrong += [f"{table} does not tell the directory" for table, name in TRIGGERS - {row[:2] for row in found}]
+    """Only the triggers that tell the directory, each in its whole text; references are watched; no rules."""
+    found = {
+        (table, name): f"{text}{'' if enabled == 'O' else f' ({enabled})'}"
+        for table, name, text, enabled in look(
+            "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled::text "
+            "FROM pg_trigger WHERE NOT tgisinternal"
+        )
+    }
+    wrong = list(differ("trigger", found, TRIGGERS))
+    wrong += [f"the references of {table} are not watched" for (table,) in look(
+        "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgisinternal AND tgenabled <> 'O'"
+    )]  # fmt: skip
     wrong += [f"rule {name}" for (name,) in look(
         "SELECT r.rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
-        f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {look.ours} AND c.relkind <> 'v'"
+        f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {look.ours('c.oid')} AND c.relkind <> 'v'"
     )]  # fmt: skip
     return wrong + [f"event trigger {name}" for (name,) in look("SELECT evtname FROM pg_event_trigger")]
 
@@ -166,6 +172,11 @@ _EXTRAS = {
     "grant on a parameter": "SELECT parname FROM pg_parameter_acl",
     "extended statistics": "SELECT stxname FROM pg_statistic_ext",
     "replication slot": "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()",
+    "operator": f"SELECT oid::regoperator::text FROM pg_operator WHERE oid >= {FIRST}",
+    "cast": f"SELECT castsource::regtype || ' as ' || casttarget::regtype FROM pg_cast WHERE oid >= {FIRST}",
+    "type": f"SELECT oid::regtype::text FROM pg_type WHERE oid >= {FIRST} AND typtype IN ('d', 'e', 'r', 'm')",
+    "operator class": f"SELECT opcname FROM pg_opclass WHERE oid >= {FIRST}",
+    "table that tells a replica its old rows": "SELECT oid::regclass::text FROM pg_class WHERE relreplident = 'f'",
     "language": "SELECT lanname FROM pg_language WHERE lanname NOT IN ('internal', 'c', 'sql', 'plpgsql')",
 }
 
@@ -188,22 +199,76 @@ def extras(look: Look) -> list[str]:
     return wrong + [f"idp_app may look into {name}" for (name,) in readable]
 
 
+_MORE = {
+    "function": (
+        "pg_proc", "f", "p.oid::regprocedure::text", "p.proacl", "p.proowner", "false"
+    ),
+    "relation": (
+        "pg_class", "r", "p.oid::regclass::text", "p.relacl", "p.relowner",
+        "p.relnamespace = 'information_schema'::regnamespace AND g.grantee = 0 AND g.privilege_type = 'SELECT'",
+    ),
+    "schema": (
+        "pg_namespace", "n", "p.nspname::text", "p.nspacl", "p.nspowner",
+        "p.nspname = 'information_schema' AND g.grantee = 0 AND g.privilege_type = 'USAGE'",
+    ),
+    "type": ("pg_type", "T", "p.oid::regtype::text", "p.typacl", "p.typowner", "false"),
+    "language": ("pg_language", "l", "p.lanname::text", "p.lanacl", "p.lanowner", "false"),
+}  # fmt: skip
+"""Kind → catalogue, letter of its default rights, name, rights, owner, and what is as it should be."""
+
+
+def builtins(look: Look) -> list[str]:
+    """Nobody may do more to what is Postgres' own than `initdb` lets them; none of it is another than it was made."""
+    wrong = []
+    for kind, (table, letter, name, rights, owner, fine) in _MORE.items():
+        for thing, who, right in look(
+            f"SELECT {name}, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, g.privilege_type "
+            f"FROM {table} p LEFT JOIN pg_init_privs i ON i.objoid = p.oid AND i.classoid = '{table}'::regclass "
+            f"AND i.objsubid = 0, aclexplode(coalesce({rights}, acldefault('{letter}', {owner}))) g "
+            f"WHERE p.oid < {FIRST} AND g.grantee <> {owner} AND NOT ({fine}) AND NOT EXISTS (SELECT FROM "
+            f"aclexplode(coalesce(i.initprivs, acldefault('{letter}', {owner}))) w WHERE w.grantee IN (0, g.grantee) "
+            "AND w.privilege_type = g.privilege_type AND (w.is_grantable OR NOT g.is_grantable))"
+        ):
+            wrong.append(f"{who} has {right} on the {kind} {thing} of Postgres")
+    wrong += [f"{who} has {right} on a column of {thing} of Postgres" for thing, who, right in look(
+        "SELECT a.attrelid::regclass::text, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, "
+        "g.privilege_type FROM pg_attribute a LEFT JOIN pg_init_privs i ON i.objoid = a.attrelid "
+        "AND i.classoid = 'pg_class'::regclass AND i.objsubid = a.attnum, aclexplode(a.attacl) g "
+        f"WHERE a.attrelid < {FIRST} AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) w "
+        "WHERE w.grantee IN (0, g.grantee) AND w.privilege_type = g.privilege_type)"
+    )]  # fmt: skip
+    if look.managed:
+        for sentence in wrong:
+            look.note(f"the service leaves it so that {sentence}")
+        wrong = []
+    wrong += [f"{name} of Postgres runs with its owner's rights" for (name,) in look(
+        f"SELECT oid::regprocedure::text FROM pg_proc WHERE oid < {FIRST} AND prosecdef"
+    )]  # fmt: skip
+    [(major, leakproof)] = look(
+        "SELECT current_setting('server_version_num')::int / 10000, "
+        "encode(sha256(convert_to(string_agg(oid::text, ',' ORDER BY oid), 'UTF8')), 'hex') "
+        f"FROM pg_proc WHERE oid < {FIRST} AND proleakproof"
+    )
+    if major not in LEAKPROOF:
+        look.note(f"which functions of Postgres {major} are leakproof by birth is not known here")
+    elif leakproof != LEAKPROOF[major]:
+        wrong.append("other functions of Postgres are leakproof than those that it makes so")
+    return wrong
+
+
 def blind(look: Look) -> list[str]:
     """The runtime role cannot read others' statements, the server's files, or large objects."""
-    found = [
-        f"idp_app may call {name}"
-        for (name,) in look(
-            "SELECT f FROM unnest(%s) f WHERE to_regprocedure(f) IS NOT NULL "
-            "AND has_function_privilege('idp_app', f, 'EXECUTE')",
-            list(BLIND),
-        )
-    ]
-    found += [
-        f"idp_app may read {name}"
-        for (name,) in look(
-            "SELECT v FROM unnest(%s) v WHERE has_table_privilege('idp_app', v, 'SELECT')", list(BLIND_VIEWS)
-        )
-    ]
+    found = [f"idp_app may call {name}" for (name,) in look(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
+        "AND proname ~ %s AND NOT (oid::regprocedure::text = ANY (%s)) "
+        "AND has_function_privilege('idp_app', oid, 'EXECUTE')",
+        BLIND, list(LOCKS),
+    )]  # fmt: skip
+    found += [f"idp_app may read {name}" for (name,) in look(
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace "
+        "AND relkind IN ('r', 'v') AND relname ~ %s AND has_any_column_privilege('idp_app', oid, 'SELECT')",
+        BLIND_VIEWS,
+    )]  # fmt: skip
     locks = look(
         "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace "
         "AND proname ~ '^pg_(try_)?advisory' AND has_function_privilege('idp_app', oid, 'EXECUTE')"

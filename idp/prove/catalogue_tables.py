@@ -48,7 +48,7 @@ def relations(look: Look) -> list[str]:
     rows = look(
         "SELECT c.oid::regclass::text, c.relkind, c.relispartition, c.relpersistence, c.relowner::regrole::text "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        f"WHERE {look.ours} AND c.relkind NOT IN ('i', 'I', 't') "
+        f"WHERE {look.ours('c.oid')} AND c.relkind NOT IN ('i', 'I', 't') "
         "AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"
     )
     kinds = {
@@ -132,23 +132,31 @@ def columns(look: Look) -> list[str]:
 def constraints(look: Look) -> list[str]:
     """The key is (tenant_id, id), and every reference pairs the tenant."""
     rows = look(
-        "SELECT c.relname, k.conname, k.contype::text, k.confrelid::regclass::text, k.convalidated, "
+        "SELECT c.relname, k.conname, k.contype::text, k.confrelid::regclass::text, k.convalidated "
+        "AND NOT k.condeferrable AND k.confupdtype IN ('a', ' ') AND k.confdeltype IN ('c', 'n', ' '), "
         "(SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(k.conkey) WITH ORDINALITY u(n, o) "
         " JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n), "
         "(SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(k.confkey) WITH ORDINALITY u(n, o) "
         " JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n) "
         "FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
-        "WHERE c.relnamespace = 'public'::regnamespace AND k.contype IN ('p', 'f', 'x')"
+        "WHERE c.relnamespace = 'public'::regnamespace AND k.contype IN ('p', 'f', 'x', 'c')"
     )
     wrong, keyed, held = [], set(), set()
     for table, name, kind, other, valid, mine, theirs in rows:
+        if kind == "c":
+            wrong += [] if valid else [f"{name} of {table} was never held against the rows that are there"]
+            continue
         paired = mine[:1] == ["tenant_id"] and theirs == ["tenant_id", "id"] and len(mine) == 2
         if kind == "p" and (mine == ["tenant_id", "id"] or table in ("tenants", *GLOBAL_READONLY, *PLATFORM)):
             keyed.add(table)
-        elif kind == "f" and (mine, theirs, other) == (["tenant_id"], ["id"], "tenants"):
+        elif kind == "f" and valid and (mine, theirs, other) == (["tenant_id"], ["id"], "tenants"):
             held.add(table)
         elif kind != "f" or not paired or not valid:
             wrong.append(f"{name} of {table}: {mine} → {other}{theirs}")
+    refer = [(table, *mine) for table, _, kind, _, _, mine, _ in rows if kind == "f"]
+    wrong += [
+        f"{table} refers twice by {', '.join(by)}" for table, *by in {r for r in refer if refer.count(r) > 1}
+    ]
     tables = (*TENANT, "hosts")
     wrong += [f"{table} has no key (tenant_id, id)" for table in tables if table not in keyed]
     wrong += [f"{table} does not belong to a tenant" for table in tables if table not in held]
@@ -158,15 +166,15 @@ def constraints(look: Look) -> list[str]:
 def indexes(look: Look) -> list[str]:
     """Every index starts with the tenant, so that neither a unique error nor a timing tells of another's rows."""
     rows = look(
-        "SELECT x.indexrelid::regclass::text, i.indisunique, "
+        "SELECT x.indexrelid::regclass::text, i.indisunique, pg_get_indexdef(i.indexrelid), "
         "(SELECT attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0]) "
         "FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
-        f"CROSS JOIN LATERAL (SELECT i.indexrelid) x WHERE {look.ours}"
+        f"CROSS JOIN LATERAL (SELECT i.indexrelid) x WHERE {look.ours('c.oid')}"
     )
     return [
         f"{name} starts with {first or 'an expression'}" + (" and is unique" if unique else "")
-        for name, unique, first in rows
-        if first != "tenant_id" and name not in WITHOUT_TENANT
+        for name, unique, text, first in rows
+        if first != "tenant_id" and WITHOUT_TENANT.get(name) != text
     ]
 
 
@@ -175,10 +183,10 @@ def _granted(look: Look) -> dict[str, dict[str, str]]:
     rows = look(
         f"SELECT c.oid::regclass::text, {_WHO}, {_RIGHT}, NULL "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) g "
-        f"WHERE {look.ours} AND c.relkind NOT IN ('i', 'I') AND g.grantee <> c.relowner "
+        f"WHERE {look.ours('c.oid')} AND c.relkind NOT IN ('i', 'I') AND g.grantee <> c.relowner "
         f"UNION ALL SELECT c.oid::regclass::text, {_WHO}, {_RIGHT}, "
         "string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
-        f"JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(a.attacl) g WHERE {look.ours} "
+        f"JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(a.attacl) g WHERE {look.ours('c.oid')} "
         "AND NOT a.attisdropped GROUP BY 1, 2, 3"
     )
     order = ["SELECT", "INSERT", "DELETE"]

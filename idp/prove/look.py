@@ -9,6 +9,9 @@ import psycopg2
 from idp.prove.allowed import SERVICE_ROLES
 from idp.prove.promises import Tally
 
+FIRST = 16_384
+"""The first object id that `initdb` does not give: whatever has a smaller one is Postgres' own."""
+
 Rows = list[tuple[Any, ...]]
 
 
@@ -42,13 +45,13 @@ class Look:
         if sentence not in self.tally.notes:
             self.tally.notes.append(sentence)
 
-    @property
-    def ours(self) -> str:
-        """Condition on a namespace `n`: neither Postgres' own, nor temporary, nor beside."""
-        names = ", ".join(
-            f"'{name}'" for name in ("pg_catalog", "information_schema", "pg_toast", *self.beside)
-        )
-        return f"n.nspname NOT IN ({names}) AND n.nspname !~ '^pg_(toast_)?temp_'"
+    def ours(self, oid: str) -> str:
+        """Condition on the object `oid` in the namespace `n`: not Postgres' own, nor temporary, nor beside.
+
+        It is by the object, since somebody can put one of theirs into a schema of Postgres' own.
+        """
+        names = ", ".join(f"'{name}'" for name in ("pg_toast", *self.beside))
+        return f"{oid} >= {FIRST} AND n.nspname NOT IN ({names}) AND n.nspname !~ '^pg_(toast_)?temp_'"
 
     @cached_property
     def service(self) -> frozenset[str]:

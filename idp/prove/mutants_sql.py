@@ -106,6 +106,18 @@ MUTANTS = (
     Mutant("a sequence that all share", "CREATE SEQUENCE numbers; GRANT USAGE ON numbers TO idp_app"),
     Mutant("statistics across columns", "CREATE STATISTICS told ON username, email FROM users"),
     Mutant("a large object", "SELECT lo_create(0)"),
+    Mutant("a copy among Postgres' own", "CREATE TABLE information_schema.copy AS SELECT * FROM users; "
+           "GRANT SELECT ON information_schema.copy TO idp_app"),
+    Mutant("the server's files", "GRANT EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint) TO idp_app"),
+    Mutant("passwords of roles", "GRANT SELECT ON pg_shadow TO idp_app"),
+    Mutant("a schema before the temporary one",
+           "ALTER FUNCTION ctx.tenant() SET search_path = pg_catalog, public, pg_temp"),
+    Mutant("a context that is taken for unchanging", "ALTER FUNCTION ctx.tenant() IMMUTABLE"),
+    Mutant("a known name on another index",
+           "DROP INDEX tenants_changed_at; CREATE INDEX tenants_changed_at ON users (email_norm)"),
+    Mutant("a trigger that tells of less",
+           "CREATE OR REPLACE TRIGGER touch AFTER INSERT ON clients FOR EACH ROW EXECUTE FUNCTION touch_tenant()"),
+    Mutant("references that nobody watches", "ALTER TABLE sessions DISABLE TRIGGER ALL", ("sessions",)),
 )  # fmt: skip
 
 

@@ -13,12 +13,12 @@ from urllib.parse import urlencode, urlsplit
 from idp.prove import clock, wallet
 from idp.prove.carried import AUTHENTICATION, KINDS, Part, Place, Use, everything
 from idp.prove.likeness import unlike
-from idp.prove.promises import Group, Promise, Tally, Unexpected
+from idp.prove.promises import Group, Promise, Tally
 from idp.prove.reaches import DEEP, EVERY_HEADER, PLAIN, WIDE, Reach
 from idp.prove.target import Route, Target
 from idp.prove.visitor import Party
 from idp.prove.wallet import Wallet
-from idp.prove.wire import FORM, Answer, Net
+from idp.prove.wire import FORM, NOT_NOW, Answer, Net
 
 VARIABLES = {"filename": "app.css"}
 """What stands for a variable of a route that is not the tenant's slug."""
@@ -82,14 +82,14 @@ class Outside:
         )  # fmt: skip
 
     def ask(self, method: str, url: str, part: Part) -> Answer:
-        """One request. Raises Unexpected where the deployment goes on refusing to judge it."""
+        """One request. Raises NotProved where the deployment goes on refusing to judge it."""
         until = clock.elapsed() + _MOST_WAITING
         while True:
             answer = self._once(method, url, part)
-            if answer.status not in (429, 503):
+            if answer.status not in NOT_NOW:
                 return answer
             if clock.elapsed() > until:
-                raise Unexpected(f"{answer} for {_MOST_WAITING:.0f} s, so that nothing could be tried.")
+                raise answer.unexpected(f"for {_MOST_WAITING:.0f} s, so that nothing could be tried")
             time.sleep(min(float(answer.header("Retry-After") or 1), 5.0))
 
     def _once(self, method: str, url: str, part: Part) -> Answer:

@@ -30,7 +30,7 @@ SELECT c.oid::regclass::text, has_table_privilege(c.oid, 'INSERT') AND c.relkind
         AND a.attnum = ANY (k.conkey) AND a.attname <> 'tenant_id' LIMIT 1)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_(toast|temp)' AND c.oid >= 16384
     AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
     AND (c.oid = to_regclass('public.tenants') OR EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid
         AND t.attname = 'tenant_id' AND NOT t.attisdropped))

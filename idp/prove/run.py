@@ -40,6 +40,13 @@ PROMISES: tuple[Promise, ...] = (
     *forgeries.PROMISES,
     *between.PROMISES,
 )
+TWINS = Promise(
+    "runtime_role.twins", Group.RUNTIME_ROLE,
+    "One tenant's names are in no other tenant's way: the same people, clients, groups and keys' ids are in both.",
+    "Two tenants are made from one blueprint by the public commands; where the first can be made, so can the second.",
+    lambda target, tally: tally.expect(target.a.id != target.b.id, "Both canaries are one tenant."),
+)  # fmt: skip
+PROMISES += (TWINS,)
 BESIDE: tuple[frozenset[Group], ...] = (
     frozenset({Group.CATALOGUE, Group.RUNTIME_ROLE}),
     frozenset({Group.OUTSIDE}),
@@ -90,9 +97,14 @@ def prove(program: Program, groups: Collection[Group] = (), tell: Progress = lam
     postgres = database.look(known["database_url"], known["schema"])
     if OVER_HTTP & {promise.group for promise in wanted}:
         _answers(known["base_url"])
-    with canaries.stoppable(), facing(program, known, tell) as target:
-        outcomes = _outcomes(wanted, target, tell)
-        tell("removing the canaries")
+    try:
+        with canaries.stoppable(), facing(program, known, tell) as target:
+            outcomes = _outcomes(wanted, target, tell)
+            tell("removing the canaries")
+    except canaries.TwinRefused as refused:
+        tally = Tally()
+        tally.expect(False, f"The second of two tenants with the same names was refused: {refused}")
+        outcomes = (Outcome(TWINS, tally, clock.elapsed() - began),)
     return Proof(
         known["base_url"],
         known["version"],
@@ -120,7 +132,7 @@ def _answers(base_url: str) -> None:
 def facing(program: Program, known: dict[str, Any], tell: Progress) -> Iterator[Target]:
     """The deployment with two fresh canaries, for the length of the block; `known` is what `idp env` says.
 
-    Raises NotProved.
+    Raises NotProved, TwinRefused.
     """
     with ExitStack() as stack:
         stack.enter_context(database.alone(known["database_url"]))

@@ -115,7 +115,7 @@ class Party:
         """The parameters with which the browser comes back. Raises Unexpected unless `state` and `iss` are ours."""
         location = answer.header("Location")
         if answer.status not in (302, 303) or not location.startswith(f"{self.redirect_uri}?"):
-            raise Unexpected(f"{answer} where the way back to {self.client_id} is due.")
+            raise answer.unexpected(f"where the way back to {self.client_id} is due")
         found = dict(parse_qsl(urlsplit(location).query, keep_blank_values=True))
         if found.get("state") != self.state or found.get("iss") != self.issuer:
             raise Unexpected(f"{answer} with another state or iss than those of the request.")

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 from idp.prove import clock
 from idp.prove.browser import Browser, Form, forms
 from idp.prove.canaries import CALLBACK
-from idp.prove.promises import Unexpected
 from idp.prove.target import Canary, Target
 from idp.prove.visitor import Party
 from idp.prove.wire import Answer, Net
@@ -119,7 +118,7 @@ def signed_in(net: Net, wallet: Wallet) -> Browser:
 def _open(wallet: Wallet, browser: Browser, answer: Answer, form_id: str, known: frozenset[str]) -> None:
     form: Form | None = forms(answer).get(form_id)
     if form is None:
-        raise Unexpected(f"{answer} where the page with {form_id} is due.")
+        raise answer.unexpected(f"where the page with {form_id} is due")
     action = urlsplit(form.action)
     path = f"{action.scheme}://{action.netloc}{action.path}".removeprefix(wallet.canary.issuer)
     cookies = {name: value for (_, name), value in browser.cookies.items()}

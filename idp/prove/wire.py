@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from idp.prove.pace import Pace
-from idp.prove.promises import Unexpected
+from idp.prove.promises import NotProved, Unexpected
 
 TIMEOUT = 15.0
 """Seconds that one answer may take."""
@@ -22,6 +22,10 @@ _GONE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError, 
 
 Headers = Mapping[str, str]
 Form = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+NOT_NOW = (429, 503)
+"""Statuses of whoever cannot or will not answer at present (RFC 6585 §4, RFC 9110 §15.6.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,17 @@ class Answer:
         with suppress(ValueError):
             value = json.loads(self.body)
         if self.status != status or not isinstance(value, dict):
-            raise Unexpected(f"{self} where JSON with status {status} is due.")
+            raise self.unexpected(f"where JSON with status {status} is due")
         return value
+
+    def unexpected(self, words: str) -> Unexpected | NotProved:
+        """What to raise where another answer was due.
+
+        One that says "not now" says nothing of isolation: an outage is no broken promise.
+        """
+        if self.status in NOT_NOW:
+            return NotProved(f"{self} {words}; the deployment is overloaded, or what it needs is away.")
+        return Unexpected(f"{self} {words}.")
 
     def __str__(self) -> str:
         """In words, for a finding; without anything that could be a secret."""

@@ -45,8 +45,11 @@ def _form(seen: Own) -> None:
 
 def _header(seen: Own) -> None:
     header = seen.header
-    if set(header) != {"alg", "kid", "typ"} or not all(isinstance(value, str) for value in header.values()):
+    if set(header) != {"alg", "kid", "typ"}:
         raise no("token.header", expected="alg, kid and typ", got=sorted(header))
+    odd = {name: type(value).__name__ for name, value in header.items() if not isinstance(value, str)}
+    if odd:
+        raise no("token.header", expected="alg, kid and typ as texts", got=odd)
 
 
 def _typ(seen: Own) -> None:

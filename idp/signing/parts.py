@@ -30,7 +30,8 @@ def split(token: object) -> tuple[dict[str, Any], bytes, bytes, bytes]:
         raise no("token.size", expected=LONGEST, got=len(token) if isinstance(token, str) else None)
     pieces = token.split(".")
     if len(pieces) != 3 or not all(pieces):
-        raise no("token.form", expected="three parts", got=len(pieces))
+        got = len(pieces) if len(pieces) != 3 else "an empty one among three"
+        raise no("token.form", expected="three parts", got=got)
     try:
         header, payload, signature = (ids.unb64(piece) for piece in pieces)
     except ValueError:

@@ -102,6 +102,50 @@ MUTATIONS = {
     "a leakproof function": ("ALTER FUNCTION touch_tenant() LEAKPROOF", "functions"),
     "a function for everybody": (
         "GRANT EXECUTE ON FUNCTION directory.due(uuid, timestamptz, integer) TO PUBLIC", "functions"),
+    "a copy in a schema of Postgres": (
+        "CREATE TABLE information_schema.usersx AS SELECT * FROM users; "
+        "GRANT SELECT ON information_schema.usersx TO idp_app", "relations privileges"),
+    "a view in a schema of Postgres": (
+        "CREATE VIEW information_schema.v AS SELECT * FROM users", "relations"),
+    "a function in a schema of Postgres": (
+        "SET LOCAL allow_system_table_mods = on; CREATE FUNCTION pg_catalog.sneaky() RETURNS SETOF public.users "
+        "LANGUAGE sql SECURITY DEFINER AS 'select * from public.users'", "functions"),
+    "a schema between": ("ALTER FUNCTION ctx.tenant() SET search_path = pg_catalog, public, pg_temp", "functions"),
+    "a setting of a function": ("ALTER FUNCTION ctx.tenant() SET row_security = off", "functions"),
+    "a function that is taken for unchanging": ("ALTER FUNCTION ctx.tenant() IMMUTABLE", "functions"),
+    "a file that may be read": (
+        "GRANT EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint) TO idp_app", "builtins blind"),
+    "large objects that may be written to files": (
+        "GRANT EXECUTE ON FUNCTION lo_export(oid, text) TO idp_app", "builtins blind"),
+    "passwords that may be read": ("GRANT SELECT ON pg_shadow TO idp_app", "builtins blind"),
+    "one column of the passwords": ("GRANT SELECT (rolpassword) ON pg_authid TO idp_app", "builtins blind"),
+    "statistics of values": ("GRANT SELECT ON pg_statistic_ext_data TO PUBLIC", "builtins"),
+    "counts of rows": ("GRANT EXECUTE ON FUNCTION pg_stat_get_dead_tuples(oid) TO idp_app", "blind"),
+    "memory of other processes": (
+        "GRANT EXECUTE ON FUNCTION pg_log_backend_memory_contexts(int) TO idp_app", "builtins blind"),
+    "tables made among Postgres' own": ("GRANT CREATE ON SCHEMA pg_catalog TO idp_app", "builtins"),
+    "a function of Postgres that is leakproof": (
+        "ALTER FUNCTION pg_catalog.jsonb_contains(jsonb, jsonb) LEAKPROOF", "builtins"),
+    "a function of Postgres with its owner's rights": (
+        "ALTER FUNCTION pg_catalog.jsonb_contains(jsonb, jsonb) SECURITY DEFINER", "builtins"),
+    "a known name on another index": (
+        "DROP INDEX tenants_changed_at; CREATE UNIQUE INDEX tenants_changed_at ON users (email_norm)", "indexes"),
+    "a trigger that tells of less": (
+        "CREATE OR REPLACE TRIGGER touch AFTER INSERT ON clients FOR EACH ROW EXECUTE FUNCTION touch_tenant()",
+        "triggers"),
+    "references that nobody watches": ("ALTER TABLE sessions DISABLE TRIGGER ALL", "triggers"),
+    "a second reference": (
+        "ALTER TABLE sessions ADD FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE RESTRICT",
+        "constraints"),
+    "a reference that waits": (
+        "ALTER TABLE sessions ADD FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) "
+        "ON DELETE CASCADE DEFERRABLE", "constraints"),
+    "a check that was not held": ("ALTER TABLE users ADD CHECK (id IS NOT NULL) NOT VALID", "constraints"),
+    "a domain": ("CREATE DOMAIN spoken AS text", "extras"),
+    "a cast": ("CREATE CAST (text AS uuid) WITH INOUT AS IMPLICIT", "extras"),
+    "an operator": (
+        "CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq)", "extras"),
+    "old rows for replicas": ("ALTER TABLE users REPLICA IDENTITY FULL", "extras"),
     "a strange trigger": (
         "CREATE TRIGGER twice AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION touch_tenant()", "triggers"),
     "a trigger that sleeps": ("ALTER TABLE clients DISABLE TRIGGER touch", "triggers"),

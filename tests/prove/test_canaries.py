@@ -17,8 +17,9 @@ from idp.control import contexts
 from idp.errors import Conflict, Invalid, NotFound
 from idp.prove import canaries, run
 from idp.prove import database as database_of
-from idp.prove.promises import Group, NotProved, Promise
+from idp.prove.promises import Group, NotProved, Promise, Unexpected
 from idp.prove.target import Canary, Program
+from idp.prove.wire import Answer
 from idp.store import migrate
 from idp.tenants import Tenant
 from tests.running import PROGRAM, Up, environment, idp, within
@@ -160,7 +161,7 @@ def test_a_killed_proof_is_swept_by_the_next_and_a_broken_promise_is_status_1(
     page.write_text(page.read_text().replace("One promise is broken", "Every promise holds"))
     assert idp("report", "verify", str(page), "--home", home).returncode == 1
     with database_of.asking(env["database_url"]) as ask:
-        assert ask("SELECT count(*) FROM proofs") == [(0,)]  # not a whole proof
+        assert ask("SELECT holds FROM proofs") == [(False,)]  # of a part, but broken
 
 
 def test_a_stopped_proof_removes_its_canaries(deployment: Up, env: dict[str, str]) -> None:
@@ -241,3 +242,36 @@ def test_a_read_only_replica(tmp_path: Any) -> None:
             database_of.look(url(server.port, "idp_app", "p"), "")
     finally:
         server.stop()
+
+
+def test_a_name_that_is_in_another_tenants_way_breaks_the_proof_and_is_kept(
+    deployment: Up, env: dict[str, str]
+) -> None:
+    owner = "SET ROLE idp_owner; "
+    with closing(psycopg2.connect(env["owner_database_url"])) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        canaries.sweep(_program(deployment), None)
+        cursor.execute(f"{owner} CREATE UNIQUE INDEX in_the_way ON users (email_norm)")
+        try:
+            told = idp("prove", "--home", str(deployment.home), *SQL, timeout=PATIENCE)
+        finally:
+            cursor.execute("DROP INDEX in_the_way")
+    assert told.returncode == 1 and "second of two tenants with the same names was refused" in told.stderr
+    last = json.loads(idp("report", "list", "--home", str(deployment.home), "--json").stdout)[0]
+    assert last["holds"] is False and last["broken"] == ["runtime_role.twins"]
+    assert _there(env) == []
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_work(deployment: Up) -> None:
+    told = idp(
+        "prove", "--home", str(deployment.home), *SQL, "--html", "/nowhere/at/all.html", timeout=PATIENCE
+    )
+    assert told.returncode == 2 and "cannot be written" in told.stderr and "canary" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, NotProved), (503, NotProved), (500, Unexpected), (404, Unexpected)]
+)
+def test_an_outage_is_no_broken_promise(status: int, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        Answer("http://localhost/token", status, (), b"{}").json()
