@@ -120,6 +120,7 @@ def document_server() -> Iterator[Serving]:
             """Nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever asked may have hung up
         said.port = server.server_port
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield said

@@ -104,6 +104,7 @@ def keep(client: Client, address: str) -> Client:
             audit.record(Event.CLIENT_CREATED, actor, client_id=client.client_id)
     except Conflict:
         return clients.by_client_id(client.client_id) or client
+    directory.forget(current().id)  # its pages may call us at once (CORS)
     return made
 
 

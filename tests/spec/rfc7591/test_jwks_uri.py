@@ -1,5 +1,6 @@
 """`jwks_uri` (RFC 7591 §2): a client serves its keys itself, and may change them without telling anybody."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -129,6 +130,34 @@ def test_a_client_that_never_answered_is_refused_like_any_other(
     refused(present(app, signer, assertion(signer)), "invalid_client", 401)
     change(signer, "signer", jwks_uri="http://localhost:9/keys")
     refused(present(app, signer, assertion(signer)), "invalid_client", 401)
+
+
+SECRET = {"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA", "kid": "e"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"body": json.dumps({"keys": [public(EC, "e")]}).encode() + b" " * 10_000_000},
+        {"body": json.dumps({"keys": [public(EC, "e"), *({"kty": "x"},) * 10_000]}).encode()},
+        {"body": json.dumps({"keys": [SECRET]}).encode()},
+        {"body": json.dumps({"keys": [{**public(EC, "e"), "d": "x"}]}).encode()},
+        {"status": 302, "heads": {**HEADS, "Location": "http://localhost/keys"}},
+        {"heads": {"Content-Type": "text/html"}},
+    ],
+    ids=["ten megabytes", "ten thousand keys", "a secret", "a private key", "elsewhere", "a page"],
+)
+def test_ca14_a_set_that_is_none_signs_nobody_in_and_is_not_asked_for_at_once_again(
+    app: Any, signer: Tenant, server: Serving, later: Any, answer: dict[str, Any]
+) -> None:
+    good = vars(server).copy()
+    vars(server).update(answer)
+    for _ in range(2):
+        refused(present(app, signer, assertion(signer)), "invalid_client", 401)
+    assert server.asked == 1
+    vars(server).update({**good, "asked": server.asked})
+    later(61)
+    assert present(app, signer, assertion(signer)).status_code == 200
 
 
 def test_only_keys_that_could_be_registered_count(app: Any, signer: Tenant, server: Serving) -> None:

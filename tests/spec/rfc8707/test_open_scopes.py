@@ -1,10 +1,12 @@
 """Scopes that an API opens to applications which nobody vouches for: for people, with consent, and no further."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from idp.control import apis, clients
+from idp.audit import SYSTEM
+from idp.control import apis, blueprints, clients
 from idp.errors import Invalid
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import policy, refused
@@ -80,6 +82,15 @@ def test_another_tenants_api_opens_nothing_here(app: Any, open_: Tenant, globex:
     globex = policy(globex, client_registration="open")
     rp = party(app, globex, registered(app, globex))
     assert rp.authorize(scope="openid", resource=NOTES).params["error"] == "invalid_target"
+
+
+def test_a_blueprint_says_it(acme: Tenant, tmp_path: Path) -> None:
+    file = tmp_path / "notes.yaml"
+    api = f"{{identifier: {NOTES}, name: Notes, scopes: {{notes.read: Read.}}, open_scopes: [notes.read]}}"
+    file.write_text(f"tenants: [{{slug: acme, name: Acme Corporation, apis: [{api}]}}]")
+    blueprints.apply_files([file], SYSTEM)
+    with entered(acme):
+        assert apis.show(NOTES).setting("open_scopes") == ["notes.read"]
 
 
 @pytest.mark.parametrize("value", ["notes.read", [1], ["a b"], ["x"] * 201, {"notes.read": 1}])
