@@ -1,4 +1,4 @@
-"""The certification plans Dynamic and 3rd-party-initiated login, as far as registration goes, module by module."""
+"""The certification plan Dynamic, as far as registration goes, module by module."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -72,19 +72,6 @@ def test_oidcc_registration_logo_policy_tos(app: Any, op: Tenant, name: str, mar
     rp = party(app, op, registered(app, op, **{name: address}))
     page = rp.authorize(**plain(rp)).html
     assert address in page and mark in page
-
-
-def test_oidcc_3rd_party_init_login(app: Any, op: Tenant) -> None:
-    told = registered(app, op, initiate_login_uri="https://app.example.com/begin")
-    assert told["initiate_login_uri"] == "https://app.example.com/begin"
-    answer = manage(app, op, told, "GET")
-    assert answer.status_code == 200 and answer.mimetype == "application/json"
-    assert answer.get_json()["initiate_login_uri"] == "https://app.example.com/begin"
-
-
-def test_oidcc_3rd_party_init_login_nohttps(app: Any, op: Tenant) -> None:
-    body = {**GOOD, "initiate_login_uri": "http://app.example.com/begin"}
-    refused(ask(app, op, "POST", None, body), "invalid_client_metadata")
 
 
 def test_discovery_of_a_tenant_that_is_ready(app: Any, op: Tenant) -> None:
