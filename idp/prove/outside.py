@@ -27,7 +27,8 @@ COSTLY = {"password": (PLAIN, EVERY_HEADER)}
 ALIKE = {("revoke", "access_token"), ("revoke", "refresh_token")}
 """Where an answer never tells whether there was such a thing (RFC 7009 §2.2); `whole` looks at what became of it."""
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
-_MOST_WAITING = 30.0
+_MOST_WAITING = 75.0
+"""Seconds, longer than any window in which requests are counted."""
 
 Pairs = Callable[[Route, Wallet, Wallet], Iterator[tuple[str, str, Use, Reach]]]
 """Of a route, who brings and who is reached for: method, kind, how it is presented, how it is reached."""

@@ -8,7 +8,8 @@ import threading
 
 from idp import clock
 
-PER_MINUTE = 3000
+PER_MINUTE = 12_000
+"""The answer is the same bytes each time and costs what a refusal would: this stops floods, not curiosity."""
 _ADDRESSES = 10_000
 _WINDOW = 60.0
 
