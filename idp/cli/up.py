@@ -15,9 +15,10 @@ from idp import clock, config, logs, paths
 from idp.cli import before_up, https, session, welcome
 from idp.cli import demo as demonstration
 from idp.config import Settings
-from idp.embedded import NotPossible, ports, process
+from idp.embedded import NotPossible, ports, process, settled
 from idp.embedded.authority import Certificate
 from idp.embedded.deployment import Deployment, Services
+from idp.embedded.folder import Folder
 from idp.embedded.supervise import Interrupted, Supervisor
 
 DEFAULT_PORT = 8000
@@ -181,15 +182,24 @@ def _wants_demo(deployment: Deployment, wanted: Wanted) -> bool:
 
 def _schema(deployment: Deployment, settings: Settings, with_demo: bool) -> None:
     """Roles, schema and key ring. What is due in a new database is noted first, so that a crash loses none of it."""
+    folder = deployment.folder
+    if deployment.embedded and _settled(folder, settings):
+        return
     from idp.control import installation
 
-    folder = deployment.folder
     passwords = folder.passwords() if deployment.embeds_postgres else installation.passwords_of(settings)
     if installation.make_roles(settings, passwords):
         folder.remember(schema="new", demo="wanted" if with_demo and deployment.embedded else "none")
     if settings.migrator_database_url:
         installation.upgrade(settings, fresh=folder.state().get("schema") == "new")
-    folder.remember(schema="made")
+    folder.remember(schema="made", made=settled.mark(settings))
+
+
+def _settled(folder: Folder, settings: Settings) -> bool:
+    """Whether everything is as the last run left it: then nothing of what makes it has to be loaded."""
+    state = folder.state()
+    same = state.get("schema") == "made" and state.get("made") == settled.mark(settings)
+    return same and settled.at_head(settings)
 
 
 def _demo_belongs(deployment: Deployment, demo: bool | None) -> bool:

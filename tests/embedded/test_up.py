@@ -15,6 +15,10 @@ import psutil
 import psycopg2
 import pytest
 
+from idp.embedded import settled
+from idp.embedded.deployment import Deployment
+from idp.embedded.folder import Folder
+from idp.store import migrate
 from tests.running import GRACE, Up, gone, idp, up, within
 
 NAMES = {
@@ -128,6 +132,28 @@ def connects(running: Up) -> bool:
         return marked(running.env()) and running.status("/readyz") == 200
     except (psycopg2.OperationalError, OSError):
         return False
+
+
+def test_a_start_that_finds_everything_made_loads_nothing_that_makes_it(home):
+    with up(home) as second:
+        second.wait_ready()
+        loaded = {each.path for each in psutil.Process(second.process.pid).memory_maps()}
+        assert any("psycopg2" in path for path in loaded)
+        assert not any("sqlalchemy" in path for path in loaded)
+        deployment = Deployment(Folder(home, home / "keys"))
+        settings, state = deployment.settings(), deployment.folder.state()
+        assert state["made"] == settled.mark(settings) and settled.at_head(settings)
+        with closing(psycopg2.connect(second.env()["owner_database_url"])) as owner, owner.cursor() as cursor:
+            cursor.execute("SET ROLE idp_owner; UPDATE alembic_version SET version_num = '0000'")
+            owner.commit()
+            assert not settled.at_head(settings)
+            cursor.execute(
+                "SET ROLE idp_owner; UPDATE alembic_version SET version_num = %s", (migrate.head(),)
+            )
+            owner.commit()
+        (home / "keys" / "more").write_text("")
+        assert state["made"] != settled.mark(settings)
+        assert second.end() == 0
 
 
 def test_orphans_of_a_run_that_could_not_take_its_children_along_are_stopped(home):
