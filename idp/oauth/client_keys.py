@@ -19,6 +19,8 @@ from idp.memory import Recent
 from idp.registration import keys
 from idp.store.durable.clients import Client
 
+STORM = 60.0
+"""Seconds for which a set that was read is not read anew, whatever keys are named that it does not hold."""
 AGAIN = 10.0
 """Seconds between two looks at one address, whatever is asked."""
 LEAST, USUAL, MOST = 60, 300, 86_400
@@ -77,7 +79,7 @@ def held(client: Client) -> dict[str, Any]:
 
 def _due(kept: _Served, kid: str | None) -> bool:
     now = clock.monotonic()
-    if now < kept.asked + AGAIN:
+    if now < kept.asked + (AGAIN if kept.good < kept.asked else STORM):
         return False
     held = kid is None or any(key.get("kid") == kid for key in kept.jwks["keys"])
     return now >= kept.until or not held
@@ -119,18 +121,19 @@ def _end(client: UUID) -> None:
 
 
 def _fetched(client: UUID, uri: str, former: _Served | None) -> _Served:
-    now = clock.monotonic()
-    jwks = former.jwks if former is not None and now < former.good + STALE else _NONE
-    good, age = former.good if former is not None else now, float(LEAST)
+    began = clock.monotonic()
+    jwks = former.jwks if former is not None and began < former.good + STALE else _NONE
+    good, age = former.good if former is not None else began, float(LEAST)
     try:
         with lanes.left():
             document = outbound.get(uri, KINDS, LARGEST)
-        jwks, good = keys.usable(json.loads(document.body)), now
+        jwks, good = keys.usable(json.loads(document.body)), clock.monotonic()
         age = min(max(document.max_age if document.max_age is not None else USUAL, LEAST), MOST)
     except (outbound.NotSent, ValueError, RecursionError) as problem:
         log(__name__).warning("jwks_uri.not_read", client=str(client), why=str(problem)[:200])
-    now = clock.monotonic()
-    return _kept.put(client, _Served(uri, jwks, now + age, now, good))
+    now = max(clock.monotonic(), good)
+    asked = good if good > began else now
+    return _kept.put(client, _Served(uri, jwks, now + age, asked, good))
 
 
 def forget() -> None:

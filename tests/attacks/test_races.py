@@ -11,6 +11,7 @@ from idp.store.durable import users as people
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import THREADS, at_once, events, policy
 from tests.playing import RelyingParty, inputs, relying_party
+from tests.spec.rfc7591.registering import GOOD, ask, initial
 
 
 @pytest.fixture
@@ -160,3 +161,12 @@ def test_rc15_the_sessions_limit_holds_after_many_signed_in_at_once(
     at_once(12, act)
     act(0)  # those who overtook each other may be too many until the next sign-in
     assert database("SELECT count(*) FROM sessions WHERE ended_at IS NULL")[0][0] == 3
+
+
+def test_rc11_an_initial_access_token_for_one_registers_one(app: Any, acme: Tenant, database: Any) -> None:
+    there = policy(acme, client_registration="token", registrations=1_000)
+    token = initial(there, uses=1)
+    answers = at_once(THREADS, lambda _: ask(app, there, "POST", token, GOOD))
+    found = sorted(answer.status_code for answer in answers)
+    assert found.count(201) == 1 and set(found) <= {201, 401, 503}
+    assert database("SELECT count(*) FROM registrations")[0][0] == 1
