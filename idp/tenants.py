@@ -116,6 +116,10 @@ class Policy:
         600, 10_000_000, "Unfinished authorization requests of one address."
     )
     unfinished_authorizations_window: int = _seconds(60, _DAY, "Window of unfinished_authorizations.")
+    pushed_requests: int = _count(
+        6_000, 10_000_000, "Pushed authorization requests of one client from one address."
+    )
+    pushed_requests_window: int = _seconds(60, _DAY, "Window of pushed_requests.")
     sign_ins_per_minute: int = _count(6_000, 10_000_000, "Budget of sign-ins.")
     tokens_per_minute: int = _count(600_000, 100_000_000, "Budget of token requests.")
     hash_seconds_per_minute: int = _count(
@@ -159,6 +163,10 @@ class Policy:
     encryption_keys: bool = _flag(
         False,
         "Whether keys are published with which applications encrypt what they send (requests, hints).",
+    )
+    require_pushed_authorization_requests: bool = _flag(
+        False,
+        "Whether every authorization request must have been pushed (RFC 9126).",
     )
     request_uri_parameter: bool = _flag(
         False,

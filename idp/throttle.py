@@ -39,6 +39,7 @@ _POLICY = {
     "address": ("address_failures", "address_failures_window"),
     "client": ("client_failures", "client_failures_window"),
     "registration": ("registrations", "registrations_window"),
+    "pushed": ("pushed_requests", "pushed_requests_window"),
     "unfinished": ("unfinished_authorizations", "unfinished_authorizations_window"),
 }
 _BUDGETS = {"sign_ins": ("sign_ins_per_minute", 1), "tokens": ("tokens_per_minute", 1),

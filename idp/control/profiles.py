@@ -122,6 +122,7 @@ TABLE = (
     Row(F, Of.POLICY, "implicit_flow", _OFF, "false: the response type is code and no other", "5.3.2.2"),
     Row(F, Of.POLICY, "hybrid_flow", _OFF, "false: the response type is code and no other", "5.3.2.2"),
     Row(F, Of.POLICY, "request_uri_parameter", _OFF, "false: a request by reference is a pushed one", "5.3.2.2"),
+    Row(F, Of.POLICY, "require_pushed_authorization_requests", _ON, "true: every request is pushed", "5.3.2.2"),
     Row(F, Of.POLICY, "id_token_signing_alg", _fapi_algorithm, "PS256, ES256 or EdDSA", "5.4.1"),
     Row(F, Of.POLICY, "access_token_signing_alg", _fapi_algorithm, "PS256, ES256 or EdDSA", "5.4.1"),
     Row(F, Of.CLIENT, "token_endpoint_auth_method", _is("private_key_jwt"),

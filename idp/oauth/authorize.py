@@ -1,4 +1,4 @@
-"""The authorization endpoint: the score, and what a request that passed it turns into.
+"""The authorization endpoint, and that of pushed requests: the score, and what a request that passed it turns into.
 
 :data:`SCORE` is the ordered table of checks. Client and redirect_uri come first: until both hold, an error
 is a page; after that it travels back to the client with `state` and `iss` (RFC 6749 §4.1.2.1, RFC 9207).
@@ -10,14 +10,13 @@ from typing import Literal, cast
 
 from idp.errors import Refusal
 from idp.oauth import session_state
-from idp.oauth.checks import client, openid, pkce, request_object, response, scope
+from idp.oauth.checks import client, openid, pkce, pushed, request_object, response, scope
 from idp.oauth.checks.pending import Pending
 from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.request import AuthorizationRequest
 from idp.store.durable.sessions import Session
 
-AUTHORIZE = "authorize"
-
+AUTHORIZE, PAR = "authorize", "par"
 
 Mode = Literal["query", "fragment", "form_post"]
 
@@ -27,11 +26,13 @@ class Check:
     """A rule, and the endpoints at which it plays."""
 
     rule: Callable[[Pending], None]
-    endpoints: frozenset[str] = frozenset({AUTHORIZE})
+    endpoints: frozenset[str] = frozenset({AUTHORIZE, PAR})
 
 
 SCORE: tuple[Check, ...] = (
     Check(client.client_known),
+    Check(pushed.unnamed, frozenset({PAR})),
+    Check(pushed.taken, frozenset({AUTHORIZE})),
     Check(request_object.opened),
     Check(client.redirect_uri_present),
     Check(client.redirect_uri_registered),
@@ -84,7 +85,7 @@ def play(
 ) -> tuple[AuthorizationRequest, Pending]:
     """Play the score. Raises Refusal for a page, Returned for an error that goes back to the client.
 
-    `opened`: these parameters are from a request object that was opened when the request began.
+    `opened`: these parameters are those of a request object or a pushed request, read when it began.
     """
     pending = Pending(params, resources, opened)
     try:

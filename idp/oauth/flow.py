@@ -18,6 +18,7 @@ from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFo
 from idp.ids import digest, same, secret
 from idp.oauth import authorize, metadata_documents, scopes
 from idp.oauth.authorize import Response, Returned
+from idp.oauth.checks.pushed import answering
 from idp.oauth.granting import granted, person
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
 from idp.oauth.request import AuthorizationRequest, Browser
@@ -63,7 +64,9 @@ class Transaction:
     same: bool | None = None
     """Whether the person chose to go on as who was signed in; None: not asked."""
     opened: bool = False
-    """Whether the parameters are from a request object, which may have expired since it was opened."""
+    """Whether the parameters are from a request object or pushed, which may have expired since it was opened."""
+    pushed: str | None = None
+    """The name of the pushed request that it answers."""
 
     def state(self) -> dict[str, Any]:
         """As it is kept."""
@@ -77,6 +80,7 @@ class Transaction:
             "counted": self.counted,
             "same": self.same,
             "opened": self.opened,
+            "pushed": self.pushed,
         }
 
 
@@ -96,10 +100,11 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
     if "none" in request.prompt:
         if pending.stranger:
             raise ConsentRequired(rule="prompt.none", expected="a client that somebody has allowed")
-        return _silently(situation, browser)
+        return _silently(situation, browser, pending.pushed)
     step = next_step(situation)
     if step is Step.DONE and session is not None:
-        return granted(request, client, session, browser)
+        with answering(pending.pushed):
+            return granted(request, client, session, browser)
     started = Transaction(
         secret(),
         pending.params,
@@ -107,13 +112,14 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
         _bound(browser),
         clock.epoch(),
         opened=pending.opened,
+        pushed=pending.pushed,
     )
     _count(started, browser)
     _keep(started)
     return Ask(step, started.identifier, (params, resources))
 
 
-def _silently(situation: Situation, browser: Browser) -> Response:
+def _silently(situation: Situation, browser: Browser, pushed: str | None) -> Response:
     """prompt=none: an answer without any page (OpenID Connect Core 1.0 §3.1.2.6)."""
     request = situation.request
     refusal: Refusal | None = None
@@ -124,7 +130,8 @@ def _silently(situation: Situation, browser: Browser) -> Response:
     if refusal is not None:
         return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
     assert situation.session is not None
-    return granted(request, situation.client, situation.session, browser)
+    with answering(pushed):
+        return granted(request, situation.client, situation.session, browser)
 
 
 def _why(situation: Situation) -> str:
@@ -218,6 +225,7 @@ def load(identifier: str, browser: Browser) -> Transaction:
         counted=state.get("counted"),
         same=state.get("same"),
         opened=state.get("opened", False),
+        pushed=state.get("pushed"),
     )
 
 
@@ -338,13 +346,17 @@ def _go_on(
         return granted(request, pending.known_client, session, browser, going.consented or (), user)
 
 
+def _finished() -> TransactionGone:
+    return TransactionGone(rule="transaction.finished", expected="one end", got="a second one")
+
+
 @contextmanager
 def _ending(going: Transaction) -> Iterator[None]:
     """End the transaction atomically, so that two posts of one page make one code; undone when nothing comes of it."""
     if not transactions.finish(going.identifier, _left(going)):
-        raise TransactionGone(rule="transaction.finished", expected="one end", got="a second one")
+        raise _finished()
     try:
-        with gathering():
+        with answering(going.pushed, _finished), gathering():
             yield
             if going.counted:
                 throttle.forgive("unfinished", going.counted)

@@ -23,6 +23,7 @@ def addresses(issuer: str) -> dict[str, str]:
         "introspection_endpoint": f"{issuer}/introspect",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/logout",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
     }
 
 
@@ -70,6 +71,7 @@ def document() -> dict[str, Any]:
         "request_parameter_supported": True,
         "request_uri_parameter_supported": policy.request_uri_parameter,
         "require_request_uri_registration": True,
+        "require_pushed_authorization_requests": policy.require_pushed_authorization_requests,
         "request_object_signing_alg_values_supported": list(server.REQUEST_OBJECT_ALGORITHMS),
         **_encrypted_requests(),
         "acr_values_supported": list(sessions.ACR_VALUES_SUPPORTED),

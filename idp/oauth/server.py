@@ -20,6 +20,7 @@ from idp.oauth.checks.scope import MOST_RESOURCES
 from idp.oauth.client_auth import METHODS as CLIENT_AUTH_METHODS
 from idp.oauth.client_auth.private_key_jwt import ALGORITHMS as ASSERTION_ALGORITHMS
 from idp.oauth.endpoints.introspection import Introspection
+from idp.oauth.endpoints.par import push
 from idp.oauth.endpoints.revocation import Revocation
 from idp.oauth.grants.authorization_code import AuthorizationCode
 from idp.oauth.grants.client_credentials import ClientCredentials
@@ -41,6 +42,7 @@ __all__ = [
     "REQUEST_OBJECT_ALGORITHMS",
     "RESPONSE_MODES",
     "introspect",
+    "push",
     "revoke",
     "token",
 ]

@@ -41,7 +41,7 @@ _POLICY = {
     "account_failures": _ENOUGH, "address_failures": _ENOUGH, "client_failures": _ENOUGH,
     "unfinished_authorizations": _ENOUGH, "sign_ins_per_minute": _ENOUGH, "tokens_per_minute": _ENOUGH,
     "hash_seconds_per_minute": 100_000, "client_registration": "token", "registrations": _ENOUGH,
-    "registered_clients": 100_000,
+    "registered_clients": 100_000, "pushed_requests": _ENOUGH,
 }  # fmt: skip
 
 

@@ -198,6 +198,14 @@ def _request_object(place: Place) -> Iterator[Use]:
         yield Use(f"for {who}", Part({"request": foreign}), Part({"request": absent}), rest)
 
 
+def _par_uri(place: Place) -> Iterator[Use]:
+    name, other = place.own.pushed, shuffled(place.own.pushed)
+    rest = Part({"client_id": "web"}, cookies=place.victim.cookies)
+    yield Use("of a namesake", Part({"request_uri": name}), Part({"request_uri": other}), rest)
+    beside = rest | Part(place.victim.request)
+    yield Use("beside a request", Part({"request_uri": name}), Part({"request_uri": other}), beside)
+
+
 def _access_token(place: Place) -> Iterator[Use]:
     token = place.own.tokens["access_token"]
     absent = shuffled(token)
@@ -261,7 +269,7 @@ KINDS: dict[str, Uses] = {
     "cookie": _cookie, "csrf": _csrf, "password": _password, "client_id": _client_id,
     "client_secret": _client_secret, "private_key_jwt": _private_key_jwt, "access_token": _access_token,
     "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
-    "request_object": _request_object, "initial_access_token": _initial_access_token,
+    "request_object": _request_object, "par_uri": _par_uri, "initial_access_token": _initial_access_token,
     "registration_access_token": _registration_access_token,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
@@ -283,6 +291,8 @@ def _request(place: Place) -> Part:
 
 def _asked(place: Place) -> Part:
     """What a client asks that only has to authenticate."""
+    if place.path == "/par":
+        return Part({name: value for name, value in place.victim.request.items() if name != "client_id"})
     token = place.victim.tokens["access_token"]
     return Part({"grant_type": "client_credentials"} if place.takes("code") else {"token": token})
 

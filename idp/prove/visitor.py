@@ -160,6 +160,10 @@ class Party:
         form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {}), **changes}
         return self.post("token_endpoint", form)
 
+    def push(self, request: Mapping[str, str]) -> Answer:
+        """What the endpoint for pushed authorization requests says to one (RFC 9126 §2)."""
+        return self.post("pushed_authorization_request_endpoint", request)
+
     def register(self, token: str) -> Answer:
         """What the registration endpoint says to an application that registers itself (RFC 7591 §3.1)."""
         body = json.dumps({"redirect_uris": [self.redirect_uri], "scope": "openid"}).encode()

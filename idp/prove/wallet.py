@@ -41,6 +41,8 @@ class Wallet:
     """An authorization request of `web`, which asks nobody anything."""
     code: str = field(default="", repr=False)
     verifier: str = field(default="", repr=False)
+    pushed: str = field(default="", repr=False)
+    """The name of `request`, which `web` has pushed."""
     registered: dict[str, Any] = field(default_factory=dict, repr=False)
     """An application that registered itself, as it was answered."""
     brief: str = field(default="", repr=False)
@@ -90,6 +92,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")
     wallet.code, wallet.verifier = fresh_code(net, wallet)
+    wallet.pushed = client.push(wallet.request).json(201)["request_uri"]
     wallet.registered = client.register(canary.initial).json(201)
     return wallet
 

@@ -61,6 +61,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "request_object_signing_alg": algorithm,
     "request_uris": several(with_fragment(page)),
     "require_auth_time": flag,
+    "require_pushed_authorization_requests": flag,
     "require_signed_request_object": flag,
     "response_types": several(flows.spelled),
     "scope": scope,

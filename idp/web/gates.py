@@ -25,8 +25,8 @@ from idp.web.reply import Reply
 
 CREDENTIALS = frozenset({
     "cookie", "csrf", "password", "client_id", "client_secret", "private_key_jwt",
-    "access_token", "refresh_token", "code", "id_token", "request_object", "initial_access_token",
-    "registration_access_token",
+    "access_token", "refresh_token", "code", "id_token", "request_object", "par_uri",
+    "initial_access_token", "registration_access_token",
 })  # fmt: skip
 """The kinds of credential that a route can say it takes."""
 

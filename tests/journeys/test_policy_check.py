@@ -11,9 +11,12 @@ BREAKING = {
     "require_pkce": "public", "implicit_flow": True, "hybrid_flow": True, "session_idle": 3601,
     "session_absolute": 86_401, "account_failures": 101, "request_uri_parameter": True,
     "id_token_signing_alg": "RS256", "access_token_signing_alg": "RS256",
+    "require_pushed_authorization_requests": False,
 }  # fmt: skip
 """A value of each policy that breaks whichever profile asks something of it."""
-KEEPING = ("id_token_signing_alg=ES256", "access_token_signing_alg=PS256")
+KEEPING = (
+    "id_token_signing_alg=ES256", "access_token_signing_alg=PS256", "require_pushed_authorization_requests=true",
+)  # fmt: skip
 """What makes the policies of a new tenant keep FAPI 2.0."""
 ASKED = sorted({(str(row.profile), row.name) for row in TABLE if row.of is Of.POLICY})
 
@@ -46,7 +49,7 @@ def named(found):
 def test_a_new_tenant_breaks_nothing_of_asvs_and_its_rsa_of_pkcs_1_breaks_fapi(idp, empty):
     assert checked(idp, "asvs-l2", "--tenant", empty)["breaks"] == []
     found = checked(idp, "fapi2", "--tenant", empty)
-    assert named(found) == {("policy", "id_token_signing_alg"), ("policy", "access_token_signing_alg")}
+    assert named(found) == {("policy", each.partition("=")[0]) for each in KEEPING}
     policy(idp, empty, *KEEPING)
     assert checked(idp, "fapi2", "--tenant", empty)["breaks"] == []
 

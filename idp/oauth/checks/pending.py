@@ -10,7 +10,8 @@ from idp.store.durable.clients import Client
 class Pending:
     """What came in, and what the score has made of it.
 
-    `params` and `resources_given` change once at most: when the client's signed request takes their place (`opened`).
+    `params` and `resources_given` change once at most: when the client's signed or pushed request takes their place
+    (`opened`).
 
     `returnable` becomes true once client and redirect_uri are verified: only then may an error travel
     back to the client (RFC 6749 §4.1.2.1).
@@ -19,6 +20,8 @@ class Pending:
     params: dict[str, str]
     resources_given: tuple[str, ...] = ()
     opened: bool = False
+    pushed: str | None = None
+    """The name of the pushed request that they are (RFC 9126)."""
     client: Client | None = None
     redirect_uri: str = ""
     returnable: bool = False

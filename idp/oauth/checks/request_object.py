@@ -73,10 +73,15 @@ def opened(pending: Pending) -> None:
                 setting="client.require_signed_request_object",
             )
     except Refusal:
-        with suppress(Refusal):
-            for rule in (client.redirect_uri_present, client.redirect_uri_registered, response.response_mode):
-                rule(pending)
+        to_client(pending)
         raise
+
+
+def to_client(pending: Pending) -> None:
+    """Let an error go back to the redirect_uri of the address, where that is the client's."""
+    with suppress(Refusal):
+        for rule in (client.redirect_uri_present, client.redirect_uri_registered, response.response_mode):
+            rule(pending)
 
 
 def _put(pending: Pending, given: list[str]) -> None:

@@ -10,7 +10,9 @@ door = Door("authorize", __name__, gate=Gate.TENANT, page="authorization_error")
 
 
 @door.route(
-    "/authorize", methods=("GET", "POST"), credentials=("cookie", "client_id", "id_token", "request_object")
+    "/authorize",
+    methods=("GET", "POST"),
+    credentials=("cookie", "client_id", "id_token", "request_object", "par_uri"),
 )
 def authorize() -> Response:
     """Judge an authorization request: a page is due, or an answer goes back to the client."""

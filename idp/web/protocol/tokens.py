@@ -1,4 +1,4 @@
-"""token, introspect and revoke (RFC 6749 §3.2, RFC 7662, RFC 7009): a form in, JSON out."""
+"""token, par, introspect and revoke (RFC 6749 §3.2, RFC 9126, RFC 7662, RFC 7009): a form in, JSON out."""
 
 import json
 
@@ -19,10 +19,12 @@ def _request(endpoint: str) -> ProtocolRequest:
     return ProtocolRequest(asked.form(), basic=asked.basic(), address=asked.address(), endpoint=endpoint)
 
 
-def _token_request() -> ProtocolRequest:
-    """As `_request`, but `resource` may come more than once (RFC 8707 §2.2)."""
+def _with_resources(endpoint: str) -> ProtocolRequest:
+    """As `_request`, but `resource` may come more than once (RFC 8707 §2)."""
     form, resources = asked.token_form()
-    return ProtocolRequest(form, resources=resources, basic=asked.basic(), address=asked.address())
+    return ProtocolRequest(
+        form, resources=resources, basic=asked.basic(), address=asked.address(), endpoint=endpoint
+    )
 
 
 def _write(answer: Answer) -> Reply:
@@ -38,9 +40,15 @@ def _write(answer: Answer) -> Reply:
 )
 def token() -> Reply:
     """The token endpoint."""
-    reply = _write(server.token(_token_request()))
+    reply = _write(server.token(_with_resources("token")))
     reply.headers.add("Pragma", "no-cache")  # RFC 6749 §5.1 asks for it beside Cache-Control
     return reply
+
+
+@door.route("/par", methods=("POST",), credentials=_AUTHENTICATION, cors=Cors.CLIENTS)
+def par() -> Reply:
+    """The pushed authorization request endpoint."""
+    return _write(server.push(_with_resources("par")))
 
 
 @door.route("/introspect", methods=("POST",), credentials=(*_AUTHENTICATION, "access_token", "refresh_token"))

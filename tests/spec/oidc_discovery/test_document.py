@@ -38,6 +38,8 @@ REGISTERED = {
     "request_parameter_supported",
     "request_uri_parameter_supported",
     "require_request_uri_registration",
+    "pushed_authorization_request_endpoint",
+    "require_pushed_authorization_requests",
     "introspection_endpoint",
     "introspection_endpoint_auth_methods_supported",
     "introspection_endpoint_auth_signing_alg_values_supported",

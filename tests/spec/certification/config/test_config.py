@@ -20,6 +20,7 @@ MEMBERS = {
     "request_object_signing_alg_values_supported", "require_request_uri_registration",
     "id_token_encryption_alg_values_supported", "id_token_encryption_enc_values_supported",
     "userinfo_encryption_alg_values_supported", "userinfo_encryption_enc_values_supported",
+    "pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
 }  # fmt: skip
 
 
