@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from idp.config import Settings
 from idp.signing.ring import Ring
-from idp.store import migrate
+from idp.store import revision
 
 CONTEXT = b"tenant-context"
 """What the key ring derives the key of signed tenant contexts for."""
@@ -20,6 +20,8 @@ class Migrated:
 
 def upgrade(settings: Settings, ring: Ring) -> Migrated:
     """Migrate to the head and keep the ring's context keys in Postgres. Raises ConfigError."""
+    from idp.store import migrate  # loads Alembic, which no other command needs
+
     before, after = migrate.upgrade(settings, context_keys(ring))
     return Migrated(before, after)
 
@@ -31,4 +33,4 @@ def context_keys(ring: Ring) -> list[tuple[str, bytes]]:
 
 def head() -> str:
     """The revision that this code needs."""
-    return migrate.head()
+    return revision.head()

@@ -6,10 +6,8 @@ none, and an UPDATE would change nothing in silence.
 
 import importlib
 import pkgutil
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import TextIO
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -26,7 +24,6 @@ from idp import paths
 from idp.config import ConfigError, Settings
 from idp.store import durable
 from idp.store.context import Signer, pads
-from idp.store.database import outside
 from idp.store.durable import columns
 from idp.store.roles import with_database
 
@@ -45,37 +42,6 @@ def _config(connection: Connection | None = None) -> Config:
     config.set_main_option("script_location", str(paths.migrations()))
     config.attributes["connection"] = connection
     return config
-
-
-@cache
-def head() -> str:
-    """The revision that this code needs."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
-
-
-def present() -> str | None:
-    """The revision that the database has, read as the runtime role. Raises Unavailable."""
-    with outside() as connection:
-        if connection.exec_driver_sql("SELECT to_regclass('public.alembic_version')").scalar() is None:
-            return None
-        revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return None if revision is None else str(revision)
-
-
-_MARK = re.compile(r"compatible_from=(\w+)")
-
-
-def compatible_from() -> str | None:
-    """The oldest revision whose code works on the schema that is there; None where it is not marked.
-
-    The mark is the comment of `alembic_version`, which the migrations keep. Raises Unavailable.
-    """
-    with outside() as connection:
-        comment = connection.exec_driver_sql(
-            "SELECT obj_description(to_regclass('public.alembic_version'), 'pg_class')"
-        ).scalar()
-    found = _MARK.fullmatch(str(comment or ""))
-    return found[1] if found else None
 
 
 def _engine(settings: Settings) -> Engine:

@@ -18,7 +18,7 @@ import pytest
 from idp.embedded import settled
 from idp.embedded.deployment import Deployment
 from idp.embedded.folder import Folder
-from idp.store import migrate
+from idp.store import revision
 from tests.running import GRACE, Up, gone, idp, up, within
 
 NAMES = {
@@ -148,7 +148,7 @@ def test_a_start_that_finds_everything_made_loads_nothing_that_makes_it(home):
             owner.commit()
             assert not settled.at_head(settings)
             cursor.execute(
-                "SET ROLE idp_owner; UPDATE alembic_version SET version_num = %s", (migrate.head(),)
+                "SET ROLE idp_owner; UPDATE alembic_version SET version_num = %s", (revision.head(),)
             )
             owner.commit()
         (home / "keys" / "more").write_text("")

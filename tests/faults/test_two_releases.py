@@ -71,13 +71,13 @@ CHANGES = {
 @pytest.fixture(scope="module")
 def following(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree of release N+1."""
-    from idp.store import migrate
+    from idp.store import revision
 
     tree = tmp_path_factory.mktemp("following") / "tree"
     for name in ("idp", "migrations", "templates", "static", "examples"):
         shutil.copytree(TOP / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(TOP / "pyproject.toml", tree)
-    (tree / "migrations" / "versions" / "9001_later.py").write_text(LATER.format(head=migrate.head()))
+    (tree / "migrations" / "versions" / "9001_later.py").write_text(LATER.format(head=revision.head()))
     for name, pairs in CHANGES.items():
         text = (tree / name).read_text()
         for old, new in pairs:

@@ -20,7 +20,7 @@ from idp.prove import database as database_of
 from idp.prove.promises import Group, NotProved, Promise, Unexpected
 from idp.prove.target import Canary, Program
 from idp.prove.wire import Answer
-from idp.store import migrate
+from idp.store import revision
 from idp.tenants import Tenant
 from tests.running import PROGRAM, Up, environment, idp, within
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_proved_is_one_sentence(deployment: Up, env: dict[str, st
 
 
 def test_what_is_looked_at_first(services: Any, vault: Settings) -> None:
-    good, head = vault.database_url, migrate.head()
+    good, head = vault.database_url, revision.head()
     assert database_of.look(good, head).split(".")[0].isdigit()
     for url, schema, sentence in (
         (services.superuser.url, head, "logs in as postgres"),

@@ -14,7 +14,7 @@ from idp.config import Settings
 from idp.control import migrations
 from idp.embedded.deployment import Deployment
 from idp.errors import Conflict
-from idp.store import migrate
+from idp.store import revision
 from idp.store.ddl import Work
 from idp.tenants import Tenant
 
@@ -56,9 +56,9 @@ def later(
     """`later(*statements lists)`: revisions behind the head, one for each list."""
     folder = tmp_path / "migrations"
     shutil.copytree(paths.migrations(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    head = migrate.head()
+    head = revision.head()
     monkeypatch.setattr(paths, "migrations", lambda: folder)
-    migrate.head.cache_clear()
+    revision.head.cache_clear()
 
     def add(*lists: list[str]) -> list[str]:
         down, made = head, []
@@ -72,7 +72,7 @@ def later(
         return made
 
     yield add
-    migrate.head.cache_clear()
+    revision.head.cache_clear()
 
 
 def test_nothing_is_pending_at_the_head(later: Any, settings: Settings) -> None:

@@ -1,12 +1,14 @@
 """What the schema says of the code that may run on it, and what Postgres tells of all tenants at once."""
 
 import datetime as dt
+import subprocess
+import sys
 
-from idp import audit, clock
+from idp import audit, clock, paths
 from idp.audit import Event
 from idp.control.readiness import infrastructure
 from idp.control.readiness.world import World
-from idp.store import migrate
+from idp.store import migrate, revision
 from idp.store.durable import gates, tenants
 from idp.tenants import entered
 
@@ -18,7 +20,7 @@ def test_a_schema_is_newer_than_the_code_only_where_it_is_marked_so(vault, datab
     def schema():
         return infrastructure.schema(World(vault))
 
-    assert migrate.compatible_from() == "0001"
+    assert revision.compatible_from() == "0001"
     assert infrastructure.outgrown(World(vault)).holds
     try:
         mark("'compatible_from=9999'")
@@ -32,7 +34,7 @@ def test_a_schema_is_newer_than_the_code_only_where_it_is_marked_so(vault, datab
         assert "this code needs" in schema().words
     finally:
         mark("'compatible_from=0001'")
-        database("UPDATE alembic_version SET version_num = %s", migrate.head())
+        database("UPDATE alembic_version SET version_num = %s", revision.head())
 
 
 def test_the_oldest_work_of_any_tenant_is_what_the_worker_lags_by(database, acme, globex):
@@ -69,3 +71,21 @@ def test_the_last_result_of_a_gate_replaces_the_one_before(database):
     assert set(kept) == {"integration"} and kept["integration"].green
     assert kept["integration"].content == {"checks": ["True"]}
     database("DELETE FROM gates")
+
+
+def test_the_newest_file_is_the_head_of_the_chain():
+    """Nothing but a migration loads Alembic, so the head is told by the files' names; the two must agree."""
+    assert migrate.revisions()[-1] == revision.head()
+    files = list((paths.migrations() / "versions").glob("[0-9]*.py"))
+    assert len(migrate.revisions()) == len(files)
+
+
+def test_who_serves_loads_no_alembic():
+    words = (
+        "import sys, idp.app, idp.cli.serve, idp.control.running, idp.control.readiness.run; "
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", words], capture_output=True, text=True, check=True, cwd=paths.PACKAGE.parent
+    )
+    assert done.stdout.strip() == "False"

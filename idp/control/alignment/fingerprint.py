@@ -15,7 +15,7 @@ from idp.config import SECRET_NAMES, Settings
 from idp.control import record, tenants
 from idp.errors import Busy, Invalid
 from idp.signing import cache, keys, ring
-from idp.store import catalogue, facts, migrate, observed
+from idp.store import catalogue, facts, observed, revision
 from idp.tenants import Policy, Tenant, entered
 
 FORMAT = "idp.align"
@@ -43,8 +43,8 @@ def taken(settings: Settings) -> dict[str, Any]:
         "version": VERSION,
         "product": {
             "release": __version__,
-            "schema_of_code": migrate.head(),
-            "schema_of_database": migrate.present(),
+            "schema_of_code": revision.head(),
+            "schema_of_database": revision.present(),
         },
         "python": {
             "release": platform.python_version(),

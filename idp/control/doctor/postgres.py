@@ -7,7 +7,7 @@ from idp.config import LOOPBACK, ConfigError
 from idp.control.doctor.finding import Examination, Finding, error, warning
 from idp.control.doctor.world import NotTried, World
 from idp.embedded import theirs
-from idp.store import migrate, observed, safety
+from idp.store import observed, revision, safety
 
 _ROLES = {"database_url": "idp_app", "ops_database_url": "idp_ops", "migrator_database_url": "idp_migrator"}
 _VERIFIES = ("verify-ca", "verify-full")
@@ -108,7 +108,7 @@ def server(world: World) -> Iterator[Finding]:
             name,
             "Name the primary, or add target_session_attrs=read-write.",
         )
-    present, wanted = migrate.present(), migrate.head()
+    present, wanted = revision.present(), revision.head()
     if present is None or present < wanted:
         yield error(
             "postgres.schema",

@@ -10,7 +10,7 @@ from idp.control.readiness.check import Check as AnyCheck
 from idp.control.readiness.check import Gate, Level, Seen, Stops, absent, bad, good, judged
 from idp.control.readiness.world import NotLooked, World
 from idp.errors import Busy
-from idp.store import migrate, redis, roles, safety
+from idp.store import redis, revision, roles, safety
 from idp.store.durable import tenants
 
 WORKER = upkeep.WORKER
@@ -57,7 +57,7 @@ def need_schema(world: World) -> None:
 
 
 def _schema() -> Seen:
-    present, wanted = migrate.present(), migrate.head()
+    present, wanted = revision.present(), revision.head()
     if present is None:
         return bad("The database has no schema yet.")
     if present < wanted:
@@ -68,11 +68,11 @@ def _schema() -> Seen:
 def outgrown(world: World) -> Seen:
     """Whether the schema has gone on to where this code, which is older, cannot follow."""
     world.need_vault()
-    return judged(_outgrown(migrate.head()))
+    return judged(_outgrown(revision.head()))
 
 
 def _outgrown(wanted: str) -> str:
-    oldest = migrate.compatible_from()
+    oldest = revision.compatible_from()
     if oldest is None or wanted >= oldest:
         return ""
     return f"The schema is marked compatible with code from {oldest} on, and this code is at {wanted}."

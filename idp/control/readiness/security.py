@@ -18,7 +18,7 @@ from idp.prove import catalogue
 from idp.prove import database as bare
 from idp.prove.look import Look
 from idp.signing import ring
-from idp.store import migrate, safety
+from idp.store import revision, safety
 from idp.store.durable import tenants
 
 PROOF_AGE = dt.timedelta(days=7)
@@ -161,7 +161,7 @@ def proof_fresh(world: World) -> Seen:
     last = _last_proof(world)
     if last is None:
         return absent("there is no proof")
-    if last.version != __version__ or last.schema != migrate.head():
+    if last.version != __version__ or last.schema != revision.head():
         return bad(f"The last proof is of {last.version} at {last.schema}.")
     days = last.age / dt.timedelta(days=1)
     return judged(
