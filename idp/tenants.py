@@ -160,6 +160,10 @@ class Policy:
         False,
         "Whether clients may have tokens given to the browser beside a code (code id_token and the like).",
     )
+    assertion_for_token_endpoint: bool = _flag(
+        False,
+        "Whether client assertions may be addressed to the token endpoint instead of the issuer.",
+    )
     encryption_keys: bool = _flag(
         False,
         "Whether keys are published with which applications encrypt what they send (requests, hints).",

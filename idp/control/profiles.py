@@ -101,6 +101,10 @@ def _not_native(client: Client) -> bool:
     return not client.native
 
 
+def _asserts(client: Client) -> bool:
+    return client.auth_method == "private_key_jwt"
+
+
 def _uses(grant_type: str) -> Which:
     return lambda client: grant_type in client.metadata.get("grant_types", ())
 
@@ -123,6 +127,7 @@ TABLE = (
     Row(F, Of.POLICY, "hybrid_flow", _OFF, "false: the response type is code and no other", "5.3.2.2"),
     Row(F, Of.POLICY, "request_uri_parameter", _OFF, "false: a request by reference is a pushed one", "5.3.2.2"),
     Row(F, Of.POLICY, "require_pushed_authorization_requests", _ON, "true: every request is pushed", "5.3.2.2"),
+    Row(F, Of.POLICY, "assertion_for_token_endpoint", _OFF, "false: assertions are for the issuer alone", "5.3.2.1"),
     Row(F, Of.POLICY, "id_token_signing_alg", _fapi_algorithm, "PS256, ES256 or EdDSA", "5.4.1"),
     Row(F, Of.POLICY, "access_token_signing_alg", _fapi_algorithm, "PS256, ES256 or EdDSA", "5.4.1"),
     Row(F, Of.CLIENT, "token_endpoint_auth_method", _is("private_key_jwt"),
@@ -136,6 +141,12 @@ TABLE = (
         "5.3.2.2", _native),
     Row(F, Of.CLIENT, "id_token_signed_response_alg", _unless_unset(_fapi_algorithm), "PS256, ES256 or EdDSA",
         "5.4.1"),
+    Row(F, Of.CLIENT, "userinfo_signed_response_alg", _unless_unset(_fapi_algorithm), "PS256, ES256 or EdDSA",
+        "5.4.1"),
+    Row(F, Of.CLIENT, "token_endpoint_auth_signing_alg", _fapi_algorithm, "PS256, ES256 or EdDSA, and said so",
+        "5.4.1", _asserts),
+    Row(F, Of.CLIENT, "request_object_signing_alg", _unless_unset(_fapi_algorithm), "PS256, ES256 or EdDSA", "5.4.1"),
+    Row(F, Of.CLIENT, "assertion_for_token_endpoint", _OFF, "false: assertions are for the issuer alone", "5.3.2.1"),
     Row(F, Of.API, "alg", _unless_unset(_fapi_algorithm), "PS256, ES256 or EdDSA", "5.4.1"),
     Row(F, Of.SERVER, "pushed_authorization_request_endpoint", bool, "pushed authorization requests", "5.3.2.2"),
     Row(F, Of.SERVER, "dpop_signing_alg_values_supported", bool, "access tokens bound to their sender", "5.3.2.1"),

@@ -17,6 +17,7 @@ from idp.errors import Busy
 from idp.logs import log
 from idp.memory import Recent
 from idp.registration import keys
+from idp.store.database import working
 from idp.store.durable.clients import Client
 
 STORM = 60.0
@@ -66,7 +67,9 @@ def served(owner: UUID, uri: str, kid: str | None) -> dict[str, Any]:
         kept = None
     if kept is not None and not _due(kept, kid):
         return kept.jwks
-    return _asked(owner, uri, kept)
+    if working():
+        return _NONE if kept is None else kept.jwks
+    return _asked(owner, uri, kept, kid)
 
 
 def held(client: Client) -> dict[str, Any]:
@@ -81,19 +84,25 @@ def _due(kept: _Served, kid: str | None) -> bool:
     now = clock.monotonic()
     if now < kept.asked + (AGAIN if kept.good < kept.asked else STORM):
         return False
-    held = kid is None or any(key.get("kid") == kid for key in kept.jwks["keys"])
-    return now >= kept.until or not held
+    return now >= kept.until or not _holds(kept, kid)
 
 
-def _asked(client: UUID, uri: str, former: _Served | None) -> dict[str, Any]:
-    """The set, asked for by one thread at a time. Raises Busy when nothing is known of it and nobody can ask now."""
+def _holds(kept: _Served, kid: str | None) -> bool:
+    return kid is None or any(key.get("kid") == kid for key in kept.jwks["keys"])
+
+
+def _asked(client: UUID, uri: str, former: _Served | None, kid: str | None) -> dict[str, Any]:
+    """The set, asked for by one thread at a time.
+
+    Raises Busy when nothing is known of it, or not the key that is named, and nobody can ask now.
+    """
     mine, going = _begin(client)
     if mine:
         try:
             return _fetched(client, uri, former).jwks
         finally:
             _end(client)
-    if former is not None:
+    if former is not None and _holds(former, kid):
         return former.jwks
     with lanes.left():
         done = going is not None and going.wait(PATIENCE)

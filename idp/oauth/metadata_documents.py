@@ -18,7 +18,7 @@ from idp.errors import Busy, Conflict, Refusal, TooMany
 from idp.logs import log
 from idp.memory import Recent
 from idp.registration import strangers
-from idp.store.database import transaction
+from idp.store.database import transaction, working
 from idp.store.durable import clients, registrations
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -60,6 +60,8 @@ def latest(client_id: str, row: Client | None) -> Client | None:
     if not current().policy.reads(client_id):
         return None
     kept = _kept.get(_key(client_id))
+    if working() and kept is not None:
+        return None if kept.client is None else row or kept.client
     if kept is None or clock.monotonic() >= kept.until:
         kept = _look(client_id, row, kept)
         row = directory.client(client_id) if row is not None else None

@@ -55,16 +55,20 @@ def redirects(new: dict[str, Any], _kept: dict[str, Any]) -> None:
                 raise kind(f"{name}[{index}] {problem}.", rule=f"{name}[{index}]", got=uri) from None
 
 
-def subjects(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+def subjects(new: dict[str, Any], kept: dict[str, Any]) -> None:
     """OpenID Connect Core section 8.1: whoever wants pairwise subjects is of one sector."""
     if not sectors.pairwise(new):
         return
     if not new["response_types"]:
         raise wrong("subject_type", "must not be pairwise for a client to which nobody signs in")
     try:
-        sectors.sector(new)
+        sector = sectors.sector(new)
     except ValueError as problem:
         raise wrong("sector_identifier_uri", str(problem)) from None
+    told = new.get("backchannel_logout_uri")
+    if kept.get("dynamic") and told is not None and urls.parse(told).host != sector:
+        # A stranger who names somebody else's redirect URI would be told that sector's subjects there.
+        raise wrong("backchannel_logout_uri", "must have the host of the sector")
 
 
 def logout(new: dict[str, Any], _kept: dict[str, Any]) -> None:

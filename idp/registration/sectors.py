@@ -23,9 +23,12 @@ def pairwise(metadata: Mapping[str, Any]) -> bool:
 def sector(metadata: Mapping[str, Any]) -> str:
     """The host that is the sector of a pairwise client. Raises ValueError where there is not exactly one."""
     named = metadata.get("sector_identifier_uri")
-    hosts = {urls.parse(uri).host for uri in ([named] if named else metadata.get("redirect_uris", ()))}
-    if len(hosts) != 1 or "" in hosts:
-        raise ValueError("must be there where redirect_uris are not all of one host")
+    places = [urls.parse(uri) for uri in ([named] if named else metadata.get("redirect_uris", ()))]
+    hosts = {place.host for place in places}
+    if len(hosts) != 1 or "" in hosts or (not named and any(place.loopback for place in places)):
+        raise ValueError(
+            "must be there where redirect_uris are not all of one host, or of everybody's own machine"
+        )
     return hosts.pop()
 
 

@@ -274,6 +274,11 @@ def transaction(readonly: bool = False) -> Iterator[Work]:
         _open.reset(token)
 
 
+def working() -> bool:
+    """Whether a transaction is open: then nobody outside of the house is waited for."""
+    return _open.get() is not None
+
+
 TRIES = 3
 """How often a transaction is run that Postgres gives up for the sake of another."""
 _PAUSE = 0.02

@@ -12,6 +12,7 @@ BREAKING = {
     "session_absolute": 86_401, "account_failures": 101, "request_uri_parameter": True,
     "id_token_signing_alg": "RS256", "access_token_signing_alg": "RS256",
     "require_pushed_authorization_requests": False,
+    "assertion_for_token_endpoint": True,
 }  # fmt: skip
 """A value of each policy that breaks whichever profile asks something of it."""
 KEEPING = (
@@ -83,7 +84,9 @@ def client(idp, slug, client_id, *settings):
 
 KEY = json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "alg": "EdDSA",
                             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})  # fmt: skip
-BY_KEY = ("token_endpoint_auth_method=private_key_jwt", f"jwks={KEY}")
+BY_KEY = (
+    "token_endpoint_auth_method=private_key_jwt", f"jwks={KEY}", "token_endpoint_auth_signing_alg=EdDSA",
+)  # fmt: skip
 CODE = 'grant_types=["authorization_code","refresh_token"]'
 HTTPS = 'redirect_uris=["https://rp.example/cb"]'
 ONCE = "rotate_refresh_tokens=false"
@@ -100,6 +103,10 @@ SAFE = (CODE, HTTPS, ONCE, *BY_KEY)
         ("fapi2", (CODE, HTTPS, *BY_KEY), {"rotate_refresh_tokens"}),
         ("fapi2", (*SAFE, "require_pkce=false"), {"require_pkce"}),
         ("fapi2", (*SAFE, "id_token_signed_response_alg=RS256"), {"id_token_signed_response_alg"}),
+        ("fapi2", (*SAFE, "userinfo_signed_response_alg=RS256"), {"userinfo_signed_response_alg"}),
+        ("fapi2", (*SAFE, "request_object_signing_alg=RS256"), {"request_object_signing_alg"}),
+        ("fapi2", (*SAFE, "token_endpoint_auth_signing_alg=RS256"), {"token_endpoint_auth_signing_alg"}),
+        ("fapi2", (*SAFE, "assertion_for_token_endpoint=true"), {"assertion_for_token_endpoint"}),
         ("fapi2", (CODE, 'redirect_uris=["http://localhost:8001/cb"]', ONCE, *BY_KEY), {"redirect_uris"}),
         ("fapi2", (CODE, 'redirect_uris=["http://127.0.0.1/cb"]', ONCE, *BY_KEY), {"redirect_uris"}),
         ("fapi2", (CODE, 'redirect_uris=["http://127.0.0.1/cb"]', ONCE, *BY_KEY, "application_type=native"), set()),

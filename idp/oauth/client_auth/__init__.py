@@ -64,7 +64,7 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
         raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
     client = directory.client(client_id) if 0 < len(client_id) <= 2048 else None
     if client is not None and client.setting("metadata_document"):
-        client = metadata_documents.latest(client_id, client) or client
+        client = metadata_documents.latest(client_id, client)  # None: what it says of itself now is not good
     candidate = client if client is not None and may_use(client, method) else None
     proved = METHODS[method](request, candidate)
     if not proved or candidate is None or not candidate.active:

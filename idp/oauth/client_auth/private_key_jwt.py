@@ -1,8 +1,8 @@
 """private_key_jwt (OpenID Connect Core 1.0 §9, RFC 7523 §2.2 and §3): a signed assertion, used once.
 
 Its audience is the issuer; the token endpoint's address is one for a client that an operator allowed it
-(`assertion_for_token_endpoint`), because an assertion so addressed can be passed on by another server
-(draft-ietf-oauth-rfc7523bis). Its `jti` is marked in Postgres, atomically, so that of two
+(`assertion_for_token_endpoint`), or for all of a tenant whose policy says so, because an assertion so addressed can be
+passed on by another server (draft-ietf-oauth-rfc7523bis). Its `jti` is marked in Postgres, atomically, so that of two
 equal assertions one is refused whichever process reads it.
 """
 
@@ -50,7 +50,7 @@ def presented(token: str, client: Client) -> Foreign:
     """An assertion as it is to be checked for a client of the entered tenant: by whose keys, for whom."""
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
     audience = {current().issuer}
-    if client.setting("assertion_for_token_endpoint"):
+    if client.setting("assertion_for_token_endpoint") or current().policy.assertion_for_token_endpoint:
         audience.add(f"{current().issuer}/token")
     return replace(
         unknown(token),

@@ -18,7 +18,8 @@ def authorize() -> Response:
     """Judge an authorization request: a page is due, or an answer goes back to the client."""
     parameters, resources = asked.authorization_parameters()
     browser, binding = answers.browser()
-    if answers.without_cookies() and "none" in parameters.get("prompt", "").split():
-        # Nobody can be asked, and the browser kept its cookies back: a GET of its own brings them.
+    silent = "none" in parameters.get("prompt", "").split() or {"request", "request_uri"} & parameters.keys()
+    if answers.without_cookies() and silent:
+        # Nobody can be asked, or that is not known yet, and the browser kept its cookies back: a GET brings them.
         return answers.by_get("authorize", [*parameters.items(), *(("resource", each) for each in resources)])
     return answers.go(flow.begin(parameters, resources, browser), binding)

@@ -147,9 +147,11 @@ def test_what_is_wrong_in_it_now_counts_at_once_and_for_the_row_too(
 ) -> None:
     rp = party(app, reads, server)
     rp.exchange(rp.authorize().login("alice").consent().code)
+    code = rp.authorize().login("alice").consent().code
     describe(server, client_id="https://other.test/")
     later(metadata_documents.USUAL + 1)
     paged(rp.authorize().answer, "invalid_request")
+    refused(rp.redeem(code), "invalid_client", 401)
     server.status = 500
     later(metadata_documents.AGAIN + 1)
     paged(rp.authorize().answer, "invalid_request")

@@ -139,6 +139,9 @@ def test_dr08_what_cannot_be_read_is_refused(acme: Tenant, server: Serving) -> N
         {"redirect_uris": [ONE, TWO]},
         {"redirect_uris": ["com.example.app:/cb"], "application_type": "native"},
         {"redirect_uris": [], "grant_types": ["client_credentials"]},
+        {"redirect_uris": ["http://127.0.0.1/cb"], "application_type": "native"},
+        {"redirect_uris": ["http://localhost/cb"], "application_type": "native"},
+        {"redirect_uris": [ONE], "dynamic": True, "backchannel_logout_uri": "https://evil.example/out"},
         {"subject_type": "private"},
     ],
 )

@@ -11,9 +11,11 @@ from urllib.parse import urlencode
 import jwt as pyjwt
 import pytest
 
+from idp import clock
 from idp.errors import InvalidClientMetadata
 from idp.ids import b64
 from idp.oauth import client_keys
+from idp.oauth.checks import request_object
 from idp.tenants import Tenant
 from tests.attacks.acting import ask, change, client, paged, party, policy
 from tests.attacks.assertions import EC, OTHER, RSA, assertion, public
@@ -42,6 +44,7 @@ def server() -> Iterator[Serving]:
 def by_reference(app: Any, acme: Tenant, server: Serving) -> RelyingParty:
     """A client whose requests may lie at its own address."""
     client_keys.forget()
+    request_object.forget()
     made = client(
         acme, "signer", jwks={"keys": [public(EC, "e"), public(RSA, "r", "RS256")]}, secret="s" * 43,
         request_uris=[f"{server.uri}#hash"],
@@ -271,17 +274,43 @@ def test_pj06_only_what_is_registered_is_asked_for(by_reference: RelyingParty, s
     assert server.asked == 0
 
 
-def test_6_2_what_cannot_be_read_is_told(by_reference: RelyingParty, server: Serving) -> None:
-    server.text(signed(by_reference), "text/html")
-    assert by_reference.authorize(request_uri=server.uri).params["error"] == "invalid_request_uri"
-    server.text("é", "application/jwt")
-    assert by_reference.authorize(request_uri=server.uri).params["error"] == "invalid_request_uri"
-    server.text("e" * 20_000, "application/jwt")
-    assert by_reference.authorize(request_uri=server.uri).params["error"] == "invalid_request_uri"
-    server.text(signed(by_reference, OTHER), "application/jwt")
-    assert by_reference.authorize(request_uri=server.uri).params["error"] == "invalid_request_object"
-    server.status = 404
-    assert by_reference.authorize(request_uri=server.uri).params["error"] == "invalid_request_uri"
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "error"),
+    [
+        ("good", "text/html", 200, "invalid_request_uri"), ("\u00e9", "application/jwt", 200, "invalid_request_uri"),
+        ("e" * 20_000, "application/jwt", 200, "invalid_request_uri"),
+        ("foreign", "application/jwt", 200, "invalid_request_object"),
+        ("good", "application/jwt", 404, "invalid_request_uri"),
+    ],
+)  # fmt: skip
+def test_6_2_what_cannot_be_read_is_told(
+    by_reference: RelyingParty, server: Serving, body: str, kind: str, status: int, error: str
+) -> None:
+    made = {"good": signed(by_reference), "foreign": signed(by_reference, OTHER)}
+    server.text(made.get(body, body), kind)
+    server.status = status
+    assert by_reference.authorize(request_uri=server.uri).params["error"] == error
+
+
+def test_6_2_nobody_is_made_a_hammer(
+    by_reference: RelyingParty, server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, real = [0.0], clock.monotonic
+    monkeypatch.setattr(clock, "monotonic", lambda: real() + moved[0])
+    server.status = 500
+    for _ in range(20):
+        assert by_reference.authorize(request_uri=server.uri).params["error"] == "invalid_request_uri"
+    assert server.asked == 1
+    moved[0] += request_object.AGAIN + 1
+    server.status = 200
+    server.text(signed(by_reference), "application/jwt")
+    server.heads["Cache-Control"] = "max-age=3600"
+    for _ in range(20):
+        assert 'id="login-form"' in by_reference.authorize(request_uri=server.uri).html
+    assert server.asked == 2
+    moved[0] += request_object.FRESH + 1
+    assert 'id="login-form"' in by_reference.authorize(request_uri=server.uri).html
+    assert server.asked == 3
 
 
 def test_discovery_says_what_is_spoken(app: Any, acme: Tenant) -> None:

@@ -1,14 +1,17 @@
 """The certification plan Dynamic, as far as registration goes, module by module."""
 
+import time
 from typing import Any
 from urllib.parse import urlencode
 
 import jwt as pyjwt
 import pytest
 
+from idp import clock
+from idp.ids import secret
 from idp.tenants import Tenant
 from tests.attacks.acting import policy, refused
-from tests.attacks.assertions import RSA, public
+from tests.attacks.assertions import EC, RSA, TYPE, public
 from tests.playing import Visit
 from tests.receiving import document_server
 from tests.spec.rfc7591.registering import CALLBACK, GOOD, ask, manage, party, registered
@@ -19,6 +22,7 @@ def op(acme: Tenant) -> Tenant:
     return policy(
         acme, client_registration="open", implicit_flow=True, hybrid_flow=True, require_pkce="public",
         tenant_claims_in_id_token=False, request_uri_parameter=True,
+        assertion_for_token_endpoint=True,
     )  # fmt: skip
 
 
@@ -116,3 +120,51 @@ def test_oidcc_registration_sector_uri_and_sector_bad(app: Any, op: Tenant) -> N
             ask(app, op, "POST", None, {**GOOD, **wanted, "redirect_uris": [CALLBACK, f"{CALLBACK}/two"]}),
             "invalid_client_metadata",
         )
+
+
+@pytest.mark.parametrize("audience", ["", "/token"])
+def test_oidcc_registration_jwks_uri_and_ensure_client_assertion_with_iss_aud(
+    app: Any, op: Tenant, audience: str
+) -> None:
+    with document_server() as server:
+        server.keys(public(RSA, "r", "RS256"))
+        told = registered(app, op, jwks_uri=server.uri, token_endpoint_auth_method="private_key_jwt")
+        rp = party(app, op, told)
+        code = rp.authorize(**plain(rp)).login("alice").consent().code
+        assert keyed(rp, RSA, "r", audience, code=code, grant_type="authorization_code").status_code == 200
+
+
+def test_oidcc_refresh_token_rp_key_rotation(app: Any, op: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, real = [0.0], clock.monotonic
+    monkeypatch.setattr(clock, "monotonic", lambda: real() + moved[0])
+    with document_server() as server:
+        server.keys(public(RSA, "r", "RS256"))
+        told = registered(
+            app, op, jwks_uri=server.uri, token_endpoint_auth_method="private_key_jwt",
+            grant_types=["authorization_code", "refresh_token"],
+        )  # fmt: skip
+        rp = party(app, op, told)
+        asked = {**plain(rp), "scope": "openid offline_access", "prompt": "consent"}
+        code = rp.authorize(**asked).login("alice").consent().code
+        got = keyed(rp, RSA, "r", "/token", code=code, grant_type="authorization_code").get_json()
+        server.keys(public(EC, "new"))
+        moved[0] = 60.5  # the suite waits a minute
+        again = {"grant_type": "refresh_token", "refresh_token": got["refresh_token"]}
+        assert keyed(rp, EC, "new", "/token", "ES256", **again).status_code == 200
+
+
+def keyed(rp: Any, key: Any, kid: str, audience: str, alg: str = "RS256", **form: str) -> Any:
+    """The token endpoint's answer to a client that signs in with its key, addressed as the suite does."""
+    now = int(time.time())
+    claims = {
+        "iss": rp.client_id, "sub": rp.client_id, "aud": f"{rp.tenant.issuer}{audience}", "jti": secret(),
+        "iat": now, "exp": now + 60,
+    }  # fmt: skip
+    signed = pyjwt.encode(claims, key, alg, {"kid": kid})
+    sent = {
+        "client_assertion_type": TYPE,
+        "client_assertion": signed,
+        "redirect_uri": rp.redirect_uri,
+        **form,
+    }
+    return rp.app.test_client().post(f"/t/{rp.tenant.slug}/token", data=sent)
