@@ -129,7 +129,7 @@ MUTATIONS = {
     "a function of Postgres with its owner's rights": (
         "ALTER FUNCTION pg_catalog.jsonb_contains(jsonb, jsonb) SECURITY DEFINER", "builtins"),
     "a known name on another index": (
-        "DROP INDEX tenants_changed_at; CREATE UNIQUE INDEX tenants_changed_at ON users (email_norm)", "indexes"),
+        "DROP INDEX tenants_changed_at; CREATE INDEX tenants_changed_at ON users (email_norm)", "indexes"),
     "a trigger that tells of less": (
         "CREATE OR REPLACE TRIGGER touch AFTER INSERT ON clients FOR EACH ROW EXECUTE FUNCTION touch_tenant()",
         "triggers"),
