@@ -8,6 +8,7 @@ from idp.tenants import Tenant
 from tests.peers.clients import BYE, CALLBACK, held, key, made, public, registered_key
 from tests.peers.person import Person
 from tests.peers.programs import Failed
+from tests.receiving import document_server
 
 PROGRAM = "openid-client"
 
@@ -88,7 +89,9 @@ def test_encrypted_id_token_and_userinfo(play: Any, issuer: str, tenant: Tenant)
 
 def test_pairwise_subjects(play: Any, issuer: str, tenant: Tenant) -> None:
     """OpenID Connect Core section 8.1: one sub for this sector everywhere, and not the public one."""
-    made(tenant, "pairs", subject_type="pairwise")
+    with document_server() as sector:
+        sector.json([CALLBACK])
+        made(tenant, "pairs", subject_type="pairwise", sector_identifier_uri=sector.uri)
     told = play("whole", "pairs")
     held(told, issuer, "pairs")
     assert told["told"]["sub"] == told["claims"]["sub"] != play("whole", "basic")["claims"]["sub"]
