@@ -17,16 +17,13 @@ from idp.web import errors
 from tests.attacks.acting import ask, paged, policy, refused
 from tests.attacks.assertions import EC, RSA, assertion, present, public
 from tests.receiving import Serving, document_server
-from tests.spec.client_id_metadata.describing import CALLBACK, describe, party, said
+from tests.spec.client_id_metadata.describing import CALLBACK, describe, party, said, serving_documents
 
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    metadata_documents.forget()
-    with document_server() as serving:
-        describe(serving)
+    with serving_documents() as serving:
         yield serving
-    metadata_documents.forget()
 
 
 @pytest.fixture

@@ -9,17 +9,14 @@ from idp import clock
 from idp.oauth import metadata_documents
 from idp.tenants import Tenant
 from tests.attacks.acting import policy
-from tests.receiving import Serving, document_server
-from tests.spec.client_id_metadata.describing import describe
+from tests.receiving import Serving
+from tests.spec.client_id_metadata.describing import serving_documents
 
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    metadata_documents.forget()
-    with document_server() as serving:
-        describe(serving)
+    with serving_documents() as serving:
         yield serving
-    metadata_documents.forget()
 
 
 @pytest.fixture
