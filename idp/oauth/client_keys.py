@@ -67,17 +67,9 @@ def served(owner: UUID, uri: str, kid: str | None) -> dict[str, Any]:
         kept = None
     if kept is not None and not _due(kept, kid):
         return kept.jwks
-    if working():
+    if working():  # nobody outside is waited for in a transaction: what is known is all there is
         return _NONE if kept is None else kept.jwks
     return _asked(owner, uri, kept, kid)
-
-
-def held(client: Client) -> dict[str, Any]:
-    """The client's set as it is known here and now: nobody is asked, so that a transaction may call this."""
-    if client.metadata.get("jwks_uri") is None:
-        return of(client, None)
-    kept = _kept.get(client.id)
-    return kept.jwks if kept is not None and kept.uri == client.metadata["jwks_uri"] else _NONE
 
 
 def _due(kept: _Served, kid: str | None) -> bool:

@@ -34,7 +34,7 @@ def sealed(client: Client, what: str, text: str, *, nested: bool) -> str:
     if not wanted(client, what):
         return text
     alg = str(client.metadata[f"{what}_alg"])
-    key = keys.for_encryption(client_keys.held(client), alg)
+    key = keys.for_encryption(client_keys.of(client, None), alg)
     if key is None:
         raise Busy(rule="encryption.key", retry_after=1)
     enc = str(client.metadata.get(f"{what}_enc", jwe.CONTENT[0]))

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from idp.ids import unb64
+from idp.signing import jwe
 
 MOST_KEYS = 20  # in a client's own set
 
@@ -47,11 +48,10 @@ def for_encryption(jwks: Mapping[str, Any], alg: str) -> Mapping[str, Any] | Non
 
     One that says it is for that comes before one that says nothing (RFC 7517 section 4.2, 4.4).
     """
-    kind = "RSA" if alg.startswith("RSA") else "EC"
     found = [
         key
         for key in jwks["keys"]
-        if key["kty"] == kind and key.get("use", "enc") == "enc" and key.get("alg", alg) == alg
+        if key["kty"] == jwe.KINDS[alg] and key.get("use", "enc") == "enc" and key.get("alg", alg) == alg
     ]
     return min(found, key=lambda key: "use" not in key, default=None)
 

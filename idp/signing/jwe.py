@@ -26,7 +26,8 @@ CONTENT = ("A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM")
 """`enc`: how the content is encrypted; the first where a client names none (OpenID Connect Registration 1.0 §2)."""
 DECRYPTED = tuple(alg for alg in ALGORITHMS if alg != "RSA-OAEP")
 """What is taken from clients: nothing with SHA-1."""
-_KINDS = {alg: "RSA" if alg.startswith("RSA") else "EC" for alg in ALGORITHMS}
+KINDS = {alg: "RSA" if alg.startswith("RSA") else "EC" for alg in ALGORITHMS}
+"""Key type of each (RFC 7518 §6.1)."""
 _NAMED = {"alg", "enc", "kid", "typ", "cty", "epk", "apu", "apv"}
 _ALLOWED = (*ALGORITHMS, *CONTENT)
 
@@ -37,7 +38,7 @@ def encrypt(text: str, key: Mapping[str, Any], *, alg: str, enc: str, nested: bo
     if nested:
         header |= {"typ": "JWT", "cty": "JWT"}
     public = {name: key[name] for name in MEMBERS if name in key}
-    opened = cache.JOSE_KEYS[_KINDS[alg]].import_key(cast(Any, public))
+    opened = cache.JOSE_KEYS[KINDS[alg]].import_key(cast(Any, public))
     return jwe.encrypt_compact(header, text, opened, algorithms=_ALLOWED)
 
 
@@ -54,7 +55,7 @@ def decrypt(token: str) -> str:
     now = clock.now()
     for row in keys.published(cache.load().keys, now):
         # A key of the tenant's is an encryption key by its own algorithm, whatever the header says.
-        fits = row.alg in keys.ENCRYPTION and row.public["kty"] == _KINDS[alg] and kid in (None, row.kid)
+        fits = row.alg in keys.ENCRYPTION and row.public["kty"] == KINDS[alg] and kid in (None, row.kid)
         if fits and (text := _opened(token, row)) is not None:
             return text
     raise no("token.encryption", expected="one for an encryption key of the tenant", got="another")
