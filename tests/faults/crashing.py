@@ -19,7 +19,7 @@ PLACES: dict[str, tuple[str, str, str]] = {
     "code: burned in Redis, nothing in Postgres": ("idp.store.ephemeral.codes", "burn", "after"),
     "code: grant written": ("idp.store.durable.grants", "add", "after"),
     "code: minted, not committed": ("idp.oauth.issue", "mint", "after"),
-    "code: committed, not answered": ("idp.oauth.grants.authorization_code", "_redeem", "after"),
+    "code: committed, not answered": ("idp.oauth.grants.authorization_code", "redeem", "after"),
     "refresh: consumed": ("idp.store.durable.grants", "consume", "after"),
     "refresh: committed, not answered": ("idp.oauth.grants.refresh_token", "_answer", "after"),
     "sign-in: session written": ("idp.store.durable.sessions", "begin", "after"),

@@ -14,8 +14,8 @@ from idp.audit import Actor, Event
 from idp.errors import InvalidGrant, InvalidRequest, UnauthorizedClient
 from idp.ids import digest, uuid7
 from idp.oauth import client_auth, issue
-from idp.oauth.grants.authorization_code import refresh_expiry
 from idp.oauth.grants.narrowing import narrowed
+from idp.oauth.redeeming import refresh_expiry
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.scopes import split
 from idp.oauth.tokens import refresh
