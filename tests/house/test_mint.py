@@ -1,0 +1,186 @@
+"""The mint's table: each grant of the token endpoint against all that may have happened since it was begun.
+
+A grant without a row, or a row without an answer to one of the breaks, fails here: whoever adds a grant says what
+becomes of it when client, person, consent, session, tenant or scope is gone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from idp import directory
+from idp.accounts import consent, sessions
+from idp.control import clients, tenants, users
+from idp.oauth import server
+from idp.store.durable import users as people
+from idp.tenants import Tenant, entered
+from tests.attacks.acting import client, party
+from tests.playing import RelyingParty
+
+SECRET = "m" * 43
+OTHERS_SECRET = "o" * 43
+CLIENT = "minting"
+
+Present = Callable[[RelyingParty], Any]
+"""Presents what was prepared, as the client that is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Acme and its twin, each with a client of the same name that needs consent and got it from Alice."""
+
+    app: Any
+    tenant: Tenant
+    rp: RelyingParty
+    other: RelyingParty
+
+
+def _made(app: Any, tenant: Tenant, secret: str) -> RelyingParty:
+    made = client(
+        tenant,
+        CLIENT,
+        secret=secret,
+        scope="openid profile things",
+        grant_types=["authorization_code", "refresh_token", "client_credentials"],
+        require_consent=True,
+    )
+    return party(app, tenant, made, secret)
+
+
+@pytest.fixture
+def scene(app: Any, twins: tuple[Tenant, Tenant]) -> Scene:
+    acme, globex = twins
+    return Scene(app, acme, _made(app, acme, SECRET), _made(app, globex, OTHERS_SECRET))
+
+
+def _signed_in(scene: Scene) -> str:
+    return scene.rp.authorize(scope="openid things").login("alice").consent().code
+
+
+def _code(scene: Scene) -> Present:
+    code, verifier = _signed_in(scene), scene.rp.verifier
+    return lambda rp: rp.redeem(code, code_verifier=verifier)
+
+
+def _refresh(scene: Scene) -> Present:
+    token = scene.rp.exchange(_signed_in(scene))["refresh_token"]
+    return lambda rp: rp.refresh(token)
+
+
+def _own(_scene: Scene) -> Present:
+    return lambda rp: rp.post("token", {"grant_type": "client_credentials", "scope": "things"})
+
+
+ROWS: dict[str, Callable[[Scene], Present]] = {
+    "authorization_code": _code,
+    "refresh_token": _refresh,
+    "client_credentials": _own,
+}
+"""By grant type: prepare everything; what is left is one request."""
+
+
+def _alice(scene: Scene) -> Any:
+    with entered(scene.tenant):
+        found = people.by_username("alice")
+    assert found is not None
+    return found
+
+
+def _client_disabled(scene: Scene) -> None:
+    with entered(scene.tenant):
+        clients.suspend(CLIENT)
+
+
+def _user_disabled(scene: Scene) -> None:
+    with entered(scene.tenant):
+        users.suspend("alice")
+
+
+def _password_changed(scene: Scene) -> None:
+    with entered(scene.tenant):
+        users.update("alice", {"password": "another one that nobody knows"})
+
+
+def _consent_revoked(scene: Scene) -> None:
+    with entered(scene.tenant):
+        found = directory.client(CLIENT)
+        assert found is not None and consent.revoke(_alice(scene).id, found.id)
+
+
+def _session_ended(scene: Scene) -> None:
+    with entered(scene.tenant):
+        assert sessions.end_all(_alice(scene), "test") >= 1
+
+
+def _tenant_suspended(scene: Scene) -> None:
+    tenants.suspend(scene.tenant.slug)
+    directory.forget_all()
+
+
+def _scope_withdrawn(scene: Scene) -> None:
+    with entered(scene.tenant):
+        clients.update(CLIENT, {"scope": "profile"})
+
+
+PERSONAL = ("user disabled", "user's password changed", "consent revoked", "session ended")
+BREAKS: dict[str, tuple[Callable[[Scene], None], frozenset[str]]] = {
+    "client disabled": (_client_disabled, frozenset({"invalid_client"})),
+    "user disabled": (_user_disabled, frozenset({"invalid_grant"})),
+    "user's password changed": (_password_changed, frozenset({"invalid_grant"})),
+    "consent revoked": (_consent_revoked, frozenset({"invalid_grant"})),
+    "session ended": (_session_ended, frozenset({"invalid_grant"})),
+    "tenant suspended": (_tenant_suspended, frozenset()),
+    "scope withdrawn": (_scope_withdrawn, frozenset({"invalid_scope"})),
+}
+"""What happens between the preparation and the request, and the errors that say so; none: the tenant is no more."""
+
+SPARED: dict[str, dict[str, str]] = {
+    "client_credentials": dict.fromkeys(PERSONAL, "a client in its own name: nobody signed in"),
+}
+"""What cannot happen to a grant, each with why."""
+
+CASES = [
+    (grant, broken) for grant in ROWS for broken in BREAKS if broken not in SPARED.get(grant, {})
+]  # fmt: skip
+
+
+def test_every_grant_has_a_row_and_nothing_is_spared_without_a_reason() -> None:
+    assert set(ROWS) == set(server.GRANT_TYPES)
+    for grant, reasons in SPARED.items():
+        assert grant in ROWS and set(reasons) <= set(BREAKS) and all(reasons.values())
+
+
+@pytest.mark.parametrize("grant", ROWS)
+def test_it_mints_when_nothing_has_happened(scene: Scene, grant: str) -> None:
+    answer = ROWS[grant](scene)(scene.rp)
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert answer.get_json()["access_token"]
+
+
+@pytest.mark.parametrize(("grant", "broken"), CASES)
+def test_it_mints_nothing_after(scene: Scene, database: Any, grant: str, broken: str) -> None:
+    present = ROWS[grant](scene)
+    breaks, errors = BREAKS[broken]
+    breaks(scene)
+    before = database("SELECT count(*) FROM grants WHERE revoked_at IS NULL")
+    answer = present(scene.rp)
+    assert "access_token" not in answer.get_data(as_text=True)
+    if errors:
+        assert answer.status_code in (400, 401) and answer.get_json()["error"] in errors, answer.get_json()
+    else:
+        assert answer.status_code == 404
+    assert database("SELECT count(*) FROM grants WHERE revoked_at IS NULL") <= before
+
+
+@pytest.mark.parametrize("grant", ROWS)
+def test_it_is_nothing_at_another_tenant_and_unharmed_by_it(scene: Scene, grant: str) -> None:
+    present = ROWS[grant](scene)
+    abroad = scene.other
+    if grant == "client_credentials":
+        abroad = RelyingParty(scene.app, scene.other.tenant, CLIENT, SECRET, method="client_secret_basic")
+    answer = present(abroad)
+    assert answer.status_code in (400, 401), answer.get_data(as_text=True)
+    assert answer.get_json()["error"] in ("invalid_grant", "invalid_client")
+    assert present(scene.rp).status_code == 200
