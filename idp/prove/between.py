@@ -5,7 +5,7 @@ from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
-from idp.prove import between_redis, wallet
+from idp.prove import between_jobs, between_redis, wallet
 from idp.prove.canaries import API
 from idp.prove.clock import elapsed
 from idp.prove.promises import Group, Promise, Tally
@@ -222,5 +222,10 @@ PROMISES = (
         "background_jobs", Group.BETWEEN, "What is done for one tenant leaves every other tenant alone.",
         "Keys of one canary are rotated and everything that it issued is voided; the other's keys, "
         "sessions and tokens are compared.", jobs,
+    ),
+    Promise(
+        "misled_jobs", Group.BETWEEN, "A job that is told another tenant's names does nothing there.",
+        "Messages of one canary that name the other's sessions, people and clients are left for the worker; "
+        "afterwards the other's sessions, their copies, messages and tokens are as they were.", between_jobs.misled,
     ),
 )  # fmt: skip
