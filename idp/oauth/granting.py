@@ -11,6 +11,7 @@ from idp.errors import AccessDenied, InvalidGrant, LoginRequired
 from idp.ids import digest, secret, uuid7
 from idp.oauth import authorize, issue
 from idp.oauth.authorize import Response
+from idp.oauth.binding import Binding
 from idp.oauth.checks import openid
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.registration import flows
@@ -89,10 +90,10 @@ def _at_once(
     session = sessions.alive(UUID(meaning["session"]))
     if session is None:
         raise InvalidGrant(rule="mint.session", got="ended")
-    grant = become(beside(code), {**meaning, "scopes": scopes}, client, session.expires_at)
+    grant = become(beside(code), {**meaning, "scopes": scopes}, client, session.expires_at, None)
     if not grants.client_stands(client.id):
         raise InvalidGrant(rule="mint.client", got="disabled")
-    user = issue.check(client, users.held(user.id), grant, signing_in=True)
+    user = issue.check(client, users.held(user.id), grant, binding=None, signing_in=True)
     if not grants.add(grant):
         raise AssertionError("a new code has no grant")
     body = issue.mint(
@@ -100,6 +101,7 @@ def _at_once(
             "implicit", client, scopes, grant.resources, user, grant, request.nonce,
             code=code if flows.has(request.response_type, flows.CODE) else None,
             access_token=wanted[flows.TOKEN], id_token=wanted[flows.ID_TOKEN],
+            binding=None,
         )
     )  # fmt: skip
     return {name: str(value) for name, value in body.items()}
@@ -110,8 +112,14 @@ def beside(code: str) -> bytes:
     return digest(f"beside {code}")
 
 
-def become(code_digest: bytes, meaning: dict[str, Any], client: Client, session_ends: datetime) -> Grant:
-    """The grant that a code, or an answer with tokens, becomes."""
+def become(
+    code_digest: bytes,
+    meaning: dict[str, Any],
+    client: Client,
+    session_ends: datetime,
+    binding: Binding | None,
+) -> Grant:
+    """The grant that a code, or an answer with tokens, becomes; `binding`: what its tokens are bound to."""
     now = clock.now()
     offline = "offline_access" in meaning["scopes"] and "refresh_token" in client.grant_types
     lasting = registration.effective(client, "refresh_absolute")
@@ -130,6 +138,7 @@ def become(code_digest: bytes, meaning: dict[str, Any], client: Client, session_
         offline=offline,
         created_at=now,
         expires_at=now + timedelta(seconds=lasting) if offline else session_ends,
+        cnf=None if binding is None else binding.cnf,
     )
 
 

@@ -1,13 +1,15 @@
 """The single mint: every grant passes through here, so that no sibling path can forget a check."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from idp import clock, directory, metrics
 from idp.accounts import claims as person_claims
 from idp.accounts import consent, sessions, subjects
 from idp.errors import InvalidGrant
+from idp.oauth import binding as bindings
 from idp.oauth import scopes as scope_rules
+from idp.oauth.binding import Binding
 from idp.oauth.scopes import Target
 from idp.oauth.tokens import access, id_token
 from idp.store.durable import sessions as session_store
@@ -23,6 +25,8 @@ class Order:
     grant_type: str
     client: Client
     scopes: tuple[str, ...]
+    binding: Binding | None = field(kw_only=True)
+    """What the request has proved that the token is bound to; nobody may forget to say."""
     resources: tuple[str, ...] = ()
     user: User | None = None
     grant: Grant | None = None
@@ -35,13 +39,16 @@ class Order:
     """Whether there is one: always from the token endpoint, as asked from the authorization endpoint."""
 
 
-def check(client: Client, user: User | None, grant: Grant, *, signing_in: bool = False) -> User:
-    """That person, session, consent and client still stand behind `grant`; the person. Raises InvalidGrant.
+def check(
+    client: Client, user: User | None, grant: Grant, *, binding: Binding | None, signing_in: bool = False
+) -> User:
+    """That person, session, consent, client and key still stand behind `grant`; the person. Raises InvalidGrant.
 
     `signing_in`: the code is being redeemed, so the session it came from must live whatever was granted.
     """
     if not client.active:
         raise InvalidGrant(rule="mint.client", got=client.status)
+    bindings.kept(client, grant.cnf, binding)
     if user is None or not user.active:
         raise InvalidGrant(rule="mint.user", got="gone" if user is None else user.status)
     if user.not_before is not None and grant.auth_time < user.not_before:
@@ -67,7 +74,12 @@ def check(client: Client, user: User | None, grant: Grant, *, signing_in: bool =
 
 
 def mint(order: Order) -> dict[str, Any]:
-    """The token response (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3, §3.2.2.5, §3.3.2.5)."""
+    """The token response (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3, §3.2.2.5, §3.3.2.5).
+
+    Raises InvalidRequest where the client's tokens are bound and this one would not be.
+    """
+    if order.access_token:
+        bindings.asked_for(order.client, order.binding)
     target = scope_rules.target(order.client, order.scopes, order.resources)
     body = _access_token(order, target) if order.access_token else {}
     if order.refresh_token is not None:
@@ -84,10 +96,12 @@ def _access_token(order: Order, target: Target) -> dict[str, Any]:
         order.user, order.scopes, requested=None, where="access_token", client=client, apis=target.apis
     )
     subject = client.client_id if grant is None else subjects.of(client, grant.user_id)
-    token, lifetime = access.make(client, order.scopes, target, subject=subject, grant=grant, extra=told)
+    token, lifetime = access.make(
+        client, order.scopes, target, subject=subject, grant=grant, binding=order.binding, extra=told
+    )
     return {
         "access_token": token,
-        "token_type": "Bearer",
+        "token_type": "Bearer" if order.binding is None else order.binding.token_type,
         "expires_in": lifetime,
         "scope": " ".join(order.scopes),
     }

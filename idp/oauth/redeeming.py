@@ -86,11 +86,11 @@ def redeem(
         if session is None:
             record_burned("mint.session", meaning, client, request)
             raise Kept(InvalidGrant(rule="mint.session", got="ended"))
-        grant = become(digest(code), meaning, client, session.expires_at)
+        grant = become(digest(code), meaning, client, session.expires_at, request.binding)
         try:
             if not grants.client_stands(client.id):
                 raise InvalidGrant(rule="mint.client", got="disabled")
-            person = issue.check(client, user, grant, signing_in=True)
+            person = issue.check(client, user, grant, binding=request.binding, signing_in=True)
             scopes, resources = narrowed(request, client, grant.scopes, grant.resources)
         except (InvalidGrant, InvalidScope, InvalidTarget) as refusal:
             record_burned(refusal.rule, meaning, client, request)
@@ -104,8 +104,11 @@ def redeem(
             raise Kept(_used_before(kind))
         token = _first_refresh(client, grant)
         body = issue.mint(
-            issue.Order(grant_type, client, scopes, resources, person, grant, meaning["nonce"], token)
-        )
+            issue.Order(
+                grant_type, client, scopes, resources, person, grant, meaning["nonce"], token,
+                binding=request.binding,
+            )
+        )  # fmt: skip
         audit.record(Event.CODE_REDEEMED, actor(client, request), grant_id=grant.id, user_id=grant.user_id)
     return body
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import OAuth2Payload, OAuth2Request
 
+from idp.oauth.binding import Binding
 from idp.tenants import current
 
 
@@ -97,6 +98,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.authorization_code: Any = None
         self.refresh_token: Any = None
         self.credential: Any = None
+        self.binding: Binding | None = None
         self._scope = None
         self._body = None
 

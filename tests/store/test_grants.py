@@ -52,6 +52,13 @@ def test_twins_have_their_own_grant_under_one_id_and_code(acme, globex, both):
     assert both[0][0].user_id != both[1][0].user_id
 
 
+def test_what_a_grant_is_bound_to_is_kept_with_it(acme):
+    with entered(acme):
+        for number, cnf in enumerate((None, {"jkt": "x" * 43})):
+            grant = make(code=f"bound-{number}", cnf=cnf)
+            assert grants.add(grant) and grants.by_id(grant.id) == grant and grant.cnf == cnf
+
+
 def test_what_globex_alone_has_is_nothing_in_acme(acme, globex):
     with entered(globex):
         grant = make(code="theirs", offline=True)

@@ -33,7 +33,10 @@ class ClientCredentials(base.ClientCredentialsGrant):  # type: ignore[misc]
     def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
         """Mint, and hand the record to the journal. Raises Busy when its queue is full."""
         client = self.request.client
-        body = issue.mint(issue.Order(self.GRANT_TYPE, client, self.granted, self.resources))
+        order = issue.Order(
+            self.GRANT_TYPE, client, self.granted, self.resources, binding=self.request.binding
+        )
+        body = issue.mint(order)
         journal.issued(client.id, self.GRANT_TYPE, self.granted)
         return 200, body, []
 

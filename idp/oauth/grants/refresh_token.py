@@ -73,12 +73,22 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
             audit.record(Event.REFRESH_REPLAYED, actor, **facts)
             raise Kept(_replayed())
         user = users.held(grant.user_id)
-        person = issue.check(client, user, grant)
+        person = issue.check(client, user, grant, binding=request.binding)
         asked = split(request.form.get("scope"))
         scopes, resources = narrowed(request, client, grant.scopes, grant.resources, asked)
         following = again or _following(client, row, grant, token)
         body = issue.mint(
-            issue.Order("refresh_token", client, scopes, resources, person, grant, None, following)
+            issue.Order(
+                "refresh_token",
+                client,
+                scopes,
+                resources,
+                person,
+                grant,
+                None,
+                following,
+                binding=request.binding,
+            )
         )
         audit.record(Event.TOKEN_REFRESHED, actor, **facts)
     return body

@@ -10,6 +10,7 @@ from idp import clock, directory, registration
 from idp.accounts import sessions
 from idp.errors import InvalidToken
 from idp.ids import b64, unb64, unique
+from idp.oauth.binding import Binding
 from idp.oauth.scopes import Target
 from idp.signing import jwt
 from idp.signing.checks import Check, Table, no
@@ -54,9 +55,13 @@ def make(
     *,
     subject: str,
     grant: Grant | None,
+    binding: Binding | None,
     extra: Mapping[str, Any],
 ) -> tuple[str, int]:
-    """A signed access token and its lifetime in seconds. `extra`: claims that rules made; they never win."""
+    """A signed access token and its lifetime in seconds. `binding`: the key without which it is worth nothing.
+
+    `extra`: claims that rules made; they never win.
+    """
     tenant, now = current(), clock.epoch()
     lifetime = registration.effective(client, "access_token_lifetime")
     if target.lifetime is not None:
@@ -74,6 +79,8 @@ def make(
         "tenant": tenant.slug,
         "tenant_id": str(tenant.id),
     }
+    if binding is not None:
+        claims["cnf"] = binding.cnf
     if grant is not None:
         claims["auth_time"] = int(grant.auth_time.timestamp())
         claims["acr"] = grant.acr

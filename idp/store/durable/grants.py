@@ -47,6 +47,7 @@ grants = tenant_table(
     instant("expires_at"),
     instant("revoked_at", null=True),
     text("revoked_reason", null=True),
+    json("cnf", null=True),
     belongs("user_id", "users"),
     belongs("client_id", "clients"),
     belongs("session_id", "sessions", survives=True),
@@ -99,6 +100,8 @@ class Grant:
     expires_at: dt.datetime
     revoked_at: dt.datetime | None = None
     revoked_reason: str | None = None
+    cnf: dict[str, str] | None = None
+    """What its tokens are bound to (RFC 7800)."""
 
 
 @dataclass(frozen=True, slots=True)
