@@ -12,7 +12,6 @@ import re
 import socket
 import ssl
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,17 +19,14 @@ from functools import cache
 from pathlib import Path
 from time import monotonic as elapsed
 from urllib.parse import urlencode
-from uuid import UUID
 
 from idp import config, urls
-from idp.errors import Busy
+from idp.places import Places
 from idp.tenants import current
 
 SECONDS = 5.0
 _LONGEST_LINE = 1_024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
-
-
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=([0-9]{1,9})(?=$|[\s,])")
 
 
@@ -41,46 +37,6 @@ class NotSent(Exception):
     """
 
 
-class Places:
-    """How many documents a process asks for at once while somebody waits, so that slow hosts hold up nobody else's.
-
-    Not for what is sent in the background, which has its own threads.
-    """
-
-    def __init__(self, at_once: int, of_one: int) -> None:
-        """`at_once`: in all; `of_one`: of one tenant."""
-        self.at_once, self.of_one = at_once, of_one
-        self._taken: Counter[UUID] = Counter()
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """Take a place for the entered tenant; False when there is none. Whoever has one gives it back."""
-        with self._lock:
-            if self._taken.total() >= self.at_once or self._taken[current().id] >= self.of_one:
-                return False
-            self._taken[current().id] += 1
-            return True
-
-    def give_back(self) -> None:
-        """Give it back."""
-        with self._lock:
-            self._taken[current().id] -= 1
-            self._taken += Counter()  # what is at zero goes
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """A place for as long as this lasts. Raises Busy when there is none."""
-        if not self.take():
-            raise Busy(rule="outbound.places", expected=self.at_once, retry_after=1)
-        try:
-            yield
-        finally:
-            self.give_back()
-
-
-PLACES = Places(at_once=8, of_one=2)
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
     """What lies at an address: its bytes, and for how many seconds its owner lets it be kept (None: not said)."""
@@ -89,27 +45,28 @@ class Document:
     max_age: int | None
 
 
-def post(uri: str, form: dict[str, str]) -> int:
+def post(uri: str, form: dict[str, str], *, vouched: bool = True) -> int:
     """The status with which `uri` answers a POST of `form`. Raises NotSent.
 
+    `vouched`: somebody vouches for whose address it is; a stranger's has a smaller share of what there is.
     https everywhere; http on this machine alone, and only for a tenant that lives there itself (development).
     """
-    with _reached(uri) as (channel, url):
+    with _reached(uri, vouched=vouched) as (channel, url):
         return _posted(channel, url, urlencode(form).encode())
 
 
-def get(uri: str, kinds: tuple[str, ...], most: int) -> Document:
+def get(uri: str, kinds: tuple[str, ...], most: int, *, vouched: bool = True) -> Document:
     """What lies at `uri`, when it is of one of the media types `kinds` and has at most `most` bytes. Raises NotSent.
 
     A kind may end in `/*+json`: then every type of that structured syntax will do (RFC 6839 section 3.1).
     """
-    with _reached(uri) as (channel, url):
+    with _reached(uri, vouched=vouched) as (channel, url):
         _send(channel, "GET", url, f"Accept: {', '.join(kinds)}\r\nAccept-Encoding: identity\r\n")
         return _read(channel, kinds, most)
 
 
 @contextmanager
-def _reached(uri: str) -> Iterator[tuple[socket.socket, urls.Url]]:
+def _reached(uri: str, *, vouched: bool) -> Iterator[tuple[socket.socket, urls.Url]]:
     """A connection to where `uri` leads, which ends by itself. Raises NotSent for all that goes wrong with it."""
     local = current().local
     try:
@@ -120,7 +77,7 @@ def _reached(uri: str) -> Iterator[tuple[socket.socket, urls.Url]]:
         raise NotSent("the port is not that of https")
     until = elapsed() + SECONDS
     try:
-        with closing(_connected(url, until, local=local)) as channel:
+        with closing(_connected(url, until, local=local, vouched=vouched)) as channel:
             timer = threading.Timer(max(0.0, until - elapsed()), _hang_up, [channel])
             timer.daemon = True
             timer.start()
@@ -173,8 +130,8 @@ def _wanted(kind: str, kinds: tuple[str, ...]) -> bool:
     )
 
 
-def _connected(url: urls.Url, until: float, *, local: bool) -> socket.socket:
-    where = _address(url, until, local=local), _port(url)
+def _connected(url: urls.Url, until: float, *, local: bool, vouched: bool) -> socket.socket:
+    where = _address(url, until, local=local, vouched=vouched), _port(url)
     channel = socket.create_connection(where, max(0.001, until - elapsed()))
     if url.scheme != "https":
         return channel
@@ -192,18 +149,25 @@ def _hang_up(channel: socket.socket) -> None:
         return
 
 
-def _address(url: urls.Url, until: float, *, local: bool) -> str:
+def _address(url: urls.Url, until: float, *, local: bool, vouched: bool) -> str:
     """The one address to connect to. Raises NotSent for one that is not on the public Internet."""
-    addresses = _resolved(url.host, _port(url), until)
+    addresses = _resolved(url.host, _port(url), until, vouched=vouched)
     if not _named(url) and not all(_allowed(each, local=local) for each in addresses):
         raise NotSent("the address is not public")
     # Where this machine has both families, servers of the tests and of development listen on the older one.
     return next((each for each in addresses if ":" not in each), addresses[0])
 
 
-def _resolved(host: str, port: int, until: float) -> list[str]:
-    """Every address of a name. The system's resolver knows no deadline, so that a thread of its own waits for it."""
+def _resolved(host: str, port: int, until: float, *, vouched: bool) -> list[str]:
+    """Every address of a name. The system's resolver knows no deadline, so that a thread of its own waits for it.
+
+    A thread that hangs keeps its place until it ends, so that names that nobody answers for use up the share of
+    whoever gave them, and no other's.
+    """
     found: list[str] = []
+    place = LOOKING.take(None, vouched=vouched, patience=max(0.0, until - elapsed()))
+    if place is None:
+        raise NotSent("the resolver does not answer")
 
     def look() -> None:
         try:
@@ -212,10 +176,8 @@ def _resolved(host: str, port: int, until: float) -> list[str]:
                     str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
                 )
         finally:
-            _looking.release()
+            LOOKING.give_back(place)
 
-    if not _looking.acquire(timeout=max(0.0, until - elapsed())):
-        raise NotSent("the resolver does not answer")
     looker = threading.Thread(target=look, name="resolver", daemon=True)
     looker.start()
     looker.join(max(0.0, until - elapsed()))
@@ -225,7 +187,8 @@ def _resolved(host: str, port: int, until: float) -> list[str]:
     return addresses
 
 
-_looking = threading.BoundedSemaphore(16)
+LOOKING = Places(at_once=24, of_one=6, strangers=8)
+"""Threads that wait for the resolver."""
 _UNICAST = ipaddress.ip_network("2000::/3")  # all that has been given to hosts of the public Internet so far
 _SPECIAL = tuple(
     ipaddress.ip_network(each)

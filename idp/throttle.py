@@ -144,10 +144,10 @@ def _mark(kind: str, parts: tuple[str, ...]) -> tuple[int]:
 
 
 def _networks(parts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple([_network(part) if ":" in part else part for part in parts])
+    return tuple([network(part) if ":" in part else part for part in parts])
 
 
-def _network(part: str) -> str:
+def network(part: str) -> str:
     """An IPv6 address as its /64, which one subscriber has whole (RFC 6177); any other text as it is."""
     try:
         address = IPv6Address(part)

@@ -73,7 +73,7 @@ def _look(
         raise _refused()
     stated = _stated(metadata, None)
     counts = stated.upon(metadata) if stated is not None else metadata
-    sectors.check(counts)
+    sectors.check(counts, vouched=False)
     return counts, stated
 
 
@@ -138,7 +138,7 @@ def update(client_id: str, token: str | None, metadata: Mapping[str, Any], addre
         before = _mine(client_id, token)
     stated = _stated(metadata, before.setting(software_statements.NAME))
     counts = stated.upon(metadata) if stated is not None else metadata
-    sectors.check(counts, before.metadata)
+    sectors.check(counts, before.metadata, vouched=not before.setting("dynamic"))
     with transaction():
         client = _mine(client_id, token)
         if metadata.get("client_id") != client_id or any(name in metadata for name in _OURS):

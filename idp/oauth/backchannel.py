@@ -33,7 +33,9 @@ def tell(notice: dict[str, Any]) -> None:
         return
     try:
         encryption.ready(client, encryption.ID_TOKEN)
-        status = outbound.post(str(uri), {"logout_token": _token(client, notice)})
+        status = outbound.post(
+            str(uri), {"logout_token": _token(client, notice)}, vouched=not client.setting("dynamic")
+        )
     except InvalidRequest as problem:
         raise Undelivered(problem.description, silent=True) from None
     except outbound.NotSent as problem:

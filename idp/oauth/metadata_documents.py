@@ -8,46 +8,30 @@ says something else is taken over into it.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
-from uuid import UUID
 
-from idp import audit, clock, directory, ids, lanes, outbound, throttle
+from idp import audit, clock, directory, ids, throttle
 from idp.audit import Actor, Event
-from idp.errors import Busy, Conflict, Refusal, TooMany
-from idp.logs import log
-from idp.memory import Recent
+from idp.errors import Conflict, TooMany
+from idp.fetching import Memory, Rules, Wanted
 from idp.registration import strangers
-from idp.store.database import transaction, working
+from idp.store.database import transaction
 from idp.store.durable import clients, registrations
 from idp.store.durable.clients import Client
 from idp.tenants import current
 
-LEAST, USUAL, MOST = 60, 300, 86_400
-"""Seconds for which a document is kept: its owner's max-age within bounds; where it says nothing, USUAL."""
-AGAIN = 10.0
-"""Seconds between two looks at an address at which there is no good document: a bound on asking, no memory of it."""
-STALE = 86_400
-"""Seconds for which a client goes on whose document cannot be reached any more."""
+USUAL, STALE = 300, 86_400
+"""Seconds for which a document is kept whose owner says nothing, and a client goes on whose owner does not answer."""
 LARGEST = 5 * 1024
 """Bytes of a document (section 8.7)."""
 KINDS = ("application/json", "application/*+json")
 _SETTINGS = {"dynamic": True, "metadata_document": True}
-_Key = tuple[UUID, str]
 
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What lay at an address: `client` is None where nothing good did, and `why` says what was wrong, for operators."""
-
-    client: Client | None
-    until: float
-    good: float
-    """When its owner last answered."""
-    why: str = ""
-
-
-_kept: Recent[_Key, _Read] = Recent(10_000)
+_READ: Memory[Client] = Memory(
+    Rules("metadata_document", KINDS, LARGEST, least=60, usual=USUAL, most=86_400, stale=STALE)
+)
 
 
 def latest(client_id: str, row: Client | None) -> Client | None:
@@ -59,18 +43,28 @@ def latest(client_id: str, row: Client | None) -> Client | None:
         return row
     if not current().policy.reads(client_id):
         return None
-    kept = _kept.get(_key(client_id))
-    if working() and kept is not None:
-        return None if kept.client is None else row or kept.client
-    if kept is None or clock.monotonic() >= kept.until:
-        kept = _look(client_id, row, kept)
-        row = directory.client(client_id) if row is not None else None
-    return None if kept.client is None else row or kept.client
+    kept = _READ.known(client_id)
+    stranger = row is None or bool(row.setting("dynamic"))
+    found = _READ.get(
+        Wanted(
+            client_id,
+            client_id,
+            partial(_described, client_id, None if kept is None else kept.value),
+            vouched=not stranger,
+            # Since this process began nobody may have looked.
+            known=_stranger(client_id, row.metadata, None) if row is not None and kept is None else None,
+            took=partial(_take_over, row),
+            always=True,
+        )
+    )
+    if row is not None and found is not kept:
+        row = directory.client(client_id)
+    return None if found.value is None else row or found.value
 
 
 def why(client_id: str) -> str:
     """What was wrong with the document at this address, for operators; "" when nothing is known of it."""
-    kept = _kept.get(_key(client_id))
+    kept = _READ.known(client_id)
     return kept.why if kept is not None else ""
 
 
@@ -78,8 +72,7 @@ def count(client_id: str, address: str) -> None:
     """Count a document that is read for the first time because somebody at `address` names it. Raises TooMany."""
     if not current().policy.reads(client_id) or directory.client(client_id) is not None:
         return
-    kept = _kept.get(_key(client_id))
-    if kept is not None and clock.monotonic() < kept.until:
+    if not _READ.due(client_id):
         return
     retry = throttle.failed("registration", address)
     if retry is not None:
@@ -112,57 +105,27 @@ def keep(client: Client, address: str) -> Client:
 
 def forget() -> None:
     """Forget what was read: between tests."""
-    _kept.clear()
+    _READ.forget()
 
 
-def _key(client_id: str) -> _Key:
-    return current().id, client_id
+def _described(client_id: str, former: Client | None, body: bytes) -> Client:
+    """The client that a document describes. Raises Refusal, ValueError, RecursionError."""
+    return _stranger(client_id, strangers.described(client_id, json.loads(body)), former)
 
 
-def _look(client_id: str, row: Client | None, former: _Read | None) -> _Read:
-    """Read the document now. Raises Busy when there is no place to, and nothing was known of it."""
-    now = clock.monotonic()
-    if former is None and row is not None:
-        # Since this process began nobody has looked.
-        former = _Read(_stranger(client_id, row.metadata, None), now, now)
-    try:
-        with outbound.PLACES.one(), lanes.left():
-            document = outbound.get(client_id, KINDS, LARGEST)
-        metadata = strangers.described(client_id, json.loads(document.body))
-    except Busy:
-        if former is None or former.client is None:
-            raise
-        return former
-    except outbound.NotSent as problem:
-        found = _unreached(former, now, str(problem))
-    except (Refusal, ValueError, RecursionError) as problem:
-        said = problem.description if isinstance(problem, Refusal) else "it is no JSON"
-        found = _Read(None, now + AGAIN, now, said)
-    else:
-        age = min(max(document.max_age if document.max_age is not None else USUAL, LEAST), MOST)
-        found = _Read(_stranger(client_id, metadata, former), now + age, now)
-        if row is not None:
-            _take_over(row, metadata)
-    if found.why:
-        log(__name__).warning("metadata_document.not_read", client_id=client_id, why=found.why[:200])
-    return _kept.put(_key(client_id), found)
-
-
-def _unreached(former: _Read | None, now: float, why: str) -> _Read:
-    if former is not None and former.client is not None and now < former.good + STALE:
-        return replace(former, until=now + LEAST, why=why)
-    return _Read(None, now + AGAIN, former.good if former is not None else now, why)
-
-
-def _stranger(client_id: str, metadata: dict[str, Any], former: _Read | None) -> Client:
+def _stranger(client_id: str, metadata: dict[str, Any], former: Client | None) -> Client:
     """The client as it is without a row: as nobody vouches for it, whatever an operator once did."""
-    if former is not None and former.client is not None and former.client.metadata == metadata:
-        return former.client
+    if former is not None and former.metadata == metadata:
+        return former
     now = clock.now()
     return Client(ids.uuid7(), client_id, metadata, dict(_SETTINGS), "active", now, now)
 
 
-def _take_over(row: Client, metadata: dict[str, Any]) -> None:
+def _take_over(row: Client | None, read: Client) -> None:
+    """Let the row say what the document now says."""
+    if row is None:
+        return
+    metadata = read.metadata
     changed = sorted(
         name for name in {*row.metadata, *metadata} if row.metadata.get(name) != metadata.get(name)
     )

@@ -92,7 +92,7 @@ def _issuer(text: object) -> str:
 
 
 def _verified(text: str, issuer: str, uri: str) -> dict[str, Any]:
-    keys = client_keys.served(uuid5(current().id, issuer), uri, parts.kid(text))
+    keys = client_keys.served(uuid5(current().id, issuer), uri, parts.kid(text), vouched=True)
     seen = Foreign(
         text,
         keys,

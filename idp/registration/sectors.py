@@ -32,15 +32,20 @@ def sector(metadata: Mapping[str, Any]) -> str:
     return hosts.pop()
 
 
-def listed(document: object, redirect_uris: list[str]) -> None:
+def document(read: object) -> list[str]:
+    """A sector's document, when it is one. Raises InvalidClientMetadata for what is not a list of strings."""
+    if not isinstance(read, list) or not all(isinstance(each, str) for each in read):
+        raise _wrong("must serve a JSON array of strings")
+    if len(read) > MOST:
+        raise _wrong(f"must serve at most {MOST} addresses")
+    return read
+
+
+def listed(document: list[str], redirect_uris: list[str]) -> None:
     """Hold a sector's document to what a client registers (OpenID Connect Registration 1.0 section 5).
 
-    Raises InvalidClientMetadata for one that is not a list of strings, or leaves a redirect URI out.
+    Raises InvalidClientMetadata when it leaves a redirect URI out.
     """
-    if not isinstance(document, list) or not all(isinstance(each, str) for each in document):
-        raise _wrong("must serve a JSON array of strings")
-    if len(document) > MOST:
-        raise _wrong(f"must serve at most {MOST} addresses")
     if not set(redirect_uris) <= set(document):
         raise _wrong("must list every redirect URI of the client")
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from idp import clock, directory, lanes, logs
+from idp import clock, directory, lanes, logs, places
 from idp.config import Settings
 from idp.errors import Busy
 from idp.tenants import Tenant
@@ -125,10 +125,12 @@ class Doorstep:
             return start_response(status, answered)
 
         mark, entered = logs.request.set(name), asked.of_request.set(clean)
+        asker = places.asker.set(clean.get("REMOTE_ADDR", ""))
         try:
             with lanes.taken():
                 return self._route(clean, forwarded_host, respond)
         finally:
+            places.asker.reset(asker)
             asked.of_request.reset(entered)
             logs.request.reset(mark)
 

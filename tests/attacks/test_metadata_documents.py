@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from idp import clock, outbound
+from idp import clock, fetching, outbound
 from idp.control import clients
 from idp.oauth import metadata_documents
 from idp.registration.names import METADATA
@@ -291,7 +291,7 @@ def test_the_hot_path_of_other_clients_asks_nothing(
 
     monkeypatch.setattr(outbound, "get", never)
     monkeypatch.setattr(Policy, "reads", never)
-    monkeypatch.setattr(metadata_documents, "_key", never)
+    monkeypatch.setattr(fetching.Memory, "get", never)
     answer = present(app, reads, assertion(reads, RSA, "RS256"))
     refused(answer, "invalid_client", 401)
 

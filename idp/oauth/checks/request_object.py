@@ -6,15 +6,12 @@ where the tenant's policy says so, and only from an address that the client has 
 """
 
 import json
-import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from idp import clock, lanes, outbound
-from idp.errors import Busy, InvalidRequest, InvalidToken, Refusal
-from idp.memory import Recent
+from idp import clock
+from idp.errors import InvalidRequest, InvalidToken, Refusal
+from idp.fetching import Memory, Rules, Wanted
 from idp.oauth import client_keys
 from idp.oauth.checks import client, response
 from idp.oauth.checks.pending import Pending
@@ -37,20 +34,13 @@ TEXTS = (
 """Parameters that are taken from it as they stand; `max_age`, `claims` and `resource` may be JSON."""
 
 
-FRESH, AGAIN = 300, 10
-"""Seconds: how long an object that was read may count at most, and how long one that could not be is not asked for."""
+FRESH = 300
+"""Seconds for which an object that was read may count at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    until: float
-    text: str | None
-    why: str
-
-
-_kept: Recent[tuple[UUID, str], _Kept] = Recent(1_000)
-_going: set[UUID] = set()
-_lock = threading.Lock()
+_SERVED: Memory[str] = Memory(
+    Rules("request_uri", KINDS, parts.LONGEST, least=0, usual=0, most=FRESH), most=1_000
+)
 
 
 class InvalidRequestObject(Refusal):
@@ -127,43 +117,21 @@ def _fetched(known: Client, uri: str) -> str:
         raise InvalidRequestUri(
             rule="request_uri.registered", expected=registered, got=uri[:512], setting="client.request_uris"
         )
-    return _read(known.id, place)
+    found = _SERVED.get(
+        Wanted((known.id, place), place, _read, vouched=not known.setting("dynamic"), always=True)
+    )
+    if found.value is None:
+        raise InvalidRequestUri(rule="request_uri.read", got=found.why)
+    return found.value
 
 
-def _read(owner: UUID, place: str) -> str:
-    """What lies there: kept as long as its owner says, within FRESH; what could not be read for AGAIN.
-
-    One at a time for each client, so that a slow one makes nobody else wait. Raises InvalidRequestUri, Busy.
-    """
-    kept = _kept.get((owner, place))
-    if kept is None or clock.monotonic() >= kept.until:
-        kept = _looked(owner, place)
-    if kept.text is None:
-        raise InvalidRequestUri(rule="request_uri.read", got=kept.why)
-    return kept.text
-
-
-def _looked(owner: UUID, place: str) -> _Kept:
-    with _lock:
-        if owner in _going:
-            raise Busy(rule="request_uri.places", expected="one at a time", retry_after=1)
-        _going.add(owner)
-    try:
-        with outbound.PLACES.one(), lanes.left():
-            document = outbound.get(place, KINDS, parts.LONGEST)
-        age = min(document.max_age or 0, FRESH)
-        found = _Kept(clock.monotonic() + age, document.body.decode("ascii").strip(), "")
-    except (outbound.NotSent, ValueError) as problem:
-        found = _Kept(clock.monotonic() + AGAIN, None, str(problem)[:200])
-    finally:
-        with _lock:
-            _going.discard(owner)
-    return _kept.put((owner, place), found)
+def _read(body: bytes) -> str:
+    return body.decode("ascii").strip()
 
 
 def forget() -> None:
     """Forget what was read: between tests."""
-    _kept.clear()
+    _SERVED.forget()
 
 
 def _verified(known: Client, token: str, *, served: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from idp import clock, outbound, upkeep
+from idp import clock, fetching, upkeep
 from idp.control import clients
 from idp.errors import Invalid, NotFound
 from idp.oauth import metadata_documents
@@ -125,7 +125,7 @@ def test_5_2_stale_if_error_for_a_day(app: Any, reads: Tenant, server: Serving, 
     later(metadata_documents.STALE)
     paged(rp.authorize().answer, "invalid_request")
     server.status = 200
-    later(metadata_documents.AGAIN + 1)
+    later(fetching.AGAIN + 1)
     assert rp.authorize().answer.status_code == 200
 
 
@@ -138,7 +138,7 @@ def test_5_1_what_was_not_good_is_asked_for_again_but_not_at_once(
         paged(rp.authorize().answer, "invalid_request")
     assert server.asked == 1
     server.status = 200
-    later(metadata_documents.AGAIN + 1)
+    later(fetching.AGAIN + 1)
     assert rp.authorize().answer.status_code == 200 and server.asked == 2
 
 
@@ -153,7 +153,7 @@ def test_what_is_wrong_in_it_now_counts_at_once_and_for_the_row_too(
     paged(rp.authorize().answer, "invalid_request")
     refused(rp.redeem(code), "invalid_client", 401)
     server.status = 500
-    later(metadata_documents.AGAIN + 1)
+    later(fetching.AGAIN + 1)
     paged(rp.authorize().answer, "invalid_request")
 
 
@@ -293,7 +293,7 @@ def test_busy_is_said_and_a_known_client_goes_on(
 ) -> None:
     rp = party(app, reads, server)
     rp.authorize()
-    monkeypatch.setattr(outbound, "PLACES", outbound.Places(0, 0))
+    monkeypatch.setattr(fetching.PLACES, "strangers", 0)
     later(metadata_documents.USUAL + 1)
     assert rp.authorize().answer.status_code == 200
     metadata_documents.forget()

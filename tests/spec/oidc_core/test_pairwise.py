@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from idp import outbound
+from idp import fetching
 from idp.control import clients, sectors
 from idp.errors import Busy, InvalidClientMetadata, InvalidRedirectUri
 from idp.ids import unb64
@@ -22,7 +22,7 @@ ONE, TWO = "https://one.example.com/cb", "https://two.example.net/cb"
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    sectors._good.clear()
+    sectors.forget()
     with document_server() as said:
         yield said
 
@@ -127,6 +127,7 @@ def test_dr08_what_cannot_be_read_is_refused(acme: Tenant, server: Serving) -> N
         (b" " * 300_000, "application/json", 200),
     ):  # fmt: skip
         server.body, server.heads, server.status = body, {"Content-Type": kind}, status
+        sectors.forget()
         with pytest.raises(InvalidClientMetadata):
             client(acme, "one", redirect_uris=[ONE], sector_identifier_uri=server.uri)
     with pytest.raises(InvalidClientMetadata):
@@ -153,7 +154,7 @@ def test_8_1_a_client_of_no_sector_is_refused(acme: Tenant, fields: dict[str, An
 def test_nobody_waits_for_a_slow_host_in_a_queue(
     acme: Tenant, server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbound.PLACES, "of_one", 0)
+    monkeypatch.setattr(fetching.PLACES, "of_one", 0)
     with pytest.raises(Busy), entered(acme):
         clients.create("one", {"redirect_uris": [ONE], "sector_identifier_uri": server.uri})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from idp import clock, outbound
+from idp import clock, fetching, outbound
 from idp.errors import InvalidClientMetadata
 from idp.oauth import client_keys
 from idp.tenants import Tenant
@@ -39,7 +39,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Moves the clock by which served keys grow old."""
     moved = [0.0]
     real = clock.monotonic
-    monkeypatch.setattr(client_keys.clock, "monotonic", lambda: real() + moved[0])
+    monkeypatch.setattr(clock, "monotonic", lambda: real() + moved[0])
 
     def move(seconds: float) -> None:
         moved[0] += seconds
@@ -218,7 +218,7 @@ def test_f22_where_many_are_asked_the_keys_of_before_serve_and_who_has_none_is_t
     app: Any, signer: Tenant, server: Serving, later: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert present(app, signer, assertion(signer)).status_code == 200
-    monkeypatch.setattr(outbound.PLACES, "of_one", 0)
+    monkeypatch.setattr(fetching.PLACES, "of_one", 0)
     later(1_000)
     assert present(app, signer, assertion(signer)).status_code == 200 and server.asked == 1
     client_keys.forget()

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import jwt as pyjwt
 import pytest
 
-from idp import clock
+from idp import clock, fetching
 from idp.errors import InvalidClientMetadata
 from idp.ids import b64
 from idp.oauth import client_keys
@@ -301,7 +301,7 @@ def test_6_2_nobody_is_made_a_hammer(
     for _ in range(20):
         assert by_reference.authorize(request_uri=server.uri).params["error"] == "invalid_request_uri"
     assert server.asked == 1
-    moved[0] += request_object.AGAIN + 1
+    moved[0] += fetching.AGAIN + 1
     server.status = 200
     server.text(signed(by_reference), "application/jwt")
     server.heads["Cache-Control"] = "max-age=3600"
