@@ -21,7 +21,9 @@ from idp.web.environ import Doorstep
 from idp.web.fast import Fast
 from idp.web.gates import Door
 
-DOORS = ("idp.web.health", "idp.web.wellknown", "idp.web.assets", "idp.web.protocol", "idp.web.hosted")
+DOORS = (
+    "idp.web.health", "idp.web.wellknown", "idp.web.assets", "idp.web.protocol", "idp.web.hosted", "idp.web.account",
+)  # fmt: skip
 """The packages that have doors, each in a tuple `DOORS`."""
 THREADS = 16
 """Threads that answer requests in one process."""

@@ -8,35 +8,26 @@ here and never by what a page posts.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
 from idp import audit, clock, throttle
 from idp.accounts import consent, sessions, subjects
 from idp.audit import Actor, Event
-from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, NotFound, Refusal, TooMany
-from idp.ids import digest, same, secret
-from idp.oauth import authorize, metadata_documents, scopes
+from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, Refusal, TooMany
+from idp.ids import secret
+from idp.oauth import authorize, metadata_documents, own, scopes
 from idp.oauth.authorize import Response, Returned
 from idp.oauth.checks.pushed import answering
 from idp.oauth.granting import granted, person
 from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
+from idp.oauth.own import Arrived
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.oauth.tokens import id_token
+from idp.oauth.underway import Transaction, TransactionGone, bound, keep, left, load
 from idp.store.database import again, transaction
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
 from idp.store.ephemeral import flush, gathering, transactions
-from idp.tenants import current
-
-
-class TransactionGone(NotFound):
-    """The sign-in is too old, was finished, or was begun in another browser."""
-
-    code = "transaction_gone"
-    status = 400
-    description = "This sign-in page is too old or was already used."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,42 +37,12 @@ class Ask:
     step: Step
     transaction: str
     begun: tuple[dict[str, str], tuple[str, ...]] | None = None
+    own: str = ""
+    """The page of our own that it leads to, as `Transaction.own`."""
 
 
-@dataclass(slots=True)
-class Transaction:
-    """A request on its way: what was asked, by which browser, and what has been done in it."""
-
-    identifier: str
-    params: dict[str, str]
-    resources: tuple[str, ...]
-    binding: str
-    begun: int
-    session_id: UUID | None = None
-    consented: tuple[str, ...] | None = None
-    """What was allowed in it, each scope with its API (`idp.oauth.scopes.qualified`)."""
-    counted: str | None = None
-    same: bool | None = None
-    """Whether the person chose to go on as who was signed in; None: not asked."""
-    opened: bool = False
-    """Whether the parameters are from a request object or pushed, which may have expired since it was opened."""
-    pushed: str | None = None
-    """The name of the pushed request that it answers."""
-
-    def state(self) -> dict[str, Any]:
-        """As it is kept."""
-        return {
-            "params": self.params,
-            "resources": list(self.resources),
-            "binding": self.binding,
-            "begun": self.begun,
-            "session": str(self.session_id) if self.session_id else None,
-            "consented": None if self.consented is None else list(self.consented),
-            "counted": self.counted,
-            "same": self.same,
-            "opened": self.opened,
-            "pushed": self.pushed,
-        }
+Outcome = Response | Ask | Arrived
+"""What a room decided: an answer to a client, a page that is due, or a page of our own."""
 
 
 def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) -> Response | Ask:
@@ -109,14 +70,38 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
         secret(),
         pending.params,
         pending.resources_given,
-        _bound(browser),
+        bound(browser),
         clock.epoch(),
         opened=pending.opened,
         pushed=pending.pushed,
     )
     _count(started, browser)
-    _keep(started)
+    keep(started)
     return Ask(step, started.identifier, (params, resources))
+
+
+def begin_own(path: str, browser: Browser, *, max_age: int | None = None) -> Arrived | Ask:
+    """Begin a sign-in for a page of our own, a path below the issuer: there at once, or the page that is due.
+
+    `max_age`: seconds that may have passed since the person signed in. Raises TooMany as `begin` does.
+    """
+    session = sessions.read(browser.session_token)
+    params = {} if max_age is None else {"max_age": str(max_age)}
+    step = next_step(_situation(own.request(path, params), own.OURSELVES, session, None))
+    if step is Step.DONE:
+        return own.arrived(path, session)
+    started = Transaction(secret(), params, (), bound(browser), clock.epoch(), own=path)
+    _count(started, browser)
+    keep(started)
+    return Ask(step, started.identifier, (params, ()), path)
+
+
+def _played(going: Transaction) -> tuple[AuthorizationRequest, Client]:
+    """The request and whose it is, judged anew. Raises Returned, Refusal."""
+    if going.own:
+        return own.request(going.own, going.params), own.OURSELVES
+    request, pending = authorize.play(going.params, going.resources, opened=going.opened)
+    return request, pending.known_client
 
 
 def _silently(situation: Situation, browser: Browser, pushed: str | None) -> Response:
@@ -171,10 +156,6 @@ def _hinted(request: AuthorizationRequest, client: Client) -> str | None:
     return str(claims.get("sub", ""))
 
 
-def _bound(browser: Browser) -> str:
-    return digest(browser.binding).hex()
-
-
 def _count(started: Transaction, browser: Browser) -> None:
     retry = throttle.failed("unfinished", browser.address)
     if retry is not None:
@@ -182,51 +163,6 @@ def _count(started: Transaction, browser: Browser) -> None:
             retry_after=retry, rule="throttle.unfinished", setting="policy.unfinished_authorizations"
         )
     started.counted = browser.address
-
-
-def _left(going: Transaction) -> int:
-    return max(1, going.begun + current().policy.transaction_lifetime - clock.epoch())
-
-
-def _keep(going: Transaction) -> None:
-    transactions.put(going.identifier, going.state(), _left(going))
-
-
-def over(identifier: str) -> bool:
-    """Whether this transaction came to its end; a lost one did not."""
-    return 0 < len(identifier) <= 64 and transactions.over(identifier)
-
-
-def load(identifier: str, browser: Browser) -> Transaction:
-    """The transaction of this browser. Raises TransactionGone, also for another browser's."""
-    state = transactions.get(identifier) if 0 < len(identifier) <= 64 else None
-    if state is None or not same(str(state["binding"]), _bound(browser)):
-        raise TransactionGone(
-            rule="transaction.alive",
-            expected="a sign-in under way in this browser",
-            got="none" if state is None else "one of another browser",
-            setting="policy.transaction_lifetime",
-        )
-    if clock.epoch() >= state["begun"] + current().policy.transaction_lifetime:
-        raise TransactionGone(
-            rule="transaction.lifetime",
-            expected=f"at most {current().policy.transaction_lifetime} s",
-            got=f"{clock.epoch() - state['begun']} s",
-            setting="policy.transaction_lifetime",
-        )
-    return Transaction(
-        identifier=identifier,
-        params=state["params"],
-        resources=tuple(state["resources"]),
-        binding=state["binding"],
-        begun=state["begun"],
-        session_id=UUID(state["session"]) if state["session"] else None,
-        consented=None if state["consented"] is None else tuple(state["consented"]),
-        counted=state.get("counted"),
-        same=state.get("same"),
-        opened=state.get("opened", False),
-        pushed=state.get("pushed"),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,16 +184,14 @@ class Due:
 def due(identifier: str, browser: Browser) -> Due:
     """The step that is due in this transaction. Raises TransactionGone; Returned when it can only fail."""
     going = load(identifier, browser)
-    request, pending = authorize.play(going.params, going.resources, opened=going.opened)
+    request, client = _played(going)
     session = sessions.read(browser.session_token)
-    step = next_step(_situation(request, pending.known_client, session, going))
-    return Due(step, request, pending.known_client, session, going)
+    step = next_step(_situation(request, client, session, going))
+    return Due(step, request, client, session, going)
 
 
 @again
-def sign_in(
-    due_now: Due, user: User, amr: tuple[str, ...], browser: Browser
-) -> tuple[Response | Ask | None, str]:
+def sign_in(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> tuple[Outcome | None, str]:
     """The person has proved who they are on the page: begin their session and go on with it, in one transaction.
 
     The outcome and the session's cookie token; the outcome is None when the same form had been sent before:
@@ -274,7 +208,7 @@ def sign_in(
             return None, token
 
 
-def consented(due_now: Due, browser: Browser) -> Response | Ask:
+def consented(due_now: Due, browser: Browser) -> Outcome:
     """The person has allowed what the page showed; a client that only described itself gets its row by it.
 
     Raises TransactionGone when that is not what is due, Full.
@@ -295,21 +229,27 @@ def consented(due_now: Due, browser: Browser) -> Response | Ask:
     return _go_on(due_now.going, due_now.session, browser)
 
 
-def chosen(due_now: Due, browser: Browser, *, same: bool) -> Response | Ask:
+def chosen(due_now: Due, browser: Browser, *, same: bool) -> Outcome:
     """The person goes on as who is signed in, or as somebody else. Raises TransactionGone."""
     if due_now.step is Step.ACCOUNT:
         due_now.going.same = same
     return _go_on(due_now.going, due_now.session, browser)
 
 
-def go_on(due_now: Due, browser: Browser) -> Response | Ask:
+def go_on(due_now: Due, browser: Browser) -> Outcome:
     """What is due now, without anything new having been done."""
     return _go_on(due_now.going, due_now.session, browser)
 
 
-def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response:
-    """The person said no: the transaction ends, the client hears `access_denied`."""
+def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response | Arrived:
+    """The person said no: the transaction ends, the client hears `access_denied`.
+
+    One for a page of ours leads to the start page.
+    """
     request = due_now.request
+    if due_now.going.own:
+        with _ending(due_now.going):
+            return own.arrived("", due_now.session)
     actor = Actor("user", str(due_now.session.user_id) if due_now.session else None, browser.address)
     client_id = due_now.client.client_id
     with _ending(due_now.going), transaction():
@@ -321,14 +261,14 @@ def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response:
 
 def _go_on(
     going: Transaction, session: Session | None, browser: Browser, user: User | None = None
-) -> Response | Ask:
+) -> Outcome:
     """What follows; `user`: whose session has just begun, in this transaction."""
     try:
-        request, pending = authorize.play(going.params, going.resources, opened=going.opened)
+        request, client = _played(going)
     except Returned as returned:
         with _ending(going):
             return returned.response
-    situation = _situation(request, pending.known_client, session, going)
+    situation = _situation(request, client, session, going)
     if user is not None and not right_person(situation):
         # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
         with _ending(going):
@@ -340,10 +280,12 @@ def _go_on(
             )
     step = next_step(situation)
     if step is not Step.DONE or session is None:
-        _keep(going)
+        keep(going)
         return Ask(step, going.identifier)
     with _ending(going):
-        return granted(request, pending.known_client, session, browser, going.consented or (), user)
+        if going.own:
+            return own.arrived(going.own, session)
+        return granted(request, client, session, browser, going.consented or (), user)
 
 
 def _finished() -> TransactionGone:
@@ -353,7 +295,7 @@ def _finished() -> TransactionGone:
 @contextmanager
 def _ending(going: Transaction) -> Iterator[None]:
     """End the transaction atomically, so that two posts of one page make one code; undone when nothing comes of it."""
-    if not transactions.finish(going.identifier, _left(going)):
+    if not transactions.finish(going.identifier, left(going)):
         raise _finished()
     try:
         with answering(going.pushed, _finished), gathering():
@@ -362,5 +304,5 @@ def _ending(going: Transaction) -> Iterator[None]:
                 throttle.forgive("unfinished", going.counted)
             flush()
     except Busy:
-        transactions.reopen(going.identifier, going.state(), _left(going))
+        transactions.reopen(going.identifier, going.state(), left(going))
         raise

@@ -135,6 +135,9 @@ def _csrf(place: Place) -> Iterator[Use]:
 
 def _password(place: Place) -> Iterator[Use]:
     theirs = place.victim.pages[place.path]
+    if "username" in theirs.inputs and place.path.startswith("/account/"):
+        yield _confirmed(place, theirs)
+        return
     rest = Part({**theirs.inputs, "action": "login"}, theirs.query, {}, theirs.cookies)
     password = place.own.canary.passwords["alice"]
     alice = Part({"username": "alice"})
@@ -146,6 +149,18 @@ def _password(place: Place) -> Iterator[Use]:
         "of somebody who is not here",
         Part({"username": slug, "password": password}),
         Part({"username": shuffled(slug), "password": password}),
+        rest,
+    )
+
+
+def _confirmed(place: Place, theirs: Page) -> Use:
+    """One's own password at the other's account, before a new one that nobody may have: nothing is changed."""
+    password = place.own.canary.passwords["alice"]
+    rest = Part({**theirs.inputs, "new_password": "short"}, theirs.query, {}, theirs.cookies)
+    return Use(
+        "of a namesake, signed in",
+        Part({"current_password": password}),
+        Part({"current_password": shuffled(password)}),
         rest,
     )
 

@@ -16,6 +16,14 @@ from idp.prove.wire import Answer, Net
 SCOPE = "openid profile email offline_access orders.read"
 
 
+ACCOUNT = {
+    "/account/password": "password-form",
+    "/account/sessions": "sessions-form",
+    "/account/applications": "applications-form",
+}
+"""The account pages that have a form, and its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page with a form as one browser has it open: its query, the form's inputs and the browser's cookies."""
@@ -89,6 +97,8 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     )
     _open(wallet, browser, client.authorize(browser, prompt="select_account"), "account-form", known)
     _open(wallet, browser, browser.get(client.metadata["end_session_endpoint"]), "logout-form", known)
+    for path, form in ACCOUNT.items():
+        _open(wallet, browser, browser.get(f"{canary.issuer}{path}"), form, known)
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")
     wallet.code, wallet.verifier = fresh_code(net, wallet)

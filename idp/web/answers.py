@@ -8,10 +8,11 @@ from flask import Response, request
 from idp.accounts import people
 from idp.errors import LoginRequired
 from idp.ids import secret
-from idp.oauth import flow, interaction
-from idp.oauth.authorize import Response as AuthorizationResponse
+from idp.oauth import flow, interaction, underway
 from idp.oauth.flow import Ask
+from idp.oauth.own import Arrived
 from idp.oauth.request import Browser
+from idp.oauth.underway import TransactionGone
 from idp.tenants import current
 from idp.web import asked, cookies, errors, pages, resume
 from idp.web.errors import VerifiedRedirect
@@ -68,12 +69,17 @@ def by_get(endpoint: str, parameters: list[tuple[str, str]]) -> Response:
     return see_other(f"{current().issuer}/{endpoint}?{urlencode(parameters)}")
 
 
-def go(outcome: AuthorizationResponse | Ask, binding: str) -> Response:
-    """Carry out what a room decided: the page that is due, or the answer to the client."""
+def go(outcome: flow.Outcome, binding: str) -> Response:
+    """Carry out what a room decided: the page that is due, the answer to the client, or a page of our own."""
+    if isinstance(outcome, Arrived):
+        response = see_other(f"{current().issuer}/{outcome.path}")
+        cookies.clear(response, cookies.RESUME)
+        watched(response, outcome.browser_state)
+        return response
     if isinstance(outcome, Ask):
         response = see_other(step_address(outcome.step, outcome.transaction))
         if outcome.begun is not None:
-            kept = resume.make(outcome.transaction, *outcome.begun)
+            kept = resume.make(outcome.transaction, *outcome.begun, outcome.own)
             if kept is not None:
                 cookies.write(response, cookies.RESUME, kept)
         _bind(response, binding)
@@ -102,19 +108,19 @@ def step_address(step: interaction.Step, transaction: str) -> str:
     return f"{current().issuer}/interaction/{step.value}?{urlencode({'tx': transaction})}"
 
 
-def stale(transaction: str, gone: flow.TransactionGone | None = None) -> Response:
+def stale(transaction: str, gone: TransactionGone | None = None) -> Response:
     """A transaction that is no more: begun again by itself when it was lost, else a page with the way on.
 
     One that came to its end is never begun again: sending its last form twice makes one code.
     """
-    kept = None if flow.over(transaction) else resume.read(cookies.read(cookies.RESUME), transaction)
+    kept = None if underway.over(transaction) else resume.read(cookies.read(cookies.RESUME), transaction)
     if kept is not None:
-        again = f"{current().issuer}/authorize?{urlencode(kept[0])}"
-        if kept[1]:
+        again, unasked = kept
+        if unasked:
             response = see_other(again)
             cookies.clear(response, cookies.RESUME)
             return response
-        errors.note(gone or flow.TransactionGone(rule="transaction.lifetime"))
+        errors.note(gone or TransactionGone(rule="transaction.lifetime"))
         html, csp = pages.render(
             "stale",
             kind="old",
@@ -123,7 +129,7 @@ def stale(transaction: str, gone: flow.TransactionGone | None = None) -> Respons
             request_id=asked.request_id(),
         )
         return page(html, csp, status=400)
-    errors.note(gone or flow.TransactionGone(rule="transaction.finished"))
+    errors.note(gone or TransactionGone(rule="transaction.finished"))
     html, csp = pages.render(
         "stale",
         kind="done",

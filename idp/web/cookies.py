@@ -17,6 +17,8 @@ SESSION = "session"
 BINDING = "browser"
 RESUME = "resume"
 DEVICE = "device"
+SAID = "said"
+"""What the next account page says once; signed, and read in one session only."""
 STATE = "state"
 """What stands for the session in the frame that applications watch; the only one that a script may read."""
 

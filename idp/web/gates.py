@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from idp import config, directory
 from idp.errors import Refusal
 from idp.tenants import Tenant, entered
-from idp.web import asked, errors, shares
+from idp.web import asked, errors, persons, shares
 from idp.web.cors import Cors, allow, preflight
 from idp.web.reply import Reply
 
@@ -47,6 +47,8 @@ class Gate(StrEnum):
     """Anybody; no tenant is entered."""
     TENANT = "tenant"
     """The path names an active tenant, reached by the address of its issuer; it is entered."""
+    PERSON = "person"
+    """The same, and somebody is signed in there; whoever is not signs in first. A post has a CSRF token."""
 
 
 class Undeclared(RuntimeError):
@@ -95,25 +97,30 @@ class Door(Blueprint):
         cors: Cors = Cors.NONE,
         page: str | None = None,
         rooted: bool = False,
+        fresh: bool = False,
         endpoint: str | None = None,
     ) -> Callable[[View], View]:
         """Register a view. `credentials`: what it takes, `()` for none. Raises Undeclared on an unknown kind.
 
-        `rooted`: the rule is the whole path and names `<slug:slug>` itself.
+        `rooted`: the rule is the whole path and names `<slug:slug>` itself. `fresh`, of the person gate: who comes in
+        must have signed in within `persons.FRESH` seconds.
         """
-        taken = tuple(credentials)
+        taken, verbs = tuple(credentials), tuple(methods)
         if not CREDENTIALS.issuperset(taken):
             raise Undeclared(f"{rule}: unknown credential in {taken}")
-        verbs = tuple(methods)
+        if self.gate is Gate.PERSON and not {"cookie", *(["csrf"] if "POST" in verbs else [])} <= {*taken}:
+            raise Undeclared(f"{rule}: a person's page takes the cookie, and a post of it a CSRF token")
         answered = (*verbs, "OPTIONS") if cors is not Cors.NONE else verbs
-        prefix = "/t/<slug:slug>" if self.gate is Gate.TENANT and not rooted else ""
+        inside = self.gate is not Gate.PUBLIC
+        prefix = "/t/<slug:slug>" if inside and not rooted else ""
 
         def register(view: View) -> View:
             name = endpoint or view.__name__
             shown = self.page if page is None else page
             pattern = _VARIABLE.sub(r"{\1}", prefix + rule)
             one = Declared(f"{self.name}.{name}", self.gate, answered, taken, shown, cors, pattern)
-            guarded = (_tenant_gate if self.gate is Gate.TENANT else _public_gate)(view, one)
+            asked_for = persons.signed_in(view, rule, fresh=fresh) if self.gate is Gate.PERSON else view
+            guarded = (_tenant_gate if inside else _public_gate)(asked_for, one)
             self.declared.append(replace(one, plain=cast(Guarded, guarded) if self.plain else None))
             self.add_url_rule(
                 prefix + rule,

@@ -6,6 +6,7 @@ Owns what may be printed and how numbers and scopes read. Leaves the sentences o
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -60,6 +61,30 @@ def duration(seconds: int) -> str:
         if len(said) == 2:
             break
     return " ".join(said) or "a moment"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago something was, in one unit, rounded down: "3 days ago"; "just now" within the last minute."""
+    seconds = int((now - then).total_seconds())
+    count, word = next(
+        ((seconds // size, unit) for unit, size in _UNITS if seconds >= size and size >= 60), (0, "")
+    )
+    return f"{count} {word}{'' if count == 1 else 's'} ago" if word else "just now"
+
+
+def day(then: datetime) -> str:
+    """A day, in UTC: "30 November 2026"."""
+    return then.astimezone(UTC).strftime("%-d %B %Y")
+
+
+def counted(count: int, thing: str, rest: str) -> str:
+    """How many: "2 browsers signed in", "No application with access"."""
+    return f"{count or 'No'} {thing}{'s' if count > 1 else ''} {rest}"
+
+
+def instant(then: datetime) -> str:
+    """A moment to the minute, in UTC."""
+    return then.astimezone(UTC).strftime("%-d %B %Y, %H:%M UTC")
 
 
 def https_only(address: str | None) -> str:

@@ -14,8 +14,6 @@ RESERVED: dict[str, str] = {}
 
 WAITING = {
     "CLIENT_SECRET_REMOVED": "secrets end by their time until there is a command that removes one",
-    "CONSENT_WITHDRAWN": "the page on which a person withdraws a consent",
-    "PASSWORD_CHANGED": "the page on which a person changes the password",
     "ROLE_UPDATED": "roles have nothing to change but their members",
     "TENANT_ACTIVATED": "tenant.created says it: a tenant is born active",
 }

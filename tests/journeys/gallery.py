@@ -26,6 +26,7 @@ from idp.web.pages import (
     form_target,
     render,
 )
+from tests.journeys import gallery_account
 
 BASE = "http://localhost:8000"
 LOGO = "https://logo.example/mark.svg"
@@ -200,7 +201,7 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
             },
         ),
     }
-    return made
+    return made | gallery_account.states(ACME, NIGHT)
 
 
 def rendered() -> Iterator[tuple[str, str, str]]:

@@ -241,3 +241,27 @@ def test_f30_rows_restored_into_a_cluster_that_counts_from_below_are_told_and_no
         recorded(n=2)
         assert seals.seal() == 0
         assert any("restored elsewhere" in fault for fault in seals.verify().broken)
+
+
+def test_a_persons_own_events_are_those_about_them_in_their_tenant(
+    twins: tuple[Tenant, Tenant], clean: Any
+) -> None:
+    alice, bob = uuid4(), uuid4()
+    names = [Event.USER_UPDATED.value, Event.SESSION_STARTED.value]
+    for tenant in twins:
+        with entered(tenant):
+            audit.record(Event.SESSION_STARTED, Actor("user", str(alice), "192.0.2.1"), n=tenant.slug)
+            audit.record(Event.USER_UPDATED, Actor("operator", "root@here"), user_id=alice)
+            audit.record(Event.USER_UPDATED, Actor("user", str(bob)), user_id=alice)
+            audit.record(Event.USER_DISABLED, user_id=alice)
+            audit.record(Event.USER_UPDATED, Actor("client", "web"), n=1)
+            audit.record(Event.USER_UPDATED, user_id="no id")
+    for tenant in twins:
+        with entered(tenant):
+            rows = audit_log.of_person(alice, names)
+            assert [row.event for row in rows] == ["user.updated", "session.started"]
+            assert rows[1].facts["n"] == tenant.slug
+            assert audit_log.of_person(alice, names, rows[0].at) == rows[1:]
+            assert audit_log.of_person(alice, names, limit=1) == rows[:1]
+            assert audit_log.of_person(alice, []) == ()
+            assert seals.seal() == 6 and seals.verify().whole

@@ -75,3 +75,16 @@ def test_remove_is_one_tenants(both):
         assert not credentials.remove_password(SAME)
     with entered(acme):
         assert credentials.password_of(SAME) == "secret"
+
+
+def test_when_a_password_was_set_is_one_tenants(both):
+    acme, globex = both
+    with entered(acme):
+        assert credentials.password_changed(SAME) is None
+        credentials.put_password(SAME, "first")
+        first = credentials.password_changed(SAME)
+        assert first is not None
+        credentials.put_password(SAME, "second")
+        assert credentials.password_changed(SAME) > first
+    with entered(globex):
+        assert credentials.password_changed(SAME) is None

@@ -198,3 +198,21 @@ def test_purging_takes_only_ones_own_and_only_what_has_ended(acme, globex, both)
         assert grants.by_id(both[0][0].id) is None
     with entered(globex):
         assert grants.by_refresh(both[1][1].digest, held=False) is not None
+
+
+def test_what_clients_have_of_a_person_is_told_in_their_tenant(acme, globex, both):
+    with entered(acme):
+        alice, web = users.by_username("alice").id, clients.by_client_id("web").id
+        later = make(code="later", scopes=("email",), offline=True, created_at=clock.now() + HOUR / 2)
+        over = make(code="over", scopes=("profile",), expires_at=clock.now() - HOUR)
+        ended = make(code="ended", scopes=("phone",))
+        for grant in (later, over, ended):
+            assert grants.add(grant)
+        grants.revoke(ended.id, "test")
+        [access] = grants.accesses(alice, clock.now())
+        assert (access.client_id, access.scopes, access.offline) == (web, {"openid", "email"}, True)
+        assert access.since == both[0][0].created_at
+    with entered(globex):
+        assert grants.accesses(alice, clock.now()) == ()
+        [theirs] = grants.accesses(users.by_username("alice").id, clock.now())
+        assert theirs.scopes == {"openid"} and not theirs.offline

@@ -42,8 +42,10 @@ audit_log = tenant_table(
     json("facts"),
     instant("at"),
     text("request_id", null=True),
+    uuid("person", null=True),
     index("audit_log", "xid"),
     index("audit_log", "at"),
+    index("audit_log", "person", "at"),
 )
 
 audit_seals = tenant_table(
@@ -110,7 +112,17 @@ _FIELDS = tuple(Entry.__dataclass_fields__)
 
 def _row(tenant_id: UUID, entry: Entry) -> dict[str, Any]:
     """An event as columns; its facts are JSON already and need no copy."""
-    return {"tenant_id": tenant_id, **{name: getattr(entry, name) for name in _FIELDS}}
+    row = {name: getattr(entry, name) for name in _FIELDS}
+    return {"tenant_id": tenant_id, "person": _person_of(entry), **row}
+
+
+def _person_of(entry: Entry) -> UUID | None:
+    """Whom a row is about: the person who acted, else the one named among the facts."""
+    named = entry.actor.get("id") if entry.actor.get("kind") == "user" else entry.facts.get("user_id")
+    try:
+        return UUID(named) if isinstance(named, str) else None
+    except ValueError:
+        return None
 
 
 def insert_all(entries: Sequence[Entry]) -> None:
@@ -128,6 +140,20 @@ def recent(limit: int = 100, event: str | None = None, since: dt.datetime | None
         query = query.where(audit_log.c.at >= since)
     if event is not None:
         query = query.where(audit_log.c.event == event)
+    with transaction(readonly=True) as tx:
+        rows = tx.execute(query.order_by(audit_log.c.at.desc(), audit_log.c.id.desc()).limit(limit))
+        return tuple(Entry(**row._mapping) for row in rows)
+
+
+def of_person(
+    person: UUID, events: Sequence[str], before: dt.datetime | None = None, limit: int = 50
+) -> tuple[Entry, ...]:
+    """The newest events of those names that are about a person, all or those `before` an instant."""
+    query = select(*_ENTRY).where(
+        here(audit_log), audit_log.c.person == person, audit_log.c.event.in_(events)
+    )
+    if before is not None:
+        query = query.where(audit_log.c.at < before)
     with transaction(readonly=True) as tx:
         rows = tx.execute(query.order_by(audit_log.c.at.desc(), audit_log.c.id.desc()).limit(limit))
         return tuple(Entry(**row._mapping) for row in rows)

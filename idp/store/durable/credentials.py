@@ -1,5 +1,6 @@
 """What a person proves themselves with. A password is kept as its Argon2id hash."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +45,13 @@ def password_of(user_id: UUID) -> str | None:
     with transaction(readonly=True) as tx:
         secret: str | None = tx.scalar(select(credentials.c.secret).where(*_password(user_id)))
         return secret
+
+
+def password_changed(user_id: UUID) -> datetime | None:
+    """When a user's password was last set, or None without user or password."""
+    with transaction(readonly=True) as tx:
+        at: datetime | None = tx.scalar(select(credentials.c.changed_at).where(*_password(user_id)))
+        return at
 
 
 def password_source(user_id: UUID) -> bytes | None:

@@ -288,6 +288,31 @@ def revoke_of_user(user_id: UUID, reason: str, client_id: UUID | None = None) ->
     return _revoke(reason, grants.c.user_id == user_id, *narrower)
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a client (its row's id) has of a person now; `offline`: whether it outlives a sign-out."""
+
+    client_id: UUID
+    since: dt.datetime
+    scopes: frozenset[str]
+    offline: bool
+
+
+def accesses(user_id: UUID, at: dt.datetime) -> tuple[Access, ...]:
+    """The clients that have live grants of a person, all grants of a client together."""
+    statement = sa.select(grants.c.client_id, grants.c.created_at, grants.c.scopes, grants.c.offline).where(
+        here(grants), grants.c.user_id == user_id, grants.c.revoked_at.is_(None), grants.c.expires_at > at
+    )
+    found: dict[UUID, Access] = {}
+    with transaction(readonly=True) as tx:
+        for client, since, scopes, offline in tx.execute(
+            statement.order_by(grants.c.created_at).limit(10_000)
+        ):
+            known = found.get(client, Access(client, since, frozenset(), False))
+            found[client] = Access(client, known.since, known.scopes | {*scopes}, known.offline or offline)
+    return tuple(found.values())
+
+
 def offline_clients(user_id: UUID, at: dt.datetime) -> tuple[UUID, ...]:
     """The clients that keep access to a person's data after a sign-out."""
     statement = (

@@ -80,7 +80,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
     html, csp = pages.render(
         "login",
         tenant=pages.face(current()),
-        client=answers.client_face(due.client, due.request.redirect_uri),
+        client=None if due.going.own else answers.client_face(due.client, due.request.redirect_uri),
         csrf=csrf.token(binding, _step(due)),
         action=answers.step_address(Step.LOGIN, due.going.identifier),
         username=username[:512],

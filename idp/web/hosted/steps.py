@@ -7,9 +7,10 @@ from flask import Response
 from idp.errors import Forbidden
 from idp.oauth import flow
 from idp.oauth.authorize import Returned
-from idp.oauth.flow import Due, TransactionGone
+from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
+from idp.oauth.underway import TransactionGone
 from idp.web import answers, asked
 
 

@@ -1,0 +1,80 @@
+"""Security: the ways in which a person proves who they are, and the change of a password."""
+
+from flask import Response
+
+from idp import clock
+from idp.accounts import account, authenticate, sessions, strength
+from idp.accounts.authenticate import SignInFailed
+from idp.accounts.strength import Weak
+from idp.errors import Busy
+from idp.web import cookies, words
+from idp.web.account import answering
+from idp.web.account_faces import Row
+from idp.web.gates import Door, Gate
+from idp.web.persons import Visit
+
+door = Door("account_security", __name__, gate=Gate.PERSON, page="error")
+
+SECTION = "account/security"
+_WRONG = "This is not your password. Check it and try again."
+_BUSY = "This is busy at the moment. Try again in a few seconds."
+
+
+@door.route("/account/security", credentials=("cookie",))
+def show(visit: Visit) -> Response:
+    """How I prove who I am."""
+    return answering.page(visit, "security", SECTION, rows=rows(visit))
+
+
+def rows(visit: Visit) -> tuple[Row, ...]:
+    """A line for each way in which the person can prove who they are."""
+    changed = account.password_changed(visit.user)
+    if changed is None:
+        return ()
+    state = f"Set {words.ago(changed, clock.now())}"
+    return (Row(name="Password", state=state, path="account/password", action="Change"),)
+
+
+@door.route("/account/password", credentials=("cookie",))
+def ask(visit: Visit) -> Response:
+    """The form for a new password."""
+    return _form(visit)
+
+
+@door.route("/account/password", methods=("POST",), credentials=("cookie", "csrf", "password"))
+def change(visit: Visit) -> Response:
+    """Change it: everything else that is signed in is signed out."""
+    current, new = visit.form.get("current_password", ""), visit.form.get("new_password", "")
+    if not current:
+        return _form(visit, "Enter your password of now.", "current_password")
+    if not new:
+        return _form(visit, "Enter a new password.", "new_password")
+    try:
+        _, token = account.change_password(
+            visit.user, visit.session, current, new,
+            visit.browser.address, visit.browser.user_agent, cookies.read(cookies.DEVICE),
+        )  # fmt: skip
+    except Weak as weak:
+        return _form(visit, weak.description, "new_password")
+    except SignInFailed:
+        return _form(visit, _WRONG, "current_password")
+    except Busy:
+        return _form(visit, _BUSY, status=503)
+    response = answering.done(visit, SECTION, "Your password is changed. Every other browser is signed out.")
+    cookies.write(response, cookies.SESSION, token)
+    cookies.write(response, cookies.DEVICE, authenticate.device_token(account.as_now(visit.user)))
+    return response
+
+
+def _form(visit: Visit, error: str = "", where: str = "", *, status: int = 200) -> Response:
+    return answering.page(
+        visit,
+        "password",
+        SECTION,
+        status=status,
+        username=visit.user.username,
+        least=strength.least(visit.user),
+        error=error,
+        where=where,
+        others=len(sessions.of_user(visit.user.id)) - 1,
+    )

@@ -1,0 +1,153 @@
+"""What the account pages are told: one frozen dataclass a page. Imports no Flask.
+
+Fields are plain text; times are instants, which the templates put into words.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from idp.web.faces import Form, Page, TenantFace
+
+SECTIONS: Final = (
+    ("account", "Overview"),
+    ("account/security", "Security"),
+    ("account/sessions", "Sessions"),
+    ("account/applications", "Applications"),
+    ("account/history", "History"),
+)
+"""The pages of the navigation, by their path below the issuer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountPage(Form):
+    """What every account page has. `csrf`: of its form, where it has one."""
+
+    tenant: TenantFace
+    user: str
+    """How the person is called."""
+    section: str
+    """Which page of the navigation it is or belongs to."""
+    sections: tuple[tuple[str, str], ...] = SECTIONS
+    said: str = ""
+    """What has just been done, in a sentence; announced."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Something that can be looked at or changed: its name, how it stands, and where it is changed."""
+
+    name: str
+    state: str
+    path: str = ""
+    """Below the issuer; empty: nothing can be done about it here."""
+    action: str = ""
+    good: bool | None = None
+    """True: well protected; False: worth doing something about; None: neither."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview(AccountPage):
+    """Who somebody is here, and a line about each of the other pages."""
+
+    facts: tuple[tuple[str, str], ...]
+    """(what, value) of what is known of them."""
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security(AccountPage):
+    """The ways in which the person proves who they are."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Password(AccountPage):
+    """The change of a password. `error` names what is wrong with which field."""
+
+    username: str
+    least: int
+    """Characters that a new password must have."""
+    error: str = ""
+    where: str = ""
+    """The field that the error is about: `current_password` or `new_password`; empty: none of them."""
+    others: int = 0
+    """Other sessions, which end with the change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A session as its person knows it."""
+
+    id: str
+    name: str
+    """Browser and system in words."""
+    address: str
+    since: datetime
+    seen: datetime
+    here: bool
+    kind: str = "computer"
+    """computer or phone: which picture stands beside it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions(AccountPage):
+    """Where the person is signed in."""
+
+    devices: tuple[Device, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """An application that has something of the person's."""
+
+    id: str
+    name: str
+    host: str
+    logo_uri: str | None
+    assured: bool
+    scopes: tuple[tuple[str, str], ...]
+    """(scope, its sentence; empty: the standard one)."""
+    since: datetime
+    offline: bool
+    """Whether it keeps access while the person is signed out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applications(AccountPage):
+    """What the person has allowed, and who has access."""
+
+    applications: tuple[Application, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happened:
+    """One thing that happened to the account."""
+
+    sentence: str
+    at: datetime
+    place: str = ""
+    warn: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(AccountPage):
+    """What happened, the newest first."""
+
+    events: tuple[Happened, ...]
+    now: datetime
+    older: str = ""
+    """Where the ones before these are; empty: there are none."""
+
+
+PAGES: Final[dict[str, type[Page]]] = {
+    "account/overview": Overview,
+    "account/security": Security,
+    "account/password": Password,
+    "account/sessions": Sessions,
+    "account/applications": Applications,
+    "account/history": History,
+}

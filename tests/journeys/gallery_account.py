@@ -1,0 +1,98 @@
+"""The account pages in every state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from idp.web.account_faces import Application, Device, Happened, Row
+from idp.web.pages import TenantFace
+
+NOW = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+
+
+def _device(name: str, days: float, *, here: bool = False, kind: str = "computer") -> Device:
+    seen = NOW - timedelta(days=days)
+    return Device(
+        id=f"01936f3a-8c1e-7d42-9b0a-{int(days * 1000):012d}",
+        name=name,
+        address="2001:db8:85a3::8a2e:370:7334" if here else "192.0.2.44",
+        since=seen - timedelta(days=3),
+        seen=seen,
+        here=here,
+        kind=kind,
+    )
+
+
+def _application(name: str, *, assured: bool = True, offline: bool = False) -> Application:
+    return Application(
+        id="01936f3a-8c1e-7d42-9b0a-000000000001",
+        name=name,
+        host="app.acme.example" if assured else "com.stranger.app",
+        logo_uri=None,
+        assured=assured,
+        scopes=(("openid", ""), ("email", ""), ("orders.read", "Read your orders")),
+        since=NOW - timedelta(days=40),
+        offline=offline,
+    )
+
+
+def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str, object]]]:
+    """State name -> (page name, context)."""
+    every: dict[str, object] = {"tenant": acme, "user": "alice@acme.example", "csrf": "x"}
+    here = _device("Firefox on Windows", 0, here=True)
+    devices = (here, _device("Safari on iPhone", 1.2, kind="phone"), _device("Chrome on macOS", 9))
+    rows = (
+        Row(name="Security", state="Password set 3 months ago", path="account/security"),
+        Row(name="Sessions", state="3 browsers signed in", path="account/sessions"),
+        Row(name="Applications", state="2 applications with access", path="account/applications"),
+        Row(name="History", state="What happened to your account", path="account/history"),
+    )
+    facts = (
+        ("Name", "Alice Adams"), ("E-mail", "alice@acme.example"), ("Username", "alice"),
+        ("Member since", "14 March 2024"),
+    )  # fmt: skip
+    overview = every | {"section": "account", "facts": facts, "rows": rows}
+    security = every | {"section": "account/security"}
+    password = (Row(name="Password", state="Set 3 months ago", path="account/password", action="Change"),)
+    form = security | {"username": "alice", "least": 15}
+    sessions = every | {"section": "account/sessions", "now": NOW}
+    apps = every | {"section": "account/applications", "now": NOW}
+    history = every | {"section": "account/history", "now": NOW}
+    events = (
+        Happened(sentence="You signed in to Acme Web", at=NOW - timedelta(seconds=20), place="192.0.2.44"),
+        Happened(sentence="A sign-in failed", at=NOW - timedelta(hours=5), place="198.51.100.7", warn=True),
+        Happened(sentence="An administrator set your password", at=NOW - timedelta(days=40)),
+    )
+    both = (_application("Acme Web", offline=True), _application(LONG, assured=False))
+    return {
+        "account-overview": ("account/overview", overview),
+        "account-overview-dark-tenant": ("account/overview", overview | {"tenant": night}),
+        "account-overview-rtl": ("account/overview", overview | {"direction": "rtl"}),
+        "account-security": ("account/security", security | {"rows": password}),
+        "account-security-done": (
+            "account/security", security | {"rows": password, "said": "Your password is changed."},
+        ),
+        "account-security-elsewhere": ("account/security", security | {"rows": ()}),
+        "account-password": ("account/password", form | {"others": 2}),
+        "account-password-wrong": (
+            "account/password",
+            form | {"error": "This is not your password. Check it and try again.", "where": "current_password"},
+        ),
+        "account-password-short": (
+            "account/password",
+            form | {"error": "Use at least 15 characters.", "where": "new_password"},
+        ),
+        "account-sessions": ("account/sessions", sessions | {"devices": devices}),
+        "account-sessions-rtl": ("account/sessions", sessions | {"devices": devices, "direction": "rtl"}),
+        "account-sessions-one": ("account/sessions", sessions | {"devices": (here,)}),
+        "account-sessions-done": (
+            "account/sessions", sessions | {"devices": (here,), "said": "Every other browser is signed out."},
+        ),
+        "account-applications": ("account/applications", apps | {"applications": both}),
+        "account-applications-none": ("account/applications", apps | {"applications": ()}),
+        "account-history": (
+            "account/history", history | {"events": events, "older": "/t/acme/account/history?before=x"},
+        ),
+        "account-history-none": ("account/history", history | {"events": ()}),
+    }  # fmt: skip
