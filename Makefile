@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= logical
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test check prove bench lock
+.PHONY: help install up test check prove bench pictures lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ prove: install ## that no tenant reaches another, on the deployment that make up
 
 bench: install ## this provider beside oidc-provider, one core each (needs node and wrk)
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+pictures: install ## every page in every state, light, dark, phone, desktop, right to left (needs chromium)
+	@$(BIN)/python -m tests.pictures $(ARGS)
 
 lock: ## renew requirements/*.txt from requirements/*.in (needs uv)
 	cd requirements && uv pip compile -q --universal --generate-hashes --no-annotate --python-version 3.11 \

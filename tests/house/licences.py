@@ -27,11 +27,15 @@ def locked(name: str) -> list[str]:
 
 
 def licence(found: Distribution) -> str:
-    """What a package says of its licence: the expression, else the classifiers, else the free text."""
+    """What a package says of its licence: the expression, else classifiers, free text, the first line of its file."""
     meta = found.metadata
     classifiers = [line for line in meta.get_all("Classifier") or [] if line.startswith("License ::")]
     text = meta.get("License-Expression") or "; ".join(line.rpartition(" :: ")[2] for line in classifiers)
-    return text or (meta.get("License") or "").strip().splitlines()[0][:80] if meta else ""
+    files = (found.read_text(f"licenses/{name}") or "" for name in meta.get_all("License-File") or [])
+    for words in (text, meta.get("License") or "", *files):
+        if words.strip():
+            return words.strip().splitlines()[0][:80]
+    return ""
 
 
 def verdict(name: str, text: str, *, runtime: bool) -> str | None:

@@ -7,32 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import pytest
 
-from idp import paths
 from idp.web.pages import render
 from tests.journeys import gallery
+from tests.pictures.shots import LEAVES, axe
+from tests.pictures.window import CHROMIUM, DESKTOP, NARROW, PHONE, Look, chromium
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 PAGES = {state: (html, csp) for state, html, csp in gallery.rendered()}
-NARROW, PHONE, DESKTOP = 320, 390, 1280
 
 pytestmark = [
     pytest.mark.browser,
@@ -75,49 +62,9 @@ CUT_OFF = """() => [...document.querySelectorAll("body *")]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for the module."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        launched = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    pytest.importorskip("playwright.sync_api")
+    with chromium() as launched:
         yield launched
-        launched.close()
-
-
-class Look:
-    """A window that answers from the gallery, and keeps what the browser complained about."""
-
-    def __init__(self, browser: Browser, width: int = DESKTOP, **options: Any) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        self.page: Page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.posted: list[tuple[str, str | None]] = []
-        self.page.on("console", lambda said: self.complaints.append(said.text))
-        self.page.route("**/*", self.answer)
-        self.served = dict(PAGES)
-
-    def answer(self, route: Route) -> None:
-        """A page by its state, a static file, or the record of a form that was posted."""
-        path = Path(urlsplit(route.request.url).path)
-        if route.request.method == "POST":
-            self.posted.append((route.request.url, route.request.post_data))
-            route.fulfill(status=200, content_type="text/html", body="<title>posted</title>")
-        elif path.parent.name == "static":
-            route.fulfill(body=(paths.static() / path.name).read_bytes(), content_type=TYPES[path.suffix])
-        elif path.name in self.served:
-            html, csp = self.served[path.name]
-            route.fulfill(body=html, content_type="text/html", headers={"Content-Security-Policy": csp})
-        else:
-            route.abort()
-
-    def open(self, state: str) -> Page:
-        """The page of a state, loaded."""
-        self.page.goto(f"{gallery.BASE}/look/{state}", wait_until="load")
-        return self.page
-
-    def __enter__(self) -> Look:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
 
 
 @dataclass
@@ -128,12 +75,15 @@ class Findings:
     cut_off: dict[str, object] = field(default_factory=dict)
     small: dict[str, object] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
+    axe: dict[str, object] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
 
     def measure(self, state: str, page: Page) -> None:
         """Look at the page that is open in both schemes, four widths and twice the text size."""
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self.note(self.poor, f"{state} {scheme}", page.evaluate(CONTRAST))
+            self.note(self.axe, f"{state} {scheme}", axe(page))
         for width in (NARROW, PHONE, DESKTOP):
             page.set_viewport_size({"width": width, "height": 800})
             self.note(self.cut_off, f"{state} {width} px", page.evaluate(CUT_OFF))
@@ -153,12 +103,22 @@ class Findings:
 def findings(browser: Browser) -> Findings:
     """Every page measured."""
     found = Findings()
-    with Look(browser) as look:
-        for state in sorted(set(PAGES) - {"form-post"}):
+    with Look(browser, PAGES) as look:
+        for state in sorted(set(PAGES) - set(LEAVES)):
             found.measure(state, look.open(state))
-        look.open("form-post")
+        for state in LEAVES:
+            look.open(state)
         found.complaints = [said for said in look.complaints if "Content Security Policy" in said]
+        found.errors = look.errors
     return found
+
+
+def test_axe_core_finds_nothing_on_any_page(findings: Findings) -> None:
+    assert findings.axe == {}
+
+
+def test_no_page_says_an_error_on_the_console(findings: Findings) -> None:
+    assert findings.errors == []
 
 
 def test_wcag_1_4_3_every_text_on_every_page(findings: Findings) -> None:
@@ -178,7 +138,7 @@ def test_br11_no_page_breaks_its_own_policy(findings: Findings) -> None:
 
 
 def test_the_script_shows_a_password_and_hides_it_again(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         page = look.open("login")
         page.fill("#password", "correct horse")
         page.click("[data-reveal]")
@@ -189,7 +149,7 @@ def test_the_script_shows_a_password_and_hides_it_again(browser: Browser) -> Non
 
 
 def test_the_keyboard_goes_through_the_form_in_reading_order(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         page = look.open("login")
         page.wait_for_function("document.activeElement.id === 'username'")
         seen = [page.evaluate("document.activeElement.id")]
@@ -207,7 +167,7 @@ def test_the_keyboard_goes_through_the_form_in_reading_order(browser: Browser) -
 
 
 def test_wcag_2_4_11_focus_is_visible(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         page = look.open("login")
         page.focus("#password")
         page.keyboard.press("Tab")
@@ -217,14 +177,14 @@ def test_wcag_2_4_11_focus_is_visible(browser: Browser) -> None:
 
 
 def test_a_mistake_takes_the_focus(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         for state in ("login-failed", "login-nothing", "login-stale"):
             look.open(state).wait_for_function("document.activeElement.id === 'form-error'")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_sign_in_needs_no_script(browser: Browser, scripts: bool) -> None:
-    with Look(browser, java_script_enabled=scripts) as look:
+    with Look(browser, PAGES, java_script_enabled=scripts) as look:
         page = look.open("login")
         page.fill("#username", "alice")
         page.fill("#password", "pass word")
@@ -234,20 +194,20 @@ def test_sign_in_needs_no_script(browser: Browser, scripts: bool) -> None:
 
 
 def test_cancel_needs_no_fields(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         look.open("login").click("#login-cancel")
         assert [body for _, body in look.posted] == ["csrf=x&username=&password=&action=cancel"]
 
 
 def test_form_post_goes_on_by_itself(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         with look.page.expect_request("http://localhost:8001/callback"):
             look.page.goto(f"{gallery.BASE}/look/form-post")
         assert look.posted == [("http://localhost:8001/callback", "code=c0de&state=a+b%2B%7B%22%3C%25")]
 
 
 def test_form_post_goes_on_by_its_button_and_past_a_field_named_submit(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         look.served["named"] = render(
             "form_post",
             redirect_uri="http://localhost:8001/callback",
@@ -256,26 +216,26 @@ def test_form_post_goes_on_by_its_button_and_past_a_field_named_submit(browser: 
         with look.page.expect_request("http://localhost:8001/callback"):
             look.page.goto(f"{gallery.BASE}/look/named")
         assert look.posted == [("http://localhost:8001/callback", "submit=1&action=2")]
-    with Look(browser, java_script_enabled=False) as look:
+    with Look(browser, PAGES, java_script_enabled=False) as look:
         look.open("form-post").click("#form-post-continue")
         assert look.posted == [("http://localhost:8001/callback", "code=c0de&state=a+b%2B%7B%22%3C%25")]
 
 
 def test_a_logo_that_does_not_load_leaves_its_letter(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         page = look.open("login-broken-logo")
         page.wait_for_function("document.querySelectorAll('.tile img[hidden]').length === 2")
 
 
 def test_right_to_left_mirrors_the_page(browser: Browser) -> None:
-    with Look(browser) as look:
+    with Look(browser, PAGES) as look:
         page = look.open("login-rtl")
         reveal, field = page.locator(".reveal").bounding_box(), page.locator("#password").bounding_box()
         assert reveal is not None and field is not None and reveal["x"] - field["x"] < 4
 
 
 def test_high_contrast_reduced_motion_and_paper(browser: Browser) -> None:
-    with Look(browser, forced_colors="active", reduced_motion="reduce") as look:
+    with Look(browser, PAGES, forced_colors="active", reduced_motion="reduce") as look:
         page = look.open("login")
         style = "getComputedStyle(document.getElementById('login-submit'))"
         assert page.evaluate(f"{style}.borderTopWidth") == "1px"
@@ -285,7 +245,7 @@ def test_high_contrast_reduced_motion_and_paper(browser: Browser) -> None:
 
 
 def test_the_tenant_decides_the_appearance(browser: Browser) -> None:
-    with Look(browser, color_scheme="light") as look:
+    with Look(browser, PAGES, color_scheme="light") as look:
         page = look.open("login-dark-tenant")
         assert (
             page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
