@@ -172,6 +172,10 @@ class Policy:
         False,
         "Whether every authorization request must have been pushed (RFC 9126).",
     )
+    require_dpop_nonce: bool = _flag(
+        False,
+        "Whether DPoP proofs must hold a nonce that the issuer has handed out in the last minutes (RFC 9449).",
+    )
     request_uri_parameter: bool = _flag(
         False,
         "Whether applications may send the address of a signed request, which is then fetched (request_uri).",

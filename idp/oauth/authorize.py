@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from idp.errors import Refusal
 from idp.oauth import session_state
-from idp.oauth.checks import client, openid, pkce, pushed, request_object, response, scope
+from idp.oauth.checks import client, dpop_jkt, openid, pkce, pushed, request_object, response, scope
 from idp.oauth.checks.pending import Pending
 from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.request import AuthorizationRequest
@@ -46,6 +46,7 @@ SCORE: tuple[Check, ...] = (
     Check(pkce.pkce_present),
     Check(pkce.pkce_method),
     Check(pkce.pkce_challenge),
+    Check(dpop_jkt.wellformed),
     Check(openid.id_token),
     Check(openid.encryption),
     Check(openid.prompt),
@@ -146,6 +147,7 @@ def _request(pending: Pending) -> AuthorizationRequest:
         acr_values=pending.acr_values,
         claims=pending.claims,
         code_challenge=pending.code_challenge,
+        dpop_jkt=pending.get("dpop_jkt"),
         resources=pending.resources,
         params=pending.params,
     )

@@ -172,6 +172,7 @@ def _meaning(
         "claims": openid.asked(request.claims),
         "nonce": request.nonce,
         "challenge": request.code_challenge,
+        "jkt": request.dpop_jkt,
         "auth_time": session.auth_time.timestamp(),
         "acr": session.acr,
         "amr": list(session.amr),

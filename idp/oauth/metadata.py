@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from idp import directory
 from idp.accounts import claims, sessions
 from idp.oauth import server, session_state
+from idp.oauth.binding import dpop
 from idp.oauth.scopes import STANDARD
 from idp.registration import SUBJECT_TYPES, flows
 from idp.signing import jwe, jwt
@@ -65,6 +66,7 @@ def document() -> dict[str, Any]:
         "revocation_endpoint_auth_signing_alg_values_supported": assertion,
         "code_challenge_methods_supported": list(server.CODE_CHALLENGE_METHODS),
         "authorization_response_iss_parameter_supported": True,
+        "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         "claim_types_supported": ["normal"],
         "claims_supported": list(claims.SUPPORTED),
         "claims_parameter_supported": True,
@@ -105,6 +107,7 @@ def resource() -> dict[str, Any]:
         "scopes_supported": list(STANDARD),
         "bearer_methods_supported": ["header", "body"],
         "resource_signing_alg_values_supported": list(jwt.algorithms()),
+        "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
     }
 
 

@@ -47,6 +47,7 @@ def request(path: str, params: dict[str, str]) -> AuthorizationRequest:
         acr_values=(),
         claims={},
         code_challenge=None,
+        dpop_jkt=None,
         resources=(),
         params=params,
     )

@@ -43,6 +43,7 @@ class AuthorizationRequest:
     acr_values: tuple[str, ...]
     claims: dict[str, Any]
     code_challenge: str | None
+    dpop_jkt: str | None
     resources: tuple[str, ...]
     params: dict[str, str]
 
@@ -79,9 +80,11 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         basic: tuple[str, str] | None = None,
         address: str = "",
         endpoint: str = "token",
+        proof: str | None = None,
     ) -> None:
         """`form`: the strictly parsed body; `resources`: the one parameter of it that may come more than once
-        (RFC 8707 §2); `basic`: id and secret of an Authorization header, decoded.
+        (RFC 8707 §2); `basic`: id and secret of an Authorization header, decoded; `proof`:
+        the DPoP header.
         """
         self.method = "POST"
         self.uri = f"{current().issuer}/{endpoint}"
@@ -92,6 +95,8 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.basic = basic
         self.address = address
         self.endpoint = endpoint
+        self.proof = proof
+        self.told: dict[str, str] = {}
         self.client: Any = None
         self.auth_method: str | None = None
         self.user: Any = None

@@ -98,7 +98,7 @@ def token(request: ProtocolRequest) -> Answer:
         moving.note(request.client)
     except OAuth2Error as error:
         raise _ours(error) from error
-    return SERVER.handle_response(status, body, headers)
+    return SERVER.handle_response(status, body, [*headers, *request.told.items()])
 
 
 def introspect(request: ProtocolRequest) -> Answer:

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 
 from idp.prove.canaries import CALLBACK, KEY_CLIENT
 from idp.prove.target import Route
-from idp.prove.visitor import ASSERTION_TYPE, assertion, basic, request_object
+from idp.prove.visitor import ASSERTION_TYPE, assertion, basic, dpop_proof, request_object
 from idp.prove.wallet import Page, Wallet, shuffled
 
 AUTHENTICATION = frozenset({"client_id", "client_secret", "private_key_jwt"})
@@ -231,6 +231,22 @@ def _access_token(place: Place) -> Iterator[Use]:
             yield Use(f"form {name}{who}", Part({name: token}), Part({name: absent}), rest)
 
 
+def _bound_token(place: Place) -> Iterator[Use]:
+    token, address = place.own.bound, place.victim.canary.issuer + place.path
+    absent = shuffled(token)
+    for method in place.route.methods:
+        foreign, nobodys = (
+            Part(
+                headers={
+                    "Authorization": f"DPoP {each}",
+                    "DPoP": dpop_proof(place.own.key, method, address, each),
+                }
+            )
+            for each in (token, absent)
+        )
+        yield Use(f"header for {method}", foreign, nobodys)
+
+
 def _refresh_token(place: Place) -> Iterator[Use]:
     token = place.own.tokens["refresh_token"]
     for name in ("refresh_token", "token"):
@@ -283,6 +299,7 @@ def _registration_access_token(place: Place) -> Iterator[Use]:
 KINDS: dict[str, Uses] = {
     "cookie": _cookie, "csrf": _csrf, "password": _password, "client_id": _client_id,
     "client_secret": _client_secret, "private_key_jwt": _private_key_jwt, "access_token": _access_token,
+    "bound_token": _bound_token,
     "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
     "request_object": _request_object, "par_uri": _par_uri, "initial_access_token": _initial_access_token,
     "registration_access_token": _registration_access_token,

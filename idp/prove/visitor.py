@@ -70,6 +70,16 @@ def request_object(
     return jwt.encode(header, claims, ECKey.import_key(cast(Any, dict(key))))
 
 
+def dpop_proof(key: ECKey, method: str, address: str, token: str = "") -> str:
+    """A proof that a request, and the access token in it, is of whoever holds `key` (RFC 9449 §4.2)."""
+    claims = {
+        "jti": secrets.token_urlsafe(16), "htm": method, "htu": address, "iat": int(clock.now().timestamp()),
+        **({"ath": b64(hashlib.sha256(token.encode()).digest())} if token else {}),
+    }  # fmt: skip
+    public = cast(Any, key.as_dict(private=False))
+    return jwt.encode({"alg": "ES256", "typ": "dpop+jwt", "jwk": public}, claims, key)
+
+
 @dataclass(slots=True)
 class Party:
     """One client of one tenant, as its own program would act."""
@@ -151,6 +161,15 @@ class Party:
         }  # fmt: skip
         return self.post("token_endpoint", form)
 
+    def redeem_bound(self, code: str, key: ECKey) -> Answer:
+        """What the token endpoint says to a code whose tokens are to be bound to `key` (RFC 9449 §5)."""
+        proof = dpop_proof(key, "POST", self.metadata["token_endpoint"])
+        form = {
+            "grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect_uri,
+            "code_verifier": self.verifier,
+        }  # fmt: skip
+        return self.post("token_endpoint", form, {"DPoP": proof})
+
     def refresh(self, token: str, **changes: str) -> Answer:
         """What the token endpoint says to a refresh token."""
         return self.post("token_endpoint", {"grant_type": "refresh_token", "refresh_token": token, **changes})
@@ -188,10 +207,10 @@ class Party:
         page = browser.get(f"{address}?{urlencode({'id_token_hint': id_token, **parameters})}")
         return browser.submit(page, "logout-form", "logout-confirm")
 
-    def post(self, endpoint: str, form: Mapping[str, str]) -> Answer:
-        """Post to an endpoint of discovery, authenticated in the client's way."""
+    def post(self, endpoint: str, form: Mapping[str, str], beside: Mapping[str, str] | None = None) -> Answer:
+        """Post to an endpoint of discovery, authenticated in the client's way, with headers `beside` it."""
         more, headers = self.authentication()
-        return self.net.post(self.metadata[endpoint], {**form, **more}, headers)
+        return self.net.post(self.metadata[endpoint], {**form, **more}, {**headers, **(beside or {})})
 
     def authentication(self) -> tuple[dict[str, str], dict[str, str]]:
         """The client's credentials as a part of a form and as headers."""

@@ -6,6 +6,8 @@ from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from joserfc.jwk import ECKey
+
 from idp.prove import clock
 from idp.prove.browser import Browser, Form, forms
 from idp.prove.canaries import CALLBACK
@@ -53,6 +55,9 @@ class Wallet:
     """The name of `request`, which `web` has pushed."""
     registered: dict[str, Any] = field(default_factory=dict, repr=False)
     """An application that registered itself, as it was answered."""
+    key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"), repr=False)
+    bound: str = field(default="", repr=False)
+    """An access token that is bound to `key`."""
     brief: str = field(default="", repr=False)
     """An access token of a client that soon expires."""
     ends: float = 0.0
@@ -102,6 +107,9 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")
     wallet.code, wallet.verifier = fresh_code(net, wallet)
+    bound = party(net, canary)
+    code = bound.code(bound.authorize(signed_in(net, wallet), prompt="none"))
+    wallet.bound = bound.redeem_bound(code, wallet.key).json()["access_token"]
     wallet.pushed = client.push(wallet.request).json(201)["request_uri"]
     wallet.registered = client.register(canary.initial).json(201)
     return wallet

@@ -24,7 +24,7 @@ def public_keys(value: object) -> dict[str, Any]:
     names = [key.get("kid") for key in keys if isinstance(key, Mapping) and "kid" in key]
     if len(set(map(str, names))) != len(names):
         raise ValueError("must not have two keys of one kid")
-    return {"keys": [_jwk(key) for key in keys]}
+    return {"keys": [public_key(key) for key in keys]}
 
 
 def usable(document: object) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def usable(document: object) -> dict[str, Any]:
     found = []
     for key in keys:
         with suppress(ValueError):
-            found.append(_jwk(key))
+            found.append(public_key(key))
     names = [key.get("kid") for key in found]
     return {"keys": [key for key in found if names.count(key.get("kid")) == 1]}
 
@@ -56,7 +56,8 @@ def for_encryption(jwks: Mapping[str, Any], alg: str) -> Mapping[str, Any] | Non
     return min(found, key=lambda key: "use" not in key, default=None)
 
 
-def _jwk(key: object) -> dict[str, Any]:
+def public_key(key: object) -> dict[str, Any]:
+    """One public key (RFC 7517 section 4) of a kind that is spoken here. Raises ValueError with a clause."""
     if not isinstance(key, Mapping) or str(key.get("kty")) not in _KEY_MEMBERS:
         raise ValueError("must have keys of kty RSA, EC or OKP only")
     if _PRIVATE_MEMBERS & set(key):

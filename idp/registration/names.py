@@ -43,6 +43,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "contacts": several(identifiers.email, 10),
     "default_acr_values": several(version, 10),
     "default_max_age": seconds,
+    "dpop_bound_access_tokens": flag,
     "frontchannel_logout_session_required": flag,
     "frontchannel_logout_uri": page,
     "grant_types": several(one_of(GRANT_TYPES)),

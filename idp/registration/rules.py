@@ -117,6 +117,14 @@ def encryption(new: dict[str, Any], _kept: dict[str, Any]) -> None:
             raise wrong("jwks", f"must have a key for {name}_alg")
 
 
+def binding(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+    """RFC 9449 section 5.2: in a browser's address there is no proof, so no token that is bound to one."""
+    if new.get("dpop_bound_access_tokens") and any(
+        flows.has(each, flows.TOKEN) for each in new["response_types"]
+    ):
+        raise wrong("dpop_bound_access_tokens", "must not be true where a response type has a token")
+
+
 def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
     """A client may have less than its tenant, never more."""
     policy = current_tenant().policy
@@ -128,4 +136,13 @@ def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
             )
 
 
-CHECKS = (grants_fit_response_types, redirects, subjects, logout, authentication, encryption, lifetimes)
+CHECKS = (
+    grants_fit_response_types,
+    redirects,
+    subjects,
+    logout,
+    authentication,
+    encryption,
+    binding,
+    lifetimes,
+)

@@ -166,8 +166,15 @@ def _pick(jwks: Mapping[str, Any], header: Mapping[str, Any], alg: str) -> JoseK
     ]
     if len(fitting) != 1:
         raise no("assertion.kid", expected="exactly one fitting key", got=len(fitting))
-    public = {name: fitting[0][name] for name in MEMBERS if name in fitting[0]}
+    return imported(fitting[0], alg)
+
+
+def imported(member: Mapping[str, Any], alg: str) -> JoseKey:
+    """A public key of somebody else's, as a JWK, for verifying `alg`. Raises InvalidToken where it is not for that."""
+    public = {name: member[name] for name in MEMBERS if name in member}
     try:
+        if not _fits(member, alg):
+            raise ValueError("a key for something else")
         if (
             alg == "EdDSA"
             and int.from_bytes(ids.unb64(public["x"]), "little") & _WITHOUT_SIGN in _SMALL_ORDER
@@ -178,7 +185,7 @@ def _pick(jwks: Mapping[str, Any], header: Mapping[str, Any], alg: str) -> JoseK
         raise no("assertion.key", expected=f"a public key for {alg}") from None
 
 
-def _fits(member: dict[str, Any], alg: str) -> bool:
+def _fits(member: Mapping[str, Any], alg: str) -> bool:
     """Whether a foreign key is meant for verifying `alg` (RFC 7517 §4.2–4.4); its private half disqualifies it."""
     named = member.get("alg")
     operations = member.get("key_ops", ["verify"])

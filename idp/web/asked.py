@@ -153,6 +153,20 @@ def basic() -> tuple[str, str] | None:
     return parse.basic(authorization())
 
 
+def access_token() -> tuple[str, str] | None:
+    """Scheme, in lower case, and token of the Authorization header (RFC 6750 §2.1, RFC 9449 §7.1).
+
+    Raises InvalidToken.
+    """
+    return parse.access_token(authorization())
+
+
+def proof() -> str | None:
+    """The DPoP header as it came (RFC 9449 §4.1); several are one with commas."""
+    found: str | None = environ().get("HTTP_DPOP")
+    return found
+
+
 def bearer() -> str | None:
     """The access token of the Authorization header (RFC 6750 §2.1); raises InvalidToken."""
     return parse.bearer(authorization())

@@ -256,19 +256,30 @@ def basic(header: str | None) -> tuple[str, str] | None:
     return found
 
 
-def bearer(header: str | None) -> str | None:
-    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1); None when there is none.
+def access_token(header: str | None) -> tuple[str, str] | None:
+    """Scheme, in lower case, and token of an Authorization header (RFC 6750 §2.1, RFC 9449 §7.1).
 
-    Raises InvalidToken when the scheme is Bearer and what follows is no token.
+    None when there is none. Raises InvalidToken when the scheme is Bearer or DPoP and what follows is no token.
     """
     if not header:
         return None
     scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
+    if scheme.lower() not in {"bearer", "dpop"}:
         return None
     token = token.strip()
     if not _TOKEN68.fullmatch(token):
         raise InvalidToken(
-            rule="bearer.syntax", expected="Bearer and a token (RFC 6750 §2.1)", got="something else"
+            rule="bearer.syntax",
+            expected="Bearer or DPoP, and a token (RFC 6750 §2.1)",
+            got="something else",
         )
-    return token
+    return scheme.lower(), token
+
+
+def bearer(header: str | None) -> str | None:
+    """The token of an `Authorization: Bearer` header (RFC 6750 §2.1); None when there is none.
+
+    Raises what `access_token` raises.
+    """
+    found = access_token(header)
+    return found[1] if found is not None and found[0] == "bearer" else None

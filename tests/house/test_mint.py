@@ -124,6 +124,11 @@ def _scope_withdrawn(scene: Scene) -> None:
         clients.update(CLIENT, {"scope": "profile"})
 
 
+def _binding_missing(scene: Scene) -> None:
+    with entered(scene.tenant):
+        clients.update(CLIENT, {"dpop_bound_access_tokens": True})
+
+
 PERSONAL = ("user disabled", "user's password changed", "consent revoked", "session ended")
 BREAKS: dict[str, tuple[Callable[[Scene], None], frozenset[str]]] = {
     "client disabled": (_client_disabled, frozenset({"invalid_client"})),
@@ -132,6 +137,7 @@ BREAKS: dict[str, tuple[Callable[[Scene], None], frozenset[str]]] = {
     "consent revoked": (_consent_revoked, frozenset({"invalid_grant"})),
     "session ended": (_session_ended, frozenset({"invalid_grant"})),
     "tenant suspended": (_tenant_suspended, frozenset()),
+    "binding missing": (_binding_missing, frozenset({"invalid_request"})),
     "scope withdrawn": (_scope_withdrawn, frozenset({"invalid_scope"})),
 }
 """What happens between the preparation and the request, and the errors that say so; none: the tenant is no more."""

@@ -30,6 +30,7 @@ LIFETIME = 3_600
 TEXTS = (
     "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "prompt", "display", "login_hint",
     "id_token_hint", "acr_values", "ui_locales", "claims_locales", "code_challenge", "code_challenge_method",
+    "dpop_jkt",
 )  # fmt: skip
 """Parameters that are taken from it as they stand; `max_age`, `claims` and `resource` may be JSON."""
 

@@ -14,6 +14,7 @@ from idp.audit import Actor, Event
 from idp.errors import InvalidClient, InvalidRequest, TooMany
 from idp.memory import Recent
 from idp.oauth import encryption, metadata_documents
+from idp.oauth.binding import shown
 from idp.oauth.client_auth import none, private_key_jwt, secret
 from idp.oauth.request import ProtocolRequest
 from idp.store.database import transaction
@@ -55,7 +56,10 @@ class ClientDisabled(InvalidClient):
 def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
     """The client that sent `request`. `public`: whether one without credentials will do.
 
-    Raises InvalidClient, TooMany, and InvalidRequest for credentials of two kinds in one request.
+    Where tokens are asked for, the key that they are to be bound to is shown with it (`binding.shown`).
+
+    Raises InvalidClient, TooMany, InvalidRequest for credentials of two kinds in one request, and what `shown.held`
+    raises.
     """
     method = _presented(request)
     client_id = _client_id(request, method)
@@ -80,6 +84,7 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
     if request.endpoint == "token":
         encryption.ready(candidate, encryption.ID_TOKEN)
     request.client, request.auth_method = candidate, method
+    request.binding = shown.held(request, candidate)
     return candidate
 
 

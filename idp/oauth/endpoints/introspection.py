@@ -11,7 +11,7 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from idp import directory
 from idp.accounts import subjects
 from idp.errors import InvalidRequest, InvalidToken, TooLarge
-from idp.oauth import client_auth
+from idp.oauth import binding, client_auth
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.tokens import access, refresh
 from idp.store.database import transaction
@@ -59,7 +59,8 @@ def _access(token: str, client: Client) -> dict[str, Any]:
         return INACTIVE
     if good.client.id != client.id and not _listed(client, good.audience):
         return INACTIVE
-    return {"active": True, "token_type": "Bearer", **good.claims}
+    bound = binding.of(good.claims.get("cnf"))
+    return {"active": True, "token_type": "Bearer" if bound is None else bound.token_type, **good.claims}
 
 
 def _listed(client: Client, audience: tuple[str, ...]) -> bool:
@@ -84,4 +85,5 @@ def _refresh(token: str, client: Client) -> dict[str, Any]:
         "scope": " ".join(grant.scopes),
         "exp": int(row.expires_at.timestamp()),
         "iat": int(row.created_at.timestamp()),
+        **({} if grant.cnf is None else {"cnf": grant.cnf}),
     }

@@ -6,7 +6,7 @@ The same score plays as at /authorize, so that what cannot be answered is said t
 from idp import throttle
 from idp.errors import InvalidRedirectUri, InvalidRequest, Refusal, TooMany
 from idp.oauth import authorize, client_auth
-from idp.oauth.checks import pushed
+from idp.oauth.checks import dpop_jkt, pushed
 from idp.oauth.request import Answer, ProtocolRequest
 
 _CREDENTIALS = ("client_secret", "client_assertion", "client_assertion_type")
@@ -23,12 +23,14 @@ def push(request: ProtocolRequest) -> Answer:
     params["client_id"] = client.client_id
     try:
         _, pending = authorize.play(params, request.resources, authorize.PAR)
+        dpop_jkt.shown(pending, request.binding)
     except authorize.Returned as returned:
         assert returned.response.refusal is not None
         raise _told(returned.response.refusal) from returned
     except Refusal as refusal:
         raise _told(refusal) from refusal
-    return Answer({"request_uri": pushed.keep(pending), "expires_in": pushed.LIFETIME}, 201)
+    told = {"request_uri": pushed.keep(pending), "expires_in": pushed.LIFETIME}
+    return Answer(told, 201, dict(request.told))
 
 
 def _told(refusal: Refusal) -> Refusal:

@@ -15,6 +15,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from idp import clock, throttle
 from idp.errors import Busy, InvalidGrant, InvalidRequest, UnauthorizedClient
 from idp.oauth import client_auth
+from idp.oauth.binding import JKT, Binding
 from idp.oauth.redeeming import record_burned, redeem, replayed
 from idp.oauth.request import ProtocolRequest
 from idp.store.durable.clients import Client
@@ -74,6 +75,8 @@ def _wrong(meaning: dict[str, Any], client: Client, request: ProtocolRequest) ->
         return "code.lifetime"
     if request.form.get("redirect_uri") != meaning["redirect_uri"]:
         return "code.redirect_uri"
+    if meaning.get("jkt") is not None and request.binding != Binding(JKT, meaning["jkt"]):
+        return "code.dpop_jkt"  # RFC 9449 §10
     return _pkce(meaning["challenge"], request.form.get("code_verifier"))
 
 

@@ -20,11 +20,12 @@ def _request(endpoint: str) -> ProtocolRequest:
 
 
 def _with_resources(endpoint: str) -> ProtocolRequest:
-    """As `_request`, but `resource` may come more than once (RFC 8707 §2)."""
+    """As `_request`, but `resource` may come more than once (RFC 8707 §2), and a key may be shown (RFC 9449 §5)."""
     form, resources = asked.token_form()
     return ProtocolRequest(
-        form, resources=resources, basic=asked.basic(), address=asked.address(), endpoint=endpoint
-    )
+        form, resources=resources, basic=asked.basic(), address=asked.address(), endpoint=endpoint,
+        proof=asked.proof(),
+    )  # fmt: skip
 
 
 def _write(answer: Answer) -> Reply:

@@ -55,6 +55,7 @@ REGISTERED = {
     "code_challenge_methods_supported",
     "authorization_response_iss_parameter_supported",
     "prompt_values_supported",
+    "dpop_signing_alg_values_supported",
     "service_documentation",
     "op_policy_uri",
     "op_tos_uri",

@@ -21,6 +21,7 @@ MEMBERS = {
     "id_token_encryption_alg_values_supported", "id_token_encryption_enc_values_supported",
     "userinfo_encryption_alg_values_supported", "userinfo_encryption_enc_values_supported",
     "pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
+    "dpop_signing_alg_values_supported",
 }  # fmt: skip
 
 
