@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from idp.errors import Refusal
-from idp.oauth import session_state
+from idp.oauth import jarm, session_state
 from idp.oauth.checks import client, dpop_jkt, openid, pkce, pushed, request_object, response, scope
 from idp.oauth.checks.pending import Pending
 from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.request import AuthorizationRequest
+from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 
 AUTHORIZE, PAR = "authorize", "par"
@@ -68,6 +69,8 @@ class Response:
     params: dict[str, str]
     state: str | None
     refusal: Refusal | None = None
+    sealed_for: Client | None = None
+    """Whose answer is one signed JWT (JARM); None: its parameters are plain."""
     browser_state: str | None = None
     """What the frame of session management is to find in the browser; None: nobody is signed in."""
 
@@ -107,28 +110,46 @@ def failed(pending: Pending, refusal: Refusal) -> Response:
         ("https://", "http://")
     ):
         mode = "form_post"
-    return error_response(refusal, pending.redirect_uri, mode, pending.get("state"))
+    return _response(
+        pending.known_client, pending.redirect_uri, mode, refusal.public(), pending.get("state"), refusal
+    )
 
 
-def error_response(refusal: Refusal, redirect_uri: str, mode: str, state: str | None) -> Response:
+def error_response(refusal: Refusal, request: AuthorizationRequest, asking: Client) -> Response:
     """`error`, `error_description`, `state`, `iss`, and nothing more."""
-    return Response(redirect_uri, _mode(mode), refusal.public(), state, refusal)
+    return _response(
+        asking, request.redirect_uri, request.response_mode, refusal.public(), request.state, refusal
+    )
 
 
-def success_response(request: AuthorizationRequest, given: dict[str, str], session: Session) -> Response:
+def success_response(
+    request: AuthorizationRequest, given: dict[str, str], session: Session, asking: Client
+) -> Response:
     """What was `given`, `state`, `iss` (RFC 6749 §4.1.2, §4.2.2, RFC 9207 §2); `session_state` where spoken of."""
     params, browser = dict(given), None
     if session_state.spoken() and "openid" in request.scopes:
         told = session_state.made(request.client_id, request.redirect_uri, session)
         params |= {"session_state": told} if told is not None else {}
         browser = session_state.browser_state(session)
-    return Response(request.redirect_uri, _mode(request.response_mode), params, request.state, None, browser)
+    return _response(
+        asking, request.redirect_uri, request.response_mode, params, request.state, None, browser
+    )
 
 
-def _mode(name: str) -> Mode:
-    if name not in RESPONSE_MODES:
-        raise ValueError(name)
-    return cast(Mode, name)
+def _response(
+    asking: Client,
+    redirect_uri: str,
+    mode: str,
+    params: dict[str, str],
+    state: str | None,
+    refusal: Refusal | None,
+    browser: str | None = None,
+) -> Response:
+    if mode not in RESPONSE_MODES:
+        raise ValueError(mode)
+    way = mode.removesuffix(jarm.SUFFIX)
+    sealed_for = asking if way != mode else None
+    return Response(redirect_uri, cast(Mode, way), params, state, refusal, sealed_for, browser)
 
 
 def _request(pending: Pending) -> AuthorizationRequest:

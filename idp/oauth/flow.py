@@ -113,7 +113,7 @@ def _silently(situation: Situation, browser: Browser, pushed: str | None) -> Res
     elif must_consent(situation):
         refusal = ConsentRequired(rule="prompt.none", setting="client.require_consent")
     if refusal is not None:
-        return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+        return authorize.error_response(refusal, request, situation.client)
     assert situation.session is not None
     with answering(pushed):
         return granted(request, situation.client, situation.session, browser)
@@ -256,7 +256,7 @@ def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response | Arriv
         if due_now.step is Step.CONSENT:
             audit.record(Event.CONSENT_DENIED, actor, client_id=client_id, scopes=list(due_now.entries))
         audit.record(Event.AUTHORIZATION_DENIED, actor, client_id=client_id, step=due_now.step.value)
-    return authorize.error_response(refusal, request.redirect_uri, request.response_mode, request.state)
+    return authorize.error_response(refusal, request, due_now.client)
 
 
 def _go_on(
@@ -275,9 +275,7 @@ def _go_on(
             refusal = LoginRequired(
                 "Another person signed in than the request names.", rule="login.right_person"
             )
-            return authorize.error_response(
-                refusal, request.redirect_uri, request.response_mode, request.state
-            )
+            return authorize.error_response(refusal, request, client)
     step = next_step(situation)
     if step is not Step.DONE or session is None:
         keep(going)

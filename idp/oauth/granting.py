@@ -47,9 +47,7 @@ def granted(
         user = users.by_id(session.user_id)
         if user is None or not user.active:
             refusal = LoginRequired(rule="user.active")
-            return authorize.error_response(
-                refusal, request.redirect_uri, request.response_mode, request.state
-            )
+            return authorize.error_response(refusal, request, client)
         sessions.touch(session)
     meaning = _meaning(request, client, session, _kept_scopes(request, client, session, shown))
     code = secret()
@@ -63,7 +61,7 @@ def granted(
             given |= _at_once(request, client, user, meaning, code)
         except InvalidGrant as refusal:
             late = AccessDenied(rule=refusal.rule)
-            return authorize.error_response(late, request.redirect_uri, request.response_mode, request.state)
+            return authorize.error_response(late, request, client)
         audit.record(
             Event.AUTHORIZATION_GRANTED,
             person(session, browser),
@@ -72,7 +70,7 @@ def granted(
             session_id=session.id,
             **({} if request.response_type == flows.CODE else {"response_type": request.response_type}),
         )
-    return authorize.success_response(request, given, session)
+    return authorize.success_response(request, given, session, client)
 
 
 def _at_once(

@@ -53,9 +53,10 @@ def document() -> dict[str, Any]:
         "subject_types_supported": list(SUBJECT_TYPES),
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": algorithms,
+        "authorization_signing_alg_values_supported": algorithms,
         **{
             f"{what}_encryption_{part}_values_supported": list(values)
-            for what in ("id_token", "userinfo")
+            for what in ("id_token", "userinfo", "authorization")
             for part, values in (("alg", jwe.ALGORITHMS), ("enc", jwe.CONTENT))
         },
         "token_endpoint_auth_methods_supported": methods,

@@ -28,14 +28,17 @@ GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_creden
 SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
-SIGNED = ("id_token_signed_response_alg", "userinfo_signed_response_alg")
+SIGNED = ("id_token_signed_response_alg", "userinfo_signed_response_alg", "authorization_signed_response_alg")
 """Which algorithms a client wants us to sign with, each for one kind of document."""
-ENCRYPTED = ("id_token_encrypted_response", "userinfo_encrypted_response")
+ENCRYPTED = ("id_token_encrypted_response", "userinfo_encrypted_response", "authorization_encrypted_response")
 """What a client may want us to encrypt for it: each names an `_alg` and an `_enc`."""
 LIFETIMES = ("access_token_lifetime", "id_token_lifetime", "refresh_idle", "refresh_absolute")
 
 METADATA: dict[str, Callable[[object], Any]] = {
     "application_type": one_of(("web", "native")),
+    "authorization_encrypted_response_alg": key_encryption,
+    "authorization_encrypted_response_enc": content_encryption,
+    "authorization_signed_response_alg": algorithm,
     "backchannel_logout_session_required": flag,
     "backchannel_logout_uri": page,
     "client_name": text,

@@ -10,7 +10,7 @@ from idp.signing import jwt
 
 SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 """What an application may ask people for that nobody knows; all of it where it names none."""
-_ALGORITHMS = {"id_token_signed_response_alg", "userinfo_signed_response_alg"}
+_ALGORITHMS = set(registration.SIGNED)
 """What is signed for a client by the tenant."""
 _OWN_METHODS = ("none", "private_key_jwt")
 _OWN_GRANTS = ("authorization_code", "refresh_token")

@@ -86,7 +86,9 @@ def go(outcome: flow.Outcome, binding: str) -> Response:
         return response
     if outcome.refusal is not None:
         errors.note(outcome.refusal)
-    redirect = VerifiedRedirect(outcome.redirect_uri, current().issuer, outcome.state, outcome.mode)
+    redirect = VerifiedRedirect(
+        outcome.redirect_uri, current().issuer, outcome.state, outcome.mode, outcome.sealed_for
+    )
     response = errors.authorization_answer(redirect, outcome.params)
     response.headers["Cache-Control"] = "no-store"
     cookies.clear(response, cookies.RESUME)

@@ -7,7 +7,7 @@ says nothing but that id; its trace goes to the log alone.
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response
@@ -16,9 +16,13 @@ from werkzeug.exceptions import HTTPException
 from idp import clock, config, metrics
 from idp.errors import InvalidRequest, MethodNotAllowed, NotFound, Refusal, TooLarge, UnsupportedMediaType
 from idp.logs import log
+from idp.oauth import jarm
 from idp.tenants import maybe_current
 from idp.web import asked, nowhere, outside, pages
 from idp.web.reply import Heads, Reply
+
+if TYPE_CHECKING:
+    from idp.store.durable.clients import Client
 
 _log = log(__name__)
 Answered = TypeVar("Answered", Response, Reply)
@@ -33,6 +37,8 @@ class VerifiedRedirect:
     issuer: str
     state: str | None = None
     mode: Literal["query", "fragment", "form_post"] = "query"
+    sealed_for: "Client | None" = None
+    """Whose answers are signed JWTs."""
 
 
 def note(refusal: Refusal) -> None:
@@ -116,13 +122,15 @@ def _details(refusal: Refusal) -> tuple[tuple[str, str], ...]:
 def authorization_answer(redirect: VerifiedRedirect, parameters: dict[str, str]) -> Response:
     """An authorization response, success or error, with `state` and `iss`, by 303 in query or fragment, or as a form.
 
-    RFC 6749 §4.1.2 and §4.1.2.1, RFC 9207 §2. An error gets here only with an address that was verified;
-    every other one is a page.
+    RFC 6749 §4.1.2 and §4.1.2.1, RFC 9207 §2; all of it inside one JWT where that is asked for (JARM). An error gets
+    here only with an address that was verified; every other one is a page.
     """
     sent = dict(parameters)
     if redirect.state is not None:
         sent["state"] = redirect.state
     sent["iss"] = redirect.issuer
+    if redirect.sealed_for is not None:
+        sent = jarm.sealed(redirect.sealed_for, sent)
     if redirect.mode == "form_post":
         html, csp = pages.render("form_post", redirect_uri=redirect.uri, parameters=tuple(sent.items()))
         page = Response(html, 200, mimetype="text/html")

@@ -4,15 +4,18 @@ Tokens never travel in a query, where servers and histories keep them.
 """
 
 from idp.errors import InvalidRequest, UnauthorizedClient, UnsupportedResponseType
+from idp.oauth import jarm
 from idp.oauth.checks.pending import Pending
 from idp.registration import flows
 from idp.tenants import current
 
-RESPONSE_MODES = ("query", "fragment", "form_post")
+RESPONSE_MODES = ("query", "fragment", "form_post", *jarm.MODES)
 
 
 def response_mode(pending: Pending) -> None:
-    """`response_mode` is query, fragment or form_post; form_post goes to http(s) only, no token in a query.
+    """`response_mode` is query, fragment or form_post, each also as a signed JWT (JARM §2.3).
+
+    form_post goes to http(s) only, no token in a query, and a JWT where one can be made: else the error is plain.
 
     The default follows the response type, also for the errors of a request whose response type is wrong.
     """
@@ -26,14 +29,19 @@ def response_mode(pending: Pending) -> None:
             expected=RESPONSE_MODES,
             got=mode[:64],
         )
-    if mode == "query" and tokens:
+    if mode == "jwt":
+        mode = pending.response_mode + jarm.SUFFIX
+    way = mode.removesuffix(jarm.SUFFIX)
+    if way == "query" and tokens:
         raise InvalidRequest(
             "Tokens cannot come back in a query.",
             rule="response_mode.tokens",
             expected=("fragment", "form_post"),
         )
-    if mode == "form_post" and not pending.redirect_uri.startswith(("https://", "http://")):
+    if way == "form_post" and not pending.redirect_uri.startswith(("https://", "http://")):
         raise InvalidRequest("form_post needs an http redirect_uri.", rule="response_mode.form_post")
+    if mode != way:
+        jarm.ready(pending.known_client)
     pending.response_mode = mode
 
 

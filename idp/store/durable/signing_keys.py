@@ -108,7 +108,11 @@ def algorithms_named() -> set[str]:
     """The signing algorithms that clients (OpenID Connect Registration 1.0 §2) and APIs of the tenant ask for."""
     asked = [
         clients.c.metadata[name].astext
-        for name in ("id_token_signed_response_alg", "userinfo_signed_response_alg")
+        for name in (
+            "id_token_signed_response_alg",
+            "userinfo_signed_response_alg",
+            "authorization_signed_response_alg",
+        )
     ]
     queries = [select(column).distinct().where(here(clients), column.is_not(None)) for column in asked]
     named = apis.c.settings["alg"].astext

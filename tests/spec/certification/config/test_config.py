@@ -21,7 +21,8 @@ MEMBERS = {
     "id_token_encryption_alg_values_supported", "id_token_encryption_enc_values_supported",
     "userinfo_encryption_alg_values_supported", "userinfo_encryption_enc_values_supported",
     "pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
-    "dpop_signing_alg_values_supported",
+    "dpop_signing_alg_values_supported", "authorization_signing_alg_values_supported",
+    "authorization_encryption_alg_values_supported", "authorization_encryption_enc_values_supported",
 }  # fmt: skip
 
 
