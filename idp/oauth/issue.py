@@ -15,6 +15,7 @@ from idp.oauth.tokens import access, id_token
 from idp.store.durable import sessions as session_store
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant
+from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
 
 
@@ -40,11 +41,18 @@ class Order:
 
 
 def check(
-    client: Client, user: User | None, grant: Grant, *, binding: Binding | None, signing_in: bool = False
+    client: Client,
+    user: User | None,
+    grant: Grant,
+    *,
+    binding: Binding | None,
+    signing_in: bool = False,
+    session: Session | None = None,
 ) -> User:
     """That person, session, consent, client and key still stand behind `grant`; the person. Raises InvalidGrant.
 
     `signing_in`: the code is being redeemed, so the session it came from must live whatever was granted.
+    `session`: the grant's, where this very transaction has just found it alive.
     """
     if not client.active:
         raise InvalidGrant(rule="mint.client", got=client.status)
@@ -61,8 +69,9 @@ def check(
     if grant.revoked_at is not None or clock.now() >= grant.expires_at:
         raise InvalidGrant(rule="mint.grant", got=grant.revoked_reason or "expired")
     if signing_in or not grant.offline:
-        session = sessions.alive(grant.session_id) if grant.session_id is not None else None
-        if session is None:
+        if session is None and grant.session_id is not None:
+            session = sessions.alive(grant.session_id)
+        if session is None or session.id != grant.session_id:
             raise InvalidGrant(rule="mint.session", got="ended", setting="policy.session_absolute")
         if (clock.now() - session.last_seen_at).total_seconds() >= sessions.TOUCH_EVERY:
             session_store.seen(session.id, clock.now())

@@ -90,7 +90,9 @@ def redeem(
         try:
             if not grants.client_stands(client.id):
                 raise InvalidGrant(rule="mint.client", got="disabled")
-            person = issue.check(client, user, grant, binding=request.binding, signing_in=True)
+            person = issue.check(
+                client, user, grant, binding=request.binding, signing_in=True, session=session
+            )
             scopes, resources = narrowed(request, client, grant.scopes, grant.resources)
         except (InvalidGrant, InvalidScope, InvalidTarget) as refusal:
             record_burned(refusal.rule, meaning, client, request)

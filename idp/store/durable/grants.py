@@ -146,7 +146,7 @@ _BY_REFRESH = (
     .where(refresh_tokens.c.tenant_id == _HERE, refresh_tokens.c.digest == _WANTED)
 )
 _BY_REFRESH_HELD = _BY_REFRESH.with_for_update(of=[refresh_tokens, grants])
-_ADD_REFRESH = insert(refresh_tokens)
+_ADD_REFRESH = sa.insert(refresh_tokens)  # the dialect's own insert is compiled anew each time
 _CONSUME = (
     sa.update(refresh_tokens)
     .where(
@@ -156,6 +156,11 @@ _CONSUME = (
     )
     .values(consumed_at=sa.bindparam("at"))
     .returning(refresh_tokens.c.id)
+)
+_CLIENT_HELD = (
+    sa.select(clients.c.id)
+    .where(clients.c.tenant_id == _HERE, clients.c.id == _WANTED, clients.c.status == "active")
+    .with_for_update(read=True, key_share=True)
 )
 _REVOKED = sa.select(revoked_tokens.c.id).where(
     revoked_tokens.c.tenant_id == _HERE, revoked_tokens.c.jti_digest == _WANTED
@@ -187,11 +192,8 @@ def add(grant: Grant) -> bool:
 
 def client_stands(client_id: UUID) -> bool:
     """Whether the client is there and active, its row held so that it cannot be deleted before we commit."""
-    statement = sa.select(clients.c.id).where(
-        here(clients), clients.c.id == client_id, clients.c.status == "active"
-    )
     with transaction() as tx:
-        return tx.execute(statement.with_for_update(read=True, key_share=True)).first() is not None
+        return tx.execute(_CLIENT_HELD, {"tenant": home(), "wanted": client_id}).first() is not None
 
 
 def by_id(grant_id: UUID) -> Grant | None:
