@@ -108,6 +108,8 @@ class Event(StrEnum):
     KEY_REVOKED = "key.revoked"
     KEY_ERASED = "key.erased"
     KEY_REWRAPPED = "key.rewrapped"
+    MAIL_WITHHELD = "mail.withheld"
+    MAIL_REFUSED = "mail.refused"
     MESSAGE_GIVEN_UP = "message.given_up"
     MESSAGE_PUT_BACK = "message.put_back"
     CLAIMS_PREVIEWED = "claims.previewed"

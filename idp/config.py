@@ -24,6 +24,7 @@ SECRET_NAMES = (
     "IDP_REDIS_URL",
     "IDP_REDIS_ADMIN_URL",
     "IDP_KEY_RING",
+    "IDP_SMTP_URL",
 )
 
 
@@ -77,6 +78,10 @@ class Settings:
     """`IDP_OUTBOUND_ALLOW`: hosts, or hosts with a port, that may be reached though they are not public; by commas."""
     outbound_ca: Path | None = None
     """`IDP_OUTBOUND_CA`: certificates, in a file, that are trusted beside the system's when others are reached."""
+    smtp_url: str | None = None
+    """`IDP_SMTP_URL`: the mail server, `smtps://user:secret@host:465`, or `smtp://` for STARTTLS; none sends none."""
+    mail_from: str | None = None
+    """`IDP_MAIL_FROM`: the address that messages come from; the name beside it is the tenant's."""
     budget: str = "sign_in=1500,token=150,jwks=100"
     """`IDP_BUDGET`: milliseconds that the performance gate allows at the 99th percentile, for each kind of request."""
     log_level: str = "INFO"
@@ -250,6 +255,7 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
         raise ConfigError(
             "IDP_OUTBOUND_ALLOW", "must be hosts, or hosts with a port, such as keys.internal:8443"
         )
+    _mail(settings)
     changes: dict[str, Any] = {"base_url": base, "home": settings.home.absolute()}
     if "keys" not in given:
         top = paths.checkout()
@@ -262,6 +268,31 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigError("IDP_REDIS_URL", "must begin with redis://, rediss:// or unix://")
     return replace(settings, **changes)
+
+
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+)
+
+
+def _mail(settings: Settings) -> None:
+    if settings.mail_from is not None and not _ADDRESS.fullmatch(settings.mail_from):
+        raise ConfigError("IDP_MAIL_FROM", "must be an e-mail address, such as no-reply@example.com")
+    if settings.smtp_url is None:
+        return
+    parts = urlsplit(settings.smtp_url)
+    try:
+        fits = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigError(
+            "IDP_SMTP_URL", "must be smtps:// or smtp://, a host, and a port where it is another one"
+        )
+    if settings.mail_from is None:
+        raise ConfigError(
+            "IDP_MAIL_FROM", "must name the address that messages come from, beside IDP_SMTP_URL"
+        )
 
 
 def _postgres(name: str, value: str) -> str:

@@ -120,6 +120,8 @@ class Policy:
         6_000, 10_000_000, "Pushed authorization requests of one client from one address."
     )
     pushed_requests_window: int = _seconds(60, _DAY, "Window of pushed_requests.")
+    mails: int = _count(20, 1_000, "Messages to one e-mail address.")
+    mails_window: int = _seconds(_DAY, 7 * _DAY, "Window of mails.")
     sign_ins_per_minute: int = _count(6_000, 10_000_000, "Budget of sign-ins.")
     tokens_per_minute: int = _count(600_000, 100_000_000, "Budget of token requests.")
     hash_seconds_per_minute: int = _count(

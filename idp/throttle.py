@@ -39,6 +39,7 @@ _POLICY = {
     "address": ("address_failures", "address_failures_window"),
     "client": ("client_failures", "client_failures_window"),
     "registration": ("registrations", "registrations_window"),
+    "mail": ("mails", "mails_window"),
     "pushed": ("pushed_requests", "pushed_requests_window"),
     "unfinished": ("unfinished_authorizations", "unfinished_authorizations_window"),
 }

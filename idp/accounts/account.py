@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from idp import audit, clock, directory
-from idp.accounts import authenticate, consent, passwords, sessions, strength
+from idp.accounts import authenticate, consent, passwords, sessions, strength, telling
 from idp.audit import Actor, Event
 from idp.errors import Conflict
 from idp.store.database import again, transaction
@@ -62,6 +62,7 @@ def _changed(user: User, session: Session, secret: str, address: str) -> tuple[S
         sessions.end_all(user, "password_changed", keep=session)
         grants.revoke_of_user(user.id, "password_changed")
         audit.record(Event.PASSWORD_CHANGED, user_id=user.id)
+        telling.password_changed(user, "on your account page")
         going_on = sessions.rotate(session)
         if going_on is None:
             raise Conflict("This session has ended meanwhile.", rule="account.session")

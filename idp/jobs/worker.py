@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from idp import audit, clock, directory, metrics, outbox, seals, upkeep
+from idp import audit, clock, directory, mail, metrics, outbox, seals, upkeep
 from idp.accounts import notices, sessions
 from idp.control import hosts, proofs
 from idp.errors import Busy
@@ -49,6 +49,7 @@ class Worker:
         self._deliverer = Deliverer()
         outbox.handle(sessions.TOPIC, sessions.drop)
         outbox.handle(notices.TOPIC, backchannel.tell)
+        outbox.handle(mail.TOPIC, mail.deliver)
         directory.on_change(self._changed.add)
 
     def run(self) -> None:

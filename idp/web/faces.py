@@ -3,9 +3,10 @@
 Owns the fields and nothing else; `idp.web.pages` renders them. Imports no Flask.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True)
@@ -248,3 +249,51 @@ class FormPost(Page):
     parameters: tuple[tuple[str, str], ...]
     tenant: TenantFace | None = None
     client: ClientFace | None = None
+
+
+_LINK = re.compile(r"(https?://[^\s<>]+)")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message that a development kept instead of sending it."""
+
+    name: str
+    tenant: str
+    to: str
+    subject: str
+    date: str
+    text: str
+
+    @property
+    def parts(self) -> tuple[tuple[str, bool], ...]:
+        """The text in pieces, and which of them are addresses."""
+        return tuple((part, bool(_LINK.fullmatch(part))) for part in _LINK.split(self.text) if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailbox(Page):
+    """The developers' mail page: every message, or the one that is open."""
+
+    letters: tuple[Letter, ...] = ()
+    letter: Letter | None = None
+
+
+HOSTED: Final[dict[str, type[Page]]] = {
+    "login": Login,
+    "account": Account,
+    "consent": Consent,
+    "authorization_error": AuthorizationError,
+    "logout": Logout,
+    "logout_error": LogoutError,
+    "signed_out": SignedOut,
+    "stale": Stale,
+    "too_many": TooMany,
+    "error": Error,
+    "not_found": NotFound,
+    "home": Home,
+    "tenant_home": TenantHome,
+    "form_post": FormPost,
+    "mailbox": Mailbox,
+}
+"""The pages of `templates/hosted`, by name."""

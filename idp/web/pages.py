@@ -24,96 +24,21 @@ from markupsafe import Markup, escape
 
 from idp import branding, ids, paths
 from idp.tenants import Tenant
-from idp.web import account_faces, content_policy, words
+from idp.web import account_faces, content_policy, faces, words
 from idp.web.content_policy import form_target as form_target
 from idp.web.content_policy import policy as policy
-from idp.web.faces import (
-    Account as Account,
-)
-from idp.web.faces import (
-    ApiFace as ApiFace,
-)
-from idp.web.faces import (
-    AuthorizationError as AuthorizationError,
-)
-from idp.web.faces import (
-    ClientFace as ClientFace,
-)
-from idp.web.faces import (
-    Consent as Consent,
-)
-from idp.web.faces import (
-    DemoTenant as DemoTenant,
-)
-from idp.web.faces import (
-    DemoUser as DemoUser,
-)
-from idp.web.faces import (
-    Error as Error,
-)
-from idp.web.faces import (
-    Form as Form,
-)
-from idp.web.faces import (
-    FormPost as FormPost,
-)
-from idp.web.faces import (
-    Home as Home,
-)
-from idp.web.faces import (
-    Login as Login,
-)
-from idp.web.faces import (
-    Logout as Logout,
-)
-from idp.web.faces import (
-    LogoutError as LogoutError,
-)
-from idp.web.faces import (
-    NotFound as NotFound,
-)
-from idp.web.faces import (
-    Page as Page,
-)
-from idp.web.faces import (
-    Scope as Scope,
-)
-from idp.web.faces import (
-    SignedOut as SignedOut,
-)
-from idp.web.faces import (
-    Stale as Stale,
-)
-from idp.web.faces import (
-    TenantFace as TenantFace,
-)
-from idp.web.faces import (
-    TenantHome as TenantHome,
-)
-from idp.web.faces import (
-    TooMany as TooMany,
-)
 
 STATIC: Final = "/static/"
 
 
-PAGES: Final[Mapping[str, type[Page]]] = {
-    "login": Login,
-    "account": Account,
-    "consent": Consent,
-    "authorization_error": AuthorizationError,
-    "logout": Logout,
-    "logout_error": LogoutError,
-    "signed_out": SignedOut,
-    "stale": Stale,
-    "too_many": TooMany,
-    "error": Error,
-    "not_found": NotFound,
-    "home": Home,
-    "tenant_home": TenantHome,
-    "form_post": FormPost,
-    **account_faces.PAGES,
-}
+TenantFace = faces.TenantFace
+ClientFace = faces.ClientFace
+Scope = faces.Scope
+ApiFace = faces.ApiFace
+DemoTenant = faces.DemoTenant
+DemoUser = faces.DemoUser
+
+PAGES: Final[Mapping[str, type[faces.Page]]] = {**faces.HOSTED, **account_faces.PAGES}
 """Each page and what it is told. A name with a slash is below `templates/`, any other one in `hosted/`."""
 
 
@@ -165,7 +90,7 @@ def environment() -> Environment:
     return made
 
 
-def _logo_origins(page: Page) -> tuple[str, ...]:
+def _logo_origins(page: faces.Page) -> tuple[str, ...]:
     """The origins of the logos on this page: no other image may load."""
     faces = (getattr(page, "tenant", None), getattr(page, "client", None))
     logos = (words.https_only(shown.logo_uri) for shown in faces if shown is not None)
@@ -179,8 +104,8 @@ def render(name: str, *, form_action: tuple[str, ...] = (), **context: Any) -> t
     validated by the caller. Raises KeyError for an unknown page, TypeError for unknown or missing fields.
     """
     page = PAGES[name](**context)
-    nonce = "" if isinstance(page, NotFound) else ids.secret(128)
-    if isinstance(page, FormPost):
+    nonce = "" if isinstance(page, faces.NotFound) else ids.secret(128)
+    if isinstance(page, faces.FormPost):
         form_action = (*form_action, form_target(page.redirect_uri))
     values = {"tenant": None, "client": None} | {
         field.name: getattr(page, field.name) for field in fields(page)

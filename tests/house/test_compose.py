@@ -64,7 +64,8 @@ def test_settings_accept_what_the_containers_are_given():
             )
             for name, value in SERVICES[service]["environment"].items()
         }
-        given.pop("IDP_DOMAIN", None)
+        for name in ("IDP_DOMAIN", "IDP_SMTP_URL", "IDP_MAIL_FROM"):
+            given.pop(name, None)
         assert config.Settings.load(given).env == "production"
 
 
@@ -106,7 +107,7 @@ def test_secrets_script_makes_every_name_that_compose_reads():
     done = subprocess.run(["sh", "deploy/secrets.sh"], cwd=TOP, capture_output=True, text=True, check=True)
     made = dict(line.split("=", 1) for line in done.stdout.splitlines())
     asked = set(re.findall(r"\$\{(\w+)", (TOP / "docker-compose.yml").read_text()))
-    assert asked - set(made) == {"TENANT_DOMAIN"}  # no domain is a choice
+    assert asked - set(made) == {"TENANT_DOMAIN", "SMTP_URL", "MAIL_FROM"}  # none is a choice
     secrets = [value for name, value in made.items() if name.endswith("PASSWORD")]
     assert len(set(secrets)) == len(secrets) == 7
     assert all(len(value) == 64 for value in secrets)

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from idp import paths
 from idp.tenants import Branding, Tenant
+from idp.web.faces import Letter
 from idp.web.pages import (
     ApiFace,
     ClientFace,
@@ -200,6 +201,15 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
                 "parameters": (("code", "c0de"), ("state", 'a b+{"<%')),
             },
         ),
+    }
+    letter = Letter(
+        "0-acme-x", "acme", "alice@example.com", "Your Acme Corporation password was changed", "Mon, 30 Nov 2026",
+        "Your password was changed\n\nLook:\n\nhttp://localhost:8000/t/acme/account\n\n<b>ok</b>",
+    )  # fmt: skip
+    made |= {
+        "mailbox": ("mailbox", {"letters": (letter, letter)}),
+        "mailbox-empty": ("mailbox", {}),
+        "mailbox-open": ("mailbox", {"letter": letter}),
     }
     return made | gallery_account.states(ACME, NIGHT)
 

@@ -1,6 +1,7 @@
 """Infrastructure: Postgres, Redis, the worker, clocks and disks. Needs no running server."""
 
 import shutil
+import smtplib
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from idp.control.readiness.check import Check as AnyCheck
 from idp.control.readiness.check import Gate, Level, Seen, Stops, absent, bad, good, judged
 from idp.control.readiness.world import NotLooked, World
 from idp.errors import Busy
+from idp.mail import smtp
 from idp.store import redis, revision, roles, safety
 from idp.store.durable import tenants
 
@@ -233,6 +235,19 @@ def aligned(world: World) -> Seen:
     return bad(f"{first.path} is {first.here!s:.60} here and {first.there!s:.60} there{more}. {first.why}")
 
 
+def mail_server(world: World) -> Seen:
+    """Whether messages can be handed to the mail server: it answers, encrypts, and takes the sign-in."""
+    settings = world.settings
+    if settings.smtp_url is None:
+        return absent("development") if settings.development else bad("IDP_SMTP_URL is not set.")
+    try:
+        with smtp.connected(settings.smtp_url, settings.outbound_ca) as server:
+            server.noop()
+    except (OSError, smtplib.SMTPException) as problem:
+        return bad(f"The mail server cannot be used: {type(problem).__name__}.")
+    return good("it answers")
+
+
 _DEPLOY, _START, _TRAFFIC, _LASTING = Stops.DEPLOY, Stops.START, Stops.TRAFFIC, Stops.LASTING
 _POSTGRES = "IDP_DATABASE_URL"
 _SUPPORTED = "16.14, 17.10, 18.4 or later of each"
@@ -288,4 +303,6 @@ CHECKS = (
     Check("IDP-INF-021", "The environment is the tested one",
           "What was tested elsewhere was tested with other versions and rules.",
           "Change what idp align --against FILE names, here or there.", aligned),
+    Check("IDP-INF-022", "Mail can be sent", "People who forgot their password wait for a message that never comes.",
+          "Set IDP_SMTP_URL and IDP_MAIL_FROM, or mend what they name.", mail_server, level=Level.WARN),
 )  # fmt: skip

@@ -1,5 +1,5 @@
 """The pages of the interaction and the two start pages. No page knows the next one: `idp.oauth.flow` does."""
 
-from idp.web.hosted import account, consent, home, login
+from idp.web.hosted import account, consent, home, login, mailbox
 
-DOORS = (login.door, account.door, consent.door, home.door, home.base)
+DOORS = (login.door, account.door, consent.door, home.door, home.base, mailbox.base)

@@ -35,6 +35,12 @@ def home() -> Response:
         "home",
         development=development,
         tenants=showcase.tenants() if development else (),
+        links=_links() if development else (),
         request_id=asked.request_id(),
     )
     return answers.page(html, csp)
+
+
+def _links() -> tuple[tuple[str, str], ...]:
+    """Where a developer looks besides; the mail page where nothing is sent."""
+    return () if config.settings().smtp_url else (("Mail that was not sent", "/mail"),)

@@ -1,0 +1,17 @@
+"""What people are told by e-mail about their account, in the transaction of what they are told of.
+
+Only an address that was confirmed is written to: the others may be a stranger's.
+"""
+
+from idp import mail
+from idp.mail import Kind
+from idp.store.durable.users import User
+from idp.tenants import current
+
+
+def password_changed(user: User, how: str) -> None:
+    """Tell that the password was changed; `how`: in a few words, as in "on your account page"."""
+    if user.email and user.email_verified:
+        mail.send(
+            Kind.PASSWORD_CHANGED, user.email, user_id=user.id, link=f"{current().issuer}/account", how=how
+        )

@@ -1,0 +1,117 @@
+"""Sending over SMTP (RFC 5321): TLS from the first byte or by STARTTLS, never in clear but on this machine.
+
+A header cannot be broken out of: each is set through the standard library's registry, which takes addresses and text
+and refuses a line break in either.
+"""
+
+import re
+import smtplib
+import ssl
+from collections.abc import Mapping
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from idp import clock
+from idp.config import LOOPBACK
+from idp.ids import unique
+from idp.outbox import Undelivered
+
+PATIENCE = 15.0
+"""Seconds that the server may be silent."""
+_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+_PERMANENT = range(500, 600)
+
+
+class Refused(Exception):
+    """The server will not take this message, now or later; `status` is its code (RFC 5321 section 4.2)."""
+
+    def __init__(self, status: int) -> None:
+        """`status`: 5xx."""
+        super().__init__(f"refused with {status}")
+        self.status = status
+
+
+def composed(letter: Mapping[str, str], sender: str, address: str) -> EmailMessage:
+    """The message with its headers. `sender`: the name it comes from; `address`: where from.
+
+    Raises ValueError for what cannot stand in a header.
+    """
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = Address(_NAME.sub(" ", sender).strip()[:64], addr_spec=address)
+    mail["To"] = _address(letter["to"])
+    mail["Subject"] = _NAME.sub(" ", letter["subject"])
+    mail["Date"] = format_datetime(clock.now())
+    mail["Message-ID"] = f"<{unique()}@{address.rpartition('@')[2]}>"
+    # RFC 3834: no vacation notice answers it.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(letter["text"])
+    mail.add_alternative(letter["html"], subtype="html")
+    return mail
+
+
+def nobody(issuer: str) -> str:
+    """The sender's address of a development that was told none."""
+    host = urlsplit(issuer).hostname or "localhost"
+    return f"no-reply@{host}"
+
+
+def _address(given: str) -> Address:
+    """One address, its domain as the wire has it (RFC 5891). Raises ValueError."""
+    local, _, domain = given.rpartition("@")
+    wired = domain.encode("idna").decode() if not domain.isascii() else domain
+    try:
+        return Address(addr_spec=f"{local}@{wired}")
+    except (MessageError, IndexError) as problem:
+        raise ValueError("not one e-mail address") from problem
+
+
+def send(url: str, mail: EmailMessage, authority: Path | None = None) -> None:
+    """Hand a message to the server at `url` (`IDP_SMTP_URL`). Raises Refused, Undelivered."""
+    try:
+        with connected(url, authority) as server:
+            server.send_message(mail)
+    except smtplib.SMTPRecipientsRefused as refused:
+        status = max((code for code, _ in refused.recipients.values()), default=450)
+        _judged(status, silent=False)
+    except smtplib.SMTPNotSupportedError:
+        raise Refused(553) from None
+    except smtplib.SMTPResponseException as answer:
+        _judged(int(answer.smtp_code), silent=not isinstance(answer, smtplib.SMTPDataError))
+    except (OSError, smtplib.SMTPException) as problem:
+        raise Undelivered(f"smtp: {type(problem).__name__}", silent=True) from None
+
+
+def _judged(status: int, *, silent: bool) -> None:
+    """A refusal for good, or a try that is repeated: of a server that takes nobody's mail now, all of them."""
+    if status in _PERMANENT and not silent:
+        raise Refused(status)
+    raise Undelivered(f"smtp answered {status}", silent=silent)
+
+
+def connected(url: str, authority: Path | None = None) -> smtplib.SMTP:
+    """A connection to the server at `url`, encrypted and signed in. Raises OSError, smtplib.SMTPException.
+
+    `smtps://` is TLS from the first byte, `smtp://` STARTTLS, which must be there, but for a server on this machine.
+    """
+    parts = urlsplit(url)
+    host, context = parts.hostname or "", ssl.create_default_context()
+    if authority is not None:
+        context.load_verify_locations(authority)
+    if parts.scheme == "smtps":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=PATIENCE, context=context)
+    else:
+        server = smtplib.SMTP(host, parts.port or 587, timeout=PATIENCE)
+    try:
+        if parts.scheme == "smtp" and host not in LOOPBACK:
+            server.starttls(context=context)
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+    except BaseException:
+        server.close()
+        raise
+    return server
