@@ -19,6 +19,8 @@ class Step(StrEnum):
     LOGIN = "login"
     ACCOUNT = "account"
     CONSENT = "consent"
+    APPROVE = "approve"
+    """What CONSENT is, for a request that was made at another place."""
     DONE = "done"
 
 
@@ -43,13 +45,13 @@ class Situation:
 
 
 def next_step(situation: Situation) -> Step:
-    """LOGIN, ACCOUNT, CONSENT or DONE."""
+    """LOGIN, ACCOUNT, CONSENT, APPROVE or DONE."""
     if must_sign_in(situation):
         return Step.LOGIN
     if must_choose(situation):
         return Step.ACCOUNT
     if must_consent(situation):
-        return Step.CONSENT
+        return Step.CONSENT if situation.request.elsewhere is None else Step.APPROVE
     return Step.DONE
 
 
@@ -105,6 +107,8 @@ def must_consent(situation: Situation) -> bool:
     client = situation.client
     if situation.consented_here:
         return False
+    if situation.request.elsewhere is not None:
+        return True  # whoever sent the address or the code must not be able to answer by it (RFC 8628 §5.4)
     if "consent" in situation.request.prompt:
         return True
     if not client.setting("require_consent"):

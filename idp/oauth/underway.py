@@ -41,6 +41,8 @@ class Transaction:
     """The name of the pushed request that it answers."""
     own: str = ""
     """The page of our own that it leads to, a path below the issuer; "": it is a client's request."""
+    elsewhere: str = ""
+    """The name of the request, made at another place, that it answers."""
 
     def state(self) -> dict[str, Any]:
         """As it is kept."""
@@ -56,6 +58,7 @@ class Transaction:
             "opened": self.opened,
             "pushed": self.pushed,
             "own": self.own,
+            "elsewhere": self.elsewhere,
         }
 
 
@@ -109,4 +112,5 @@ def load(identifier: str, browser: Browser) -> Transaction:
         opened=state.get("opened", False),
         pushed=state.get("pushed"),
         own=state.get("own", ""),
+        elsewhere=state.get("elsewhere", ""),
     )
