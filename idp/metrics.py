@@ -17,6 +17,7 @@ _COUNTERS = {
         ("refusals_total", "Refusals by code.", ["code"]),
         ("tokens_total", "Access tokens issued.", ["grant_type"]),
         ("sign_ins_total", "Sign-in attempts by outcome.", ["outcome"]),
+        ("second_factors_total", "Second factors judged, by way and outcome.", ["way", "outcome"]),
         ("context_errors_total", "Tenant contexts that Postgres refused.", ["reason"]),
         ("redis_errors_total", "Calls to Redis that failed.", ["reason"]),
         ("database_errors_total", "Transactions that failed.", ["reason"]),

@@ -122,19 +122,25 @@ class Policy:
     pushed_requests_window: int = _seconds(60, _DAY, "Window of pushed_requests.")
     mails: int = _count(20, 1_000, "Messages to one e-mail address.")
     mails_window: int = _seconds(_DAY, 7 * _DAY, "Window of mails.")
-    elsewhere_lifetime: int = _seconds(
-        600, 1800, "How long a device's or a backchannel request waits for its answer."
+    second_factor: str = _choice(
+        "offered",
+        ("off", "offered", "required"),
+        "Whether people may have a second factor, which is then asked for, or must have one.",
     )
-    elsewhere_requests: int = _count(
-        600, 10_000_000, "Device and backchannel authorization requests of one client from one address."
+    second_factor_roles: tuple[str, ...] = _list(
+        r"\S(?:[^\r\n\t]{0,126}\S)?",
+        "names of roles",
+        "Roles whose holders must have a second factor where it is otherwise offered.",
     )
-    elsewhere_requests_window: int = _seconds(60, _DAY, "Window of elsewhere_requests.")
-    user_code_failures: int = _count(
-        10,
-        1_000_000,
-        "Unknown user codes typed at one address; everybody together may fail ten times as often.",
+    second_factor_failures: int = _count(5, 1_000_000, "Wrong second factors of one person from one address.")
+    second_factor_failures_window: int = _seconds(900, _DAY, "Window of second_factor_failures.")
+    second_factor_failures_daily: int = _count(50, 1_000_000, "Wrong second factors of one person in a day.")
+    remembered_device: int = _seconds(
+        30 * _DAY,
+        365 * _DAY,
+        "How long a device asks for no second factor again, where the person wishes that.",
+        0,
     )
-    user_code_failures_window: int = _seconds(600, _DAY, "Window of user_code_failures.")
     sign_ins_per_minute: int = _count(6_000, 10_000_000, "Budget of sign-ins.")
     tokens_per_minute: int = _count(600_000, 100_000_000, "Budget of token requests.")
     hash_seconds_per_minute: int = _count(

@@ -18,6 +18,7 @@ from idp.store.durable import (
     outbox,
     refusals,
     registrations,
+    remembered_devices,
     sessions,
     tenants,
     throttles,
@@ -68,6 +69,7 @@ def sweep() -> int:
             + _portions(throttles.purge, now - _THROTTLES_KEPT)
             + _portions(outbox.purge, now - _UNDELIVERED_KEPT)
             + _portions(registrations.purge_initial, now)
+            + _portions(remembered_devices.purge, now)
             + registrations.purge_unused(now - _unused(), now)
             + registrations.purge_described(now - _unused())
             + refusals.purge(now - explain.KEPT)

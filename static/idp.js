@@ -1,4 +1,4 @@
-// Adds what a page can do without: showing a password, copying a request id, hiding a logo that did not load
+// Adds what a page can do without: showing a password, copying a request id, printing, hiding a logo that did not load
 // (a letter waits behind it), going on as soon as the frames of a sign-out have loaded. Nothing depends on it.
 "use strict";
 for (const logo of document.querySelectorAll(".tile img")) {
@@ -27,6 +27,10 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = "Copied";
     if (said) said.textContent = "Copied";
   });
+  button.hidden = false;
+}
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.addEventListener("click", () => print());
   button.hidden = false;
 }
 for (const onward of document.querySelectorAll("[data-onward]")) {

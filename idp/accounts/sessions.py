@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, directory
-from idp.accounts import notices
+from idp.accounts import assurance, notices
 from idp.audit import Event
 from idp.errors import AccessDenied
 from idp.ids import digest, secret, uuid7
@@ -26,9 +26,6 @@ from idp.store.durable.users import User
 from idp.store.ephemeral import live_sessions
 from idp.tenants import current
 
-ACR_ONE_FACTOR = "1"  # one factor, whatever it was
-ACR_VALUES_SUPPORTED = (ACR_ONE_FACTOR,)  # published by discovery: nothing that cannot be reached
-AMR_PASSWORD = "pwd"  # RFC 8176 §2
 TOUCH_EVERY = 60  # seconds; `last_seen_at` is exact to this, or to a twentieth of a shorter idle time
 TOPIC = "session.drop"
 TOKEN_LENGTH = 43  # 256 bits in base64url
@@ -71,7 +68,7 @@ def _new(
     at = clock.now()
     session = Session(
         id=uuid7(), digest=digest(token), sid=secret(128), user_id=user.id, auth_time=at, amr=tuple(amr),
-        acr=ACR_ONE_FACTOR, created_at=at, last_seen_at=at, ended_at=None, end_reason=None,
+        acr=assurance.acr(amr), created_at=at, last_seen_at=at, ended_at=None, end_reason=None,
         expires_at=at + timedelta(seconds=current().policy.session_absolute),
         address=_short(address, _ADDRESS_LONGEST), user_agent=_short(agent, _AGENT_LONGEST),
     )  # fmt: skip
@@ -104,7 +101,7 @@ def _renewed(
         return None
     at = clock.now()
     new = replace(
-        old, digest=digest(token), auth_time=at, amr=tuple(amr), acr=ACR_ONE_FACTOR, last_seen_at=at,
+        old, digest=digest(token), auth_time=at, amr=tuple(amr), acr=assurance.acr(amr), last_seen_at=at,
         expires_at=at + timedelta(seconds=current().policy.session_absolute),
         address=_short(address, _ADDRESS_LONGEST), user_agent=_short(agent, _AGENT_LONGEST),
     )  # fmt: skip
@@ -118,14 +115,27 @@ def _renewed(
 
 
 @again
-def rotate(session: Session) -> tuple[Session, str] | None:
-    """The same session under a new token, at a change of privilege; None when it has ended meanwhile."""
+def raised(session: Session, amr: Sequence[str]) -> tuple[Session, str] | None:
+    """The same session under a new token once more was proved in it; None when it has ended meanwhile.
+
+    Its `auth_time` stays that of the first factor, so that nobody takes an old sign-in for a new one.
+    """
+    return rotate(replace(session, amr=tuple(amr), acr=assurance.acr(amr)), session)
+
+
+@again
+def rotate(session: Session, old: Session | None = None) -> tuple[Session, str] | None:
+    """The same session under a new token, at a change of privilege; None when it has ended meanwhile.
+
+    `old`: as it was until now, where more than its token changes.
+    """
     token = secret()
     new = replace(session, digest=digest(token), last_seen_at=clock.now())
     with transaction():
-        if not sessions.renew(session, new):
+        if not sessions.renew(old or session, new):
             return None
-        audit.record(Event.SESSION_ROTATED, _person(session.user_id), session_id=session.id)
+        facts = {"amr": list(new.amr)} if old is not None else {}
+        audit.record(Event.SESSION_ROTATED, _person(session.user_id), session_id=session.id, **facts)
     _bury([session.digest])
     live_sessions.put(new, _ttl())
     return new, token

@@ -112,6 +112,36 @@ def sign_out(username: str, offline: bool, slug: str) -> None:
     session.answer({"username": username, "sessions": ended}, f"{ended} session(s) of {username} have ended")
 
 
+@command.command("reset-factors")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def reset_factors(username: str, slug: str) -> None:
+    """Take every second factor from a person, who is signed out; give --reason."""
+    from idp.control import factors
+
+    with given.inside(slug):
+        gone = factors.reset(username, session.actor())
+    words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in gone.items())
+    session.answer({"username": username, **gone}, f"taken from {username}: {words}")
+
+
+@command.command("temporary-code")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def temporary_code(username: str, slug: str) -> None:
+    """Make one code that stands in for a lost second factor within the hour; needs --reason."""
+    from idp.control import factors
+
+    with given.inside(slug):
+        code, ends = factors.temporary_code(username, session.actor())
+    session.answer(
+        {"username": username, "temporary_code": code, "expires_at": ends.isoformat()},
+        f"{code}  (for {username}, once, until {ends:%H:%M} UTC)",
+    )
+
+
 @command.command("suspend")
 @click.argument("username")
 @given.tenant_option

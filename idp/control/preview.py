@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idp import audit, clock, directory, registration
-from idp.accounts import claims, sessions
+from idp.accounts import assurance, claims
 from idp.audit import Actor, Event
 from idp.control import clients, record, users
 from idp.errors import Conflict, NotFound
@@ -109,7 +109,7 @@ def _protocol(
         Member("iat", now, "time of issue; here the present one"),
         Member("exp", now + lifetime, words),
         Member("auth_time", now, "time of the sign-in; here the present one"),
-        Member("acr", sessions.ACR_ONE_FACTOR, "what the sign-in was worth; here a password alone"),
+        Member("acr", assurance.ONE, "what the sign-in was worth; here a password alone"),
         Member("amr", ["pwd"], "how the person signed in (RFC 8176); here with a password"),
     ]
     if where == "access_token" or tenant.policy.tenant_claims_in_id_token:

@@ -1,33 +1,37 @@
 """The way of an authorization request through the pages, from /authorize to the code.
 
-The request lives in Redis from its first page to its end, bound to one browser, and is played through the
-score again at every step: a client that was disabled meanwhile is found. The step that is due is decided
-here and never by what a page posts.
+The request lives in Redis from its first page to its end (`idp.oauth.underway`), and is played through the score
+again at every step: a client that was disabled meanwhile is found. The step that is due is decided here and never by
+what a page posts.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from idp import audit, clock, throttle
-from idp.accounts import consent, sessions, subjects
+from idp import audit
+from idp.accounts import assurance, consent, sessions
 from idp.audit import Actor, Event
-from idp.errors import Busy, ConsentRequired, InvalidToken, LoginRequired, Refusal, TooMany
-from idp.ids import secret
-from idp.oauth import authorize, elsewhere, metadata_documents, own, scopes
+from idp.errors import ConsentRequired, InteractionRequired, LoginRequired, Refusal
+from idp.oauth import authorize, metadata_documents, own, scopes, situation, underway
 from idp.oauth.authorize import Response, Returned
 from idp.oauth.checks.pushed import answering
 from idp.oauth.granting import granted, person
-from idp.oauth.interaction import Situation, Step, must_consent, must_sign_in, next_step, right_person
+from idp.oauth.interaction import (
+    Situation,
+    Step,
+    must_consent,
+    must_sign_in,
+    next_step,
+    right_person,
+    short,
+)
 from idp.oauth.own import Arrived
 from idp.oauth.request import AuthorizationRequest, Browser
-from idp.oauth.tokens import id_token
-from idp.oauth.underway import Transaction, TransactionGone, bound, keep, left, load
+from idp.oauth.underway import Transaction, TransactionGone, ending, keep
 from idp.store.database import again, transaction
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
-from idp.store.ephemeral import flush, gathering, transactions
+from idp.store.ephemeral import gathering
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,20 @@ Outcome = Response | Ask | Arrived
 """What a room decided: an answer to a client, a page that is due, or a page of our own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What came of a factor that was given, and what the browser is to keep of it.
+
+    `outcome` is None when the same form had been sent before: the browser then keeps the session that now counts.
+    """
+
+    outcome: Outcome | None
+    session: str | None = None
+    """The cookie of the session that has begun or gone on."""
+    proof: str | None = None
+    """The cookie of the first factor, while it waits for the second."""
+
+
 def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) -> Response | Ask:
     """Judge a new authorization request: an answer at once, or the page that is due.
 
@@ -57,26 +75,18 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
         return returned.response
     client = pending.known_client
     session = sessions.read(browser.session_token)
-    situation = _situation(request, client, session, None)
+    facts = situation.of(request, client, session, None, browser, None)
     if "none" in request.prompt:
         if pending.stranger:
             raise ConsentRequired(rule="prompt.none", expected="a client that somebody has allowed")
-        return _silently(situation, browser, pending.pushed)
-    step = next_step(situation)
+        return _silently(facts, browser, pending.pushed)
+    step = next_step(facts)
     if step is Step.DONE and session is not None:
         with answering(pending.pushed):
             return granted(request, client, session, browser)
-    started = Transaction(
-        secret(),
-        pending.params,
-        pending.resources_given,
-        bound(browser),
-        clock.epoch(),
-        opened=pending.opened,
-        pushed=pending.pushed,
+    started = underway.begin(
+        pending.params, pending.resources_given, browser, opened=pending.opened, pushed=pending.pushed
     )
-    _count(started, browser)
-    keep(started)
     return Ask(step, started.identifier, (params, resources))
 
 
@@ -87,94 +97,41 @@ def begin_own(path: str, browser: Browser, *, max_age: int | None = None) -> Arr
     """
     session = sessions.read(browser.session_token)
     params = {} if max_age is None else {"max_age": str(max_age)}
-    step = next_step(_situation(own.request(path, params), own.OURSELVES, session, None))
+    facts = situation.of(own.request(path, params), own.OURSELVES, session, None, browser, None)
+    step = next_step(facts)
     if step is Step.DONE:
         return own.arrived(path, session)
-    started = Transaction(secret(), params, (), bound(browser), clock.epoch(), own=path)
-    _count(started, browser)
-    keep(started)
+    started = underway.begin(params, (), browser, own=path)
     return Ask(step, started.identifier, (params, ()), path)
 
 
-def answer(name: str, browser: Browser) -> Ask:
-    """Begin to answer a request that was made at another place: the page that is due. Raises Gone, TooMany."""
-    request, client = elsewhere.asked(name)
-    session = sessions.read(browser.session_token)
-    started = Transaction(secret(), {}, (), bound(browser), clock.epoch(), elsewhere=name)
-    _count(started, browser)
-    keep(started)
-    return Ask(next_step(_situation(request, client, session, started)), started.identifier)
-
-
 def _played(going: Transaction) -> tuple[AuthorizationRequest, Client]:
-    """The request and whose it is, judged anew. Raises Returned, TransactionGone, Refusal."""
+    """The request and whose it is, judged anew. Raises Returned, Refusal."""
     if going.own:
         return own.request(going.own, going.params), own.OURSELVES
-    if going.elsewhere:
-        return elsewhere.under_way(going.elsewhere)
     request, pending = authorize.play(going.params, going.resources, opened=going.opened)
     return request, pending.known_client
 
 
-def _silently(situation: Situation, browser: Browser, pushed: str | None) -> Response:
+def _silently(facts: Situation, browser: Browser, pushed: str | None) -> Response:
     """prompt=none: an answer without any page (OpenID Connect Core 1.0 §3.1.2.6)."""
-    request = situation.request
+    request = facts.request
     refusal: Refusal | None = None
-    if must_sign_in(situation):
-        refusal = LoginRequired(rule="prompt.none", expected="a session", got=_why(situation))
-    elif must_consent(situation):
+    if must_sign_in(facts):
+        refusal = LoginRequired(rule="prompt.none", expected="a session", got=_why(facts))
+    elif short(facts):
+        refusal = InteractionRequired(rule="prompt.none", expected="a second factor", got="one factor")
+    elif must_consent(facts):
         refusal = ConsentRequired(rule="prompt.none", setting="client.require_consent")
     if refusal is not None:
-        return authorize.error_response(refusal, request, situation.client)
-    assert situation.session is not None
+        return authorize.error_response(refusal, request, facts.client)
+    assert facts.session is not None
     with answering(pushed):
-        return granted(request, situation.client, situation.session, browser)
+        return granted(request, facts.client, facts.session, browser)
 
 
-def _why(situation: Situation) -> str:
-    return "no session" if situation.session is None else "a session of another person, or one too old"
-
-
-def _situation(
-    request: AuthorizationRequest, client: Client, session: Session | None, going: Transaction | None
-) -> Situation:
-    consented = going.consented if going is not None else None
-    entries = scopes.qualified(client, request.scopes, request.resources)
-    here = going is not None and session is not None and going.session_id == session.id
-    return Situation(
-        request=request,
-        client=client,
-        session=session,
-        sub="" if session is None else subjects.of(client, session.user_id),
-        hinted_sub=_hinted(request, client),
-        remembered=session is not None
-        and bool(client.setting("require_consent"))
-        and consent.remembered(session.user_id, client.id, entries),
-        signed_in_here=here,
-        consented_here=consented is not None and set(entries) <= set(consented),
-        now=clock.now(),
-        same=going.same if going is not None else None,
-    )
-
-
-def _hinted(request: AuthorizationRequest, client: Client) -> str | None:
-    """The `sub` of the id_token_hint. A hint that is not ours matches nobody."""
-    if request.id_token_hint is None:
-        return None
-    try:
-        claims = id_token.read(request.id_token_hint, audience=client.client_id, expired_is_fine=True)
-    except InvalidToken:
-        return ""
-    return str(claims.get("sub", ""))
-
-
-def _count(started: Transaction, browser: Browser) -> None:
-    retry = throttle.failed("unfinished", browser.address)
-    if retry is not None:
-        raise TooMany(
-            retry_after=retry, rule="throttle.unfinished", setting="policy.unfinished_authorizations"
-        )
-    started.counted = browser.address
+def _why(facts: Situation) -> str:
+    return "no session" if facts.session is None else "a session of another person, or one too old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +143,10 @@ class Due:
     client: Client
     session: Session | None
     going: Transaction
+    waiting: User | None = None
+    """Who has given a first factor and is asked for the second."""
+    given: tuple[str, ...] = ()
+    """What that first factor was (RFC 8176 §2)."""
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -195,29 +156,58 @@ class Due:
 
 def due(identifier: str, browser: Browser) -> Due:
     """The step that is due in this transaction. Raises TransactionGone; Returned when it can only fail."""
-    going = load(identifier, browser)
+    going = underway.load(identifier, browser)
     request, client = _played(going)
-    session = sessions.read(browser.session_token)
-    step = next_step(_situation(request, client, session, going))
-    return Due(step, request, client, session, going)
+    session, waiting = sessions.read(browser.session_token), going.waiting(browser)
+    facts = situation.of(request, client, session, going, browser, waiting)
+    given = going.first.amr if waiting is not None and going.first is not None else ()
+    return Due(next_step(facts), request, client, session, going, waiting, given)
+
+
+def sign_in(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> Entered:
+    """The person has given a first factor on the page: on to the second, or to a session and what follows.
+
+    Raises AccessDenied, Unavailable, Away.
+    """
+    going = due_now.going
+    proof = going.wait(user, amr)
+    bound = replace(browser, proof=proof)
+    facts = situation.of(due_now.request, due_now.client, due_now.session, going, bound, user)
+    if not short(facts):
+        return enter(due_now, user, amr, browser)
+    keep(going)
+    return Entered(Ask(next_step(facts), going.identifier), proof=proof)
 
 
 @again
-def sign_in(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> tuple[Outcome | None, str]:
-    """The person has proved who they are on the page: begin their session and go on with it, in one transaction.
+def enter(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> Entered:
+    """All that was needed has been given: begin the person's session and go on with it, in one transaction.
 
-    The outcome and the session's cookie token; the outcome is None when the same form had been sent before:
-    the browser then keeps the session that now counts. Raises AccessDenied, Unavailable, Away.
+    Raises AccessDenied, Unavailable, Away.
     """
+    going = due_now.going
     with transaction(), audit.together(), gathering():
         session, token = sessions.start(
             user, amr, browser.address, browser.user_agent, replaces=due_now.session
         )
-        due_now.going.session_id = session.id
+        going.session_id, going.first = session.id, None
         try:
-            return _go_on(due_now.going, session, browser, user), token
+            return Entered(_go_on(going, session, browser, user), token)
         except TransactionGone:
-            return None, token
+            return Entered(None, token)
+
+
+@again
+def step_up(due_now: Due, session: Session, amr: tuple[str, ...], browser: Browser) -> Entered:
+    """A second factor was given in a session: it goes on under a new token, as old as its first factor is.
+
+    Raises TransactionGone, Unavailable, Away.
+    """
+    with transaction(), audit.together(), gathering():
+        raised = sessions.raised(session, assurance.together(session.amr, amr))
+        if raised is None:
+            return Entered(_go_on(due_now.going, None, browser))
+        return Entered(_go_on(due_now.going, raised[0], browser), raised[1])
 
 
 def consented(due_now: Due, browser: Browser) -> Outcome:
@@ -225,7 +215,7 @@ def consented(due_now: Due, browser: Browser) -> Outcome:
 
     Raises TransactionGone when that is not what is due, Full.
     """
-    if due_now.step not in (Step.CONSENT, Step.APPROVE) or due_now.session is None:
+    if due_now.step is not Step.CONSENT or due_now.session is None:
         return go_on(due_now, browser)
     entries = due_now.entries
     due_now.going.consented = entries
@@ -253,6 +243,14 @@ def go_on(due_now: Due, browser: Browser) -> Outcome:
     return _go_on(due_now.going, due_now.session, browser)
 
 
+def again_as_another(due_now: Due, browser: Browser) -> Outcome:
+    """The person has no second factor at hand, or is another one: back to the first page."""
+    due_now.going.first = None
+    if due_now.waiting is None and due_now.session is not None:
+        due_now.going.same = False
+    return _go_on(due_now.going, due_now.session, browser)
+
+
 def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response | Arrived:
     """The person said no: the transaction ends, the client hears `access_denied`.
 
@@ -260,14 +258,11 @@ def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response | Arriv
     """
     request = due_now.request
     if due_now.going.own:
-        with _ending(due_now.going):
+        with ending(due_now.going):
             return own.arrived("", due_now.session)
-    if due_now.going.elsewhere:
-        with _ending(due_now.going):
-            return elsewhere.denied(request, due_now.client, due_now.session, browser, due_now.step)
     actor = Actor("user", str(due_now.session.user_id) if due_now.session else None, browser.address)
     client_id = due_now.client.client_id
-    with _ending(due_now.going), transaction():
+    with ending(due_now.going), transaction():
         if due_now.step is Step.CONSENT:
             audit.record(Event.CONSENT_DENIED, actor, client_id=client_id, scopes=list(due_now.entries))
         audit.record(Event.AUTHORIZATION_DENIED, actor, client_id=client_id, step=due_now.step.value)
@@ -281,45 +276,22 @@ def _go_on(
     try:
         request, client = _played(going)
     except Returned as returned:
-        with _ending(going):
+        with ending(going):
             return returned.response
-    situation = _situation(request, client, session, going)
-    if user is not None and not right_person(situation):
+    waiting = going.waiting(browser) if user is None else None
+    facts = situation.of(request, client, session, going, browser, waiting)
+    if user is not None and not right_person(facts):
         # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
-        with _ending(going):
-            if going.elsewhere:
-                return elsewhere.arrived("other", session)
+        with ending(going):
             refusal = LoginRequired(
                 "Another person signed in than the request names.", rule="login.right_person"
             )
             return authorize.error_response(refusal, request, client)
-    step = next_step(situation)
+    step = next_step(facts)
     if step is not Step.DONE or session is None:
         keep(going)
         return Ask(step, going.identifier)
-    with _ending(going):
+    with ending(going):
         if going.own:
             return own.arrived(going.own, session)
-        if going.elsewhere:
-            return elsewhere.allowed(request, client, session, browser, going.consented or ())
         return granted(request, client, session, browser, going.consented or (), user)
-
-
-def _finished() -> TransactionGone:
-    return TransactionGone(rule="transaction.finished", expected="one end", got="a second one")
-
-
-@contextmanager
-def _ending(going: Transaction) -> Iterator[None]:
-    """End the transaction atomically, so that two posts of one page make one code; undone when nothing comes of it."""
-    if not transactions.finish(going.identifier, left(going)):
-        raise _finished()
-    try:
-        with answering(going.pushed, _finished), gathering():
-            yield
-            if going.counted:
-                throttle.forgive("unfinished", going.counted)
-            flush()
-    except Busy:
-        transactions.reopen(going.identifier, going.state(), left(going))
-        raise

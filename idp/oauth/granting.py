@@ -13,6 +13,7 @@ from idp.oauth import authorize, issue
 from idp.oauth.authorize import Response
 from idp.oauth.binding import Binding
 from idp.oauth.checks import openid
+from idp.oauth.interaction import told_acr
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.registration import flows
 from idp.store.database import transaction
@@ -49,7 +50,7 @@ def granted(
             refusal = LoginRequired(rule="user.active")
             return authorize.error_response(refusal, request, client)
         sessions.touch(session)
-    meaning = meaning_of(request, client, session, kept_scopes(request, client, session, shown))
+    meaning = _meaning(request, client, session, _kept_scopes(request, client, session, shown))
     code = secret()
     given: dict[str, str] = {}
     if flows.has(request.response_type, flows.CODE):
@@ -140,7 +141,7 @@ def become(
     )
 
 
-def kept_scopes(
+def _kept_scopes(
     request: AuthorizationRequest, client: Client, session: Session, shown: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The granted scopes: offline_access falls away unless it was approved (OIDC Core §11).
@@ -155,10 +156,9 @@ def kept_scopes(
     return tuple(scope for scope in request.scopes if scope != "offline_access")
 
 
-def meaning_of(
+def _meaning(
     request: AuthorizationRequest, client: Client, session: Session, granted: tuple[str, ...]
 ) -> dict[str, Any]:
-    """What a request of `session`'s person stands for, as it is kept until it becomes a grant."""
     now = clock.epoch()
     return {
         "issuer": current().issuer,
@@ -173,7 +173,7 @@ def meaning_of(
         "challenge": request.code_challenge,
         "jkt": request.dpop_jkt,
         "auth_time": session.auth_time.timestamp(),
-        "acr": session.acr,
+        "acr": told_acr(request, session.acr),
         "amr": list(session.amr),
         "expires": now + current().policy.code_lifetime,
     }

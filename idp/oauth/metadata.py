@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from idp import directory
-from idp.accounts import claims, sessions
+from idp.accounts import assurance, claims
 from idp.oauth import server, session_state
 from idp.oauth.binding import dpop
 from idp.oauth.scopes import STANDARD
@@ -25,7 +25,6 @@ def addresses(issuer: str) -> dict[str, str]:
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/logout",
         "pushed_authorization_request_endpoint": f"{issuer}/par",
-        "device_authorization_endpoint": f"{issuer}/device_authorization",
     }
 
 
@@ -78,7 +77,7 @@ def document() -> dict[str, Any]:
         "require_pushed_authorization_requests": policy.require_pushed_authorization_requests,
         "request_object_signing_alg_values_supported": list(server.REQUEST_OBJECT_ALGORITHMS),
         **_encrypted_requests(),
-        "acr_values_supported": list(sessions.ACR_VALUES_SUPPORTED),
+        "acr_values_supported": list(assurance.reachable()),
         "prompt_values_supported": list(server.PROMPTS),
         "ui_locales_supported": ["en"],
     }

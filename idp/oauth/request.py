@@ -20,21 +20,10 @@ class Browser:
     session_token: str | None = None
     address: str = ""
     user_agent: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Where a request was made that is allowed at another place: `kind` is what its client holds.
-
-    `name` is by what it is kept, `asked` when it came (epoch seconds), `message` what its client says of it.
-    """
-
-    kind: str
-    address: str = ""
-    agent: str = ""
-    name: str = ""
-    asked: int = 0
-    message: str | None = None
+    proof: str | None = None
+    """Of who has given a first factor in the transaction at hand."""
+    trusted: str | None = None
+    """Of a device on which no second factor is asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +50,6 @@ class AuthorizationRequest:
     dpop_jkt: str | None
     resources: tuple[str, ...]
     params: dict[str, str]
-    elsewhere: Elsewhere | None = None
-    """Set where no browser brought it: what it asks for is allowed on a page of its own, each time."""
 
 
 class _Payload(OAuth2Payload):  # type: ignore[misc]
@@ -96,7 +83,6 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         resources: tuple[str, ...] = (),
         basic: tuple[str, str] | None = None,
         address: str = "",
-        agent: str = "",
         endpoint: str = "token",
         proof: str | None = None,
     ) -> None:
@@ -112,7 +98,6 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.resources = resources
         self.basic = basic
         self.address = address
-        self.agent = agent
         self.endpoint = endpoint
         self.proof = proof
         self.told: dict[str, str] = {}

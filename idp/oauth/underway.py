@@ -1,15 +1,27 @@
-"""A sign-in on its way through the pages: what is kept of it in Redis, for one browser and a bounded time."""
+"""An authorization request on its way through the pages: what is kept of it, for one browser, until its end.
 
+It lives in Redis. Who has given a first factor in it and not yet a second has no session: that lives here too, is
+bound to a cookie of its own that was made at that moment, and counts for some minutes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from idp import clock
-from idp.errors import NotFound
-from idp.ids import digest, same
+from idp import clock, throttle
+from idp.errors import Busy, NotFound, TooMany
+from idp.ids import digest, same, secret
+from idp.oauth.checks.pushed import answering
 from idp.oauth.request import Browser
-from idp.store.ephemeral import transactions
+from idp.store.durable import users
+from idp.store.durable.users import User
+from idp.store.ephemeral import flush, gathering, transactions
 from idp.tenants import current
+
+FIRST_FOR = 600
+"""Seconds for which a first factor waits for the second."""
 
 
 class TransactionGone(NotFound):
@@ -18,6 +30,25 @@ class TransactionGone(NotFound):
     code = "transaction_gone"
     status = 400
     description = "This sign-in page is too old or was already used."
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A first factor that was given, and waits for the second: whose, how, when, and by which browser's cookie."""
+
+    user_id: UUID
+    amr: tuple[str, ...]
+    at: float
+    proof: str
+    """The digest of the cookie, in hexadecimal."""
+
+    def state(self) -> dict[str, Any]:
+        """As it is kept."""
+        return {"user": str(self.user_id), "amr": list(self.amr), "at": self.at, "proof": self.proof}
+
+
+def _first(kept: dict[str, Any] | None) -> First | None:
+    return None if kept is None else First(UUID(kept["user"]), tuple(kept["amr"]), kept["at"], kept["proof"])
 
 
 @dataclass(slots=True)
@@ -39,10 +70,12 @@ class Transaction:
     """Whether the parameters are from a request object or pushed, which may have expired since it was opened."""
     pushed: str | None = None
     """The name of the pushed request that it answers."""
+    first: First | None = None
+    """Who has given a first factor in it and has no session by it yet."""
     own: str = ""
     """The page of our own that it leads to, a path below the issuer; "": it is a client's request."""
-    elsewhere: str = ""
-    """The name of the request, made at another place, that it answers."""
+    codes: str | None = None
+    """Recovery codes that were made in it and not yet put away, sealed for their person."""
 
     def state(self) -> dict[str, Any]:
         """As it is kept."""
@@ -58,12 +91,53 @@ class Transaction:
             "opened": self.opened,
             "pushed": self.pushed,
             "own": self.own,
-            "elsewhere": self.elsewhere,
+            "first": None if self.first is None else self.first.state(),
+            "codes": self.codes,
         }
+
+    def wait(self, user: User, amr: tuple[str, ...]) -> str:
+        """Note that this person has given a first factor; the cookie to which that is bound from now on."""
+        token = secret()
+        self.first = First(user.id, amr, clock.now().timestamp(), digest(token).hex())
+        return token
+
+    def waiting(self, browser: Browser) -> User | None:
+        """Who has given a first factor with this browser, lately, and whom nothing has happened to since."""
+        first = self.first
+        if first is None or not browser.proof or not same(first.proof, digest(browser.proof).hex()):
+            return None
+        user = users.by_id(first.user_id) if clock.now().timestamp() < first.at + FIRST_FOR else None
+        if user is None or not user.active:
+            return None
+        changed = user.not_before is not None and user.not_before.timestamp() > first.at
+        return None if changed else user
+
+
+def begin(
+    params: dict[str, str],
+    resources: tuple[str, ...],
+    browser: Browser,
+    *,
+    opened: bool = False,
+    pushed: str | None = None,
+    own: str = "",
+) -> Transaction:
+    """Keep a request that needs a page. Raises TooMany when the address has too many unfinished ones."""
+    started = Transaction(
+        secret(), params, resources, bound(browser), clock.epoch(), opened=opened, pushed=pushed, own=own
+    )
+    retry = throttle.failed("unfinished", browser.address)
+    if retry is not None:
+        raise TooMany(
+            retry_after=retry, rule="throttle.unfinished", setting="policy.unfinished_authorizations"
+        )
+    started.counted = browser.address
+    keep(started)
+    return started
 
 
 def bound(browser: Browser) -> str:
-    """What ties a transaction to a browser: a digest of its binding cookie."""
+    """What stands for the browser in what it has begun."""
     return digest(browser.binding).hex()
 
 
@@ -73,7 +147,7 @@ def left(going: Transaction) -> int:
 
 
 def keep(going: Transaction) -> None:
-    """Keep it as it is now, for as long as is left."""
+    """Keep what has been done in it."""
     transactions.put(going.identifier, going.state(), left(going))
 
 
@@ -112,5 +186,26 @@ def load(identifier: str, browser: Browser) -> Transaction:
         opened=state.get("opened", False),
         pushed=state.get("pushed"),
         own=state.get("own", ""),
-        elsewhere=state.get("elsewhere", ""),
+        first=_first(state.get("first")),
+        codes=state.get("codes"),
     )
+
+
+def _finished() -> TransactionGone:
+    return TransactionGone(rule="transaction.finished", expected="one end", got="a second one")
+
+
+@contextmanager
+def ending(going: Transaction) -> Iterator[None]:
+    """End the transaction atomically, so that two posts of one page make one code; undone when nothing comes of it."""
+    if not transactions.finish(going.identifier, left(going)):
+        raise _finished()
+    try:
+        with answering(going.pushed, _finished), gathering():
+            yield
+            if going.counted:
+                throttle.forgive("unfinished", going.counted)
+            flush()
+    except Busy:
+        transactions.reopen(going.identifier, going.state(), left(going))
+        raise

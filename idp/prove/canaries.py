@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from argon2 import PasswordHasher
 from joserfc.jwk import ECKey
 from redis import Redis
 from redis.exceptions import RedisError
@@ -30,10 +31,10 @@ BRIEF = "https://brief.canary.example"
 """An API whose tokens live for BRIEF_SECONDS, so that a proof can hold one that has expired."""
 BRIEF_SECONDS = 10
 USERS = ("alice", "bob")
+SPARE = tuple(f"spare-{number:02d}" for number in range(60))
+"""People who have no second factor yet: each is used up by setting one up, or by a page on which that is done."""
 SECRET_CLIENTS = ("web", "post", "asks", "service", "reader")
 KEY_CLIENT = "signer"
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
-"""RFC 8628 section 3.4."""
 KEY_ID = "canary-key"
 """The `kid` that both tenants' KEY_CLIENT has; the keys differ."""
 LIVES, OVER = 600, -60
@@ -43,8 +44,8 @@ _POLICY = {
     "account_failures": _ENOUGH, "address_failures": _ENOUGH, "client_failures": _ENOUGH,
     "unfinished_authorizations": _ENOUGH, "sign_ins_per_minute": _ENOUGH, "tokens_per_minute": _ENOUGH,
     "hash_seconds_per_minute": 100_000, "client_registration": "token", "registrations": _ENOUGH,
-    "registered_clients": 100_000, "pushed_requests": _ENOUGH,
-    "elsewhere_requests": _ENOUGH, "user_code_failures": _ENOUGH,
+    "registered_clients": 100_000, "pushed_requests": _ENOUGH, "second_factor_failures": _ENOUGH,
+    "second_factor_failures_daily": _ENOUGH,
 }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ class Plan:
             "slug": self.slug, "name": "Canary", "policy": _POLICY,
             "groups": [{"name": "staff", "groups": [{"name": "sales"}]}], "roles": ["buyer"],
             "clients": self._clients(), "apis": _apis(),
-            "users": [*(self._user(name) for name in USERS), {"username": self.slug}],
+            "users": [*(self._user(name) for name in USERS), *self._spare(), {"username": self.slug}],
         }  # fmt: skip
 
     def _name(self, name: str) -> str:
@@ -95,10 +96,15 @@ class Plan:
             "email_verified": True, "name": f"{name.title()} Canary", "groups": ["sales"], "roles": ["buyer"],
         }  # fmt: skip
 
+    def _spare(self) -> list[dict[str, Any]]:
+        """They share Alice's password and its hash, so that they cost one."""
+        hashed = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(self.passwords["alice"])
+        return [{"username": name, "password_hash": hashed} for name in SPARE]
+
     def _clients(self) -> list[dict[str, Any]]:
         codes = {
             "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [CALLBACK],
-            "grant_types": ["authorization_code", "refresh_token", DEVICE], "require_consent": False,
+            "grant_types": ["authorization_code", "refresh_token"], "require_consent": False,
             "scope": "openid profile email offline_access groups roles",
         }  # fmt: skip
         machine = {"grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_basic"}
@@ -110,7 +116,7 @@ class Plan:
             {"client_id": "spa", "token_endpoint_auth_method": "none", **codes},
             {"client_id": KEY_CLIENT, "token_endpoint_auth_method": "private_key_jwt", **codes,
              "token_endpoint_auth_signing_alg": "ES256", "jwks": {"keys": [public]},
-             "grant_types": ["authorization_code", "refresh_token", "client_credentials", DEVICE]},
+             "grant_types": ["authorization_code", "refresh_token", "client_credentials"]},
             *({"client_id": name, "client_secret": self._secret(name), **machine} for name in ("service", "reader")),
             {"client_id": self.slug, "client_secret": self._secret(self.slug), **codes,
              "redirect_uris": [f"https://{self.slug}.example.com/callback", CALLBACK],
@@ -208,7 +214,7 @@ def _canary(
     contexts = {each["lives"]: str(each["context"]) for each in signed if each["slug"] == plan.slug}
     return Canary(
         slug=plan.slug, id=str(tenant["id"]), issuer=str(tenant["issuer"]), passwords=plan.passwords,
-        secrets=plan.secrets, initial=initial, keys={KEY_CLIENT: plan.key}, context=contexts[LIVES],
+        secrets=plan.secrets, initial=initial, spare=list(SPARE), keys={KEY_CLIENT: plan.key}, context=contexts[LIVES],
         expired=contexts[OVER],
     )  # fmt: skip
 

@@ -77,6 +77,8 @@ class Canary:
     """One that was signed as well and has ended."""
     initial: str = field(default="", repr=False)
     """An initial access token that is good for any number of registrations."""
+    spare: list[str] = field(default_factory=list, compare=False)
+    """People with Alice's password who have no second factor yet; whoever uses one up takes it off."""
 
 
 @dataclass(frozen=True, slots=True)

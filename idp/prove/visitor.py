@@ -9,6 +9,7 @@ Every address comes from discovery; pages are driven by the public ids of their 
 
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 from collections.abc import Mapping
@@ -38,6 +39,16 @@ def pkce() -> tuple[str, str]:
 def b64(raw: bytes) -> str:
     """base64url without padding (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def one_time_code(key: str, ahead: int = 0) -> str:
+    """What an authenticator app shows that was told this key in base32 (RFC 6238), so many steps of 30 s `ahead`."""
+    plain = key.replace(" ", "")
+    secret = base64.b32decode(plain + "=" * (-len(plain) % 8))
+    step = int(clock.now().timestamp()) // 30 + ahead
+    mac = hmac.digest(secret, step.to_bytes(8, "big"), "sha1")
+    at = mac[-1] & 15
+    return f"{(int.from_bytes(mac[at : at + 4], 'big') & 0x7FFF_FFFF) % 10**6:06d}"
 
 
 def basic(client_id: str, secret: str) -> dict[str, str]:
@@ -182,10 +193,6 @@ class Party:
     def push(self, request: Mapping[str, str]) -> Answer:
         """What the endpoint for pushed authorization requests says to one (RFC 9126 §2)."""
         return self.post("pushed_authorization_request_endpoint", request)
-
-    def device(self, scope: str) -> Answer:
-        """What the device authorization endpoint says (RFC 8628 §3.1)."""
-        return self.post("device_authorization_endpoint", {"scope": scope})
 
     def register(self, token: str) -> Answer:
         """What the registration endpoint says to an application that registers itself (RFC 7591 §3.1)."""

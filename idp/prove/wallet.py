@@ -11,8 +11,9 @@ from joserfc.jwk import ECKey
 from idp.prove import clock
 from idp.prove.browser import Browser, Form, forms
 from idp.prove.canaries import CALLBACK
+from idp.prove.promises import Unexpected
 from idp.prove.target import Canary, Target
-from idp.prove.visitor import Party
+from idp.prove.visitor import Party, one_time_code
 from idp.prove.wire import Answer, Net
 
 SCOPE = "openid profile email offline_access orders.read"
@@ -53,15 +54,15 @@ class Wallet:
     verifier: str = field(default="", repr=False)
     pushed: str = field(default="", repr=False)
     """The name of `request`, which `web` has pushed."""
-    device: dict[str, Any] = field(default_factory=dict, repr=False)
-    """What a device was told whose request has been allowed, so that its code is worth tokens."""
-    waiting: dict[str, Any] = field(default_factory=dict, repr=False)
-    """What a device was told whose request waits, so that its user code leads on."""
     registered: dict[str, Any] = field(default_factory=dict, repr=False)
     """An application that registered itself, as it was answered."""
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"), repr=False)
     bound: str = field(default="", repr=False)
     """An access token that is bound to `key`."""
+    app: str = field(default="", repr=False)
+    """Of an authenticator that somebody is about to set up, in base32."""
+    recovery: str = field(default="", repr=False)
+    """A recovery code of somebody who is asked for a second factor."""
     brief: str = field(default="", repr=False)
     """An access token of a client that soon expires."""
     ends: float = 0.0
@@ -105,6 +106,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
         known,
     )
     _open(wallet, browser, client.authorize(browser, prompt="select_account"), "account-form", known)
+    _second_factors(net, wallet, client, known)
     _open(wallet, browser, browser.get(client.metadata["end_session_endpoint"]), "logout-form", known)
     for path, form in ACCOUNT.items():
         _open(wallet, browser, browser.get(f"{canary.issuer}{path}"), form, known)
@@ -115,21 +117,44 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     code = bound.code(bound.authorize(signed_in(net, wallet), prompt="none"))
     wallet.bound = bound.redeem_bound(code, wallet.key).json()["access_token"]
     wallet.pushed = client.push(wallet.request).json(201)["request_uri"]
-    _devices(net, wallet, client, browser, known)
     wallet.registered = client.register(canary.initial).json(201)
     return wallet
 
 
-def _devices(net: Net, wallet: Wallet, client: Party, browser: Browser, known: frozenset[str]) -> None:
-    """Two devices that ask, and the pages on which the signed-in person allows the first."""
-    wallet.device, wallet.waiting = (client.device("openid profile").json() for _ in range(2))
-    page = browser.get(wallet.device["verification_uri"])
-    _open(wallet, browser, page, "device-form", known)
-    page = browser.submit(page, "device-form", "device-continue", user_code=wallet.device["user_code"])
-    browser.submit(page, "approve-form", "approve-allow")
-    page = browser.get(wallet.waiting["verification_uri"])
-    page = browser.submit(page, "device-form", "device-continue", user_code=wallet.waiting["user_code"])
-    _open(wallet, browser, page, "approve-form", known)
+def _second_factors(net: Net, wallet: Wallet, client: Party, known: frozenset[str]) -> None:
+    """The pages of second factors: of one person who is about to set one up, and of one who has just done so."""
+    setting_up = Browser(net, wallet.canary.issuer)
+    page = _first_factor(setting_up, client, wallet.canary, _spare(wallet.canary))
+    wallet.app = _between(page, 'id="totp-key" dir="ltr">', "<")
+    _open(wallet, setting_up, page, "enrol-form", known)
+    browser, name = Browser(net, wallet.canary.issuer), _spare(wallet.canary)
+    page = _first_factor(browser, client, wallet.canary, name)
+    code = one_time_code(_between(page, 'id="totp-key" dir="ltr">', "<"))
+    page = browser.submit(page, "enrol-form", "enrol-submit", code=code)
+    wallet.recovery = _between(page, "<li><code>", "</code>")
+    _open(wallet, browser, page, "codes-form", known)
+    asked = Browser(net, wallet.canary.issuer)
+    _open(wallet, asked, _first_factor(asked, client, wallet.canary, name), "mfa-form", known)
+
+
+def _first_factor(browser: Browser, client: Party, canary: Canary, name: str) -> Answer:
+    page = client.authorize(browser, acr_values="2")
+    return browser.submit(
+        page, "login-form", "login-submit", username=name, password=canary.passwords["alice"]
+    )
+
+
+def _spare(canary: Canary) -> str:
+    if not canary.spare:
+        raise Unexpected("Everybody without a second factor has been used up by this proof.")
+    return canary.spare.pop()
+
+
+def _between(page: Answer, before: str, after: str) -> str:
+    found = page.text.partition(before)[2].partition(after)[0]
+    if not found:
+        raise page.unexpected("where a page about second factors is due")
+    return found
 
 
 def fresh_code(net: Net, wallet: Wallet) -> tuple[str, str]:

@@ -13,15 +13,7 @@ from typing import Any
 
 from idp import urls
 from idp.errors import Invalid, InvalidClientMetadata, InvalidRedirectUri
-from idp.registration.names import (
-    DEVICE_CODE,
-    LIFETIMES,
-    METADATA,
-    SECRET_METHODS,
-    SETTING,
-    SIGNED,
-    SUBJECT_TYPES,
-)
+from idp.registration.names import LIFETIMES, METADATA, SECRET_METHODS, SETTING, SIGNED, SUBJECT_TYPES
 from idp.registration.rules import CHECKS, wrong
 from idp.registration.shapes import ALGORITHMS
 from idp.store.durable.clients import Client
@@ -31,7 +23,6 @@ STANDARD_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_ac
 
 __all__ = [
     "ALGORITHMS",
-    "DEVICE_CODE",
     "LIFETIMES",
     "METADATA",
     "SECRET_METHODS",

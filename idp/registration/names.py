@@ -24,11 +24,7 @@ from idp.registration.shapes import (
     with_fragment,
 )
 
-DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-"""RFC 8628 section 3.4."""
-ELSEWHERE = (DEVICE_CODE,)
-"""Grants of a person who signs in at another place than where the client is."""
-GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials", *ELSEWHERE)
+GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
 SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
@@ -89,6 +85,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
 SETTING: dict[str, Callable[[object], Any]] = {
     "require_consent": flag,
     "require_pkce": flag,
+    "require_second_factor": flag,
     "dynamic": flag,
     "metadata_document": flag,
     "software_statement": jws,

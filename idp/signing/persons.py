@@ -1,7 +1,7 @@
-"""What is recorded of a person: sealed under a key that is that person's alone and goes with them.
+"""What is recorded of a person, and the secrets that they prove themselves with: sealed under a key of their own.
 
-Owns the opened keys and the form of what is sealed. Leaves what counts as personal to `idp.audit`, and the
-rows to `idp.store.durable.person_keys`.
+The key goes with them. Owns the opened keys and the form of what is sealed. Leaves what counts as personal to
+`idp.audit`, and the rows to `idp.store.durable.person_keys`.
 """
 
 import json
@@ -17,12 +17,14 @@ from idp.store.durable import person_keys
 from idp.store.durable.person_keys import PersonKey
 from idp.tenants import current
 
+AUDIT = b"idp audit row"
+"""The purpose of what the record holds."""
 PORTION = 500
 """Keys that are sealed anew in one transaction."""
 
 
-def seal(user_id: UUID, values: Mapping[str, Any], row: UUID) -> str | None:
-    """`values` of a person of the entered tenant, to stand in the record's row `row` and open nowhere else.
+def seal(user_id: UUID, values: Mapping[str, Any], row: UUID, purpose: bytes = AUDIT) -> str | None:
+    """`values` of a person of the entered tenant, to stand in the row `row` for `purpose` and open nowhere else.
 
     None where there is no such person any more. The first value of a person makes their key.
     """
@@ -30,15 +32,15 @@ def seal(user_id: UUID, values: Mapping[str, Any], row: UUID) -> str | None:
     if key is None:
         return None
     plain = json.dumps(values, separators=(",", ":")).encode()
-    return b64(envelope.seal(key, plain, _bound(row)))
+    return b64(envelope.seal(key, plain, _bound(row, purpose)))
 
 
-def open_(user_id: UUID, sealed: str, row: UUID) -> dict[str, Any] | None:
+def open_(user_id: UUID, sealed: str, row: UUID, purpose: bytes = AUDIT) -> dict[str, Any] | None:
     """What was sealed; None once the person, and with them their key, is gone. Raises Unsealable."""
     key = _key(user_id, make=False)
     if key is None:
         return None
-    opened: dict[str, Any] = json.loads(envelope.open_(key, unb64(sealed), _bound(row)))
+    opened: dict[str, Any] = json.loads(envelope.open_(key, unb64(sealed), _bound(row, purpose)))
     return opened
 
 
@@ -85,5 +87,5 @@ def _name(user_id: UUID) -> str:
     return f"person {user_id}"
 
 
-def _bound(row: UUID) -> bytes:
-    return b"idp audit row\x00" + current().id.bytes + row.bytes
+def _bound(row: UUID, purpose: bytes) -> bytes:
+    return purpose + b"\x00" + current().id.bytes + row.bytes

@@ -9,9 +9,9 @@ from idp.accounts import people
 from idp.errors import LoginRequired
 from idp.ids import secret
 from idp.oauth import flow, interaction, underway
-from idp.oauth.flow import Ask
+from idp.oauth.flow import Ask, Due, Entered
 from idp.oauth.own import Arrived
-from idp.oauth.request import AuthorizationRequest, Browser
+from idp.oauth.request import Browser
 from idp.oauth.underway import TransactionGone
 from idp.tenants import current
 from idp.web import asked, cookies, errors, pages, resume
@@ -22,12 +22,29 @@ if TYPE_CHECKING:
     from idp.store.durable.sessions import Session
 
 
-def browser() -> tuple[Browser, str]:
-    """The browser that asks, and the value of its binding cookie, new where it had none."""
+def browser(identifier: str = "") -> tuple[Browser, str]:
+    """The browser that asks, and the value of its binding cookie, new where it had none.
+
+    `identifier`: of the transaction at whose page it is.
+    """
     binding = cookies.read(cookies.BINDING)
     if binding is None or not 22 <= len(binding) <= 64:
         binding = secret(128)
-    return Browser(binding, cookies.read(cookies.SESSION), asked.address(), asked.agent()), binding
+    proof = cookies.read(cookies.proof(identifier)) if identifier else None
+    session, trusted = cookies.read(cookies.SESSION), cookies.read(cookies.TRUSTED)
+    return Browser(binding, session, asked.address(), asked.agent(), proof, trusted), binding
+
+
+def entered(due: Due, outcome: Entered, binding: str) -> Response:
+    """What follows a factor that was given, with the cookies that the browser is to keep of it."""
+    identifier = due.going.identifier
+    response = stale(identifier) if outcome.outcome is None else go(outcome.outcome, binding)
+    if outcome.session is not None:
+        cookies.write(response, cookies.SESSION, outcome.session)
+        cookies.clear(response, cookies.proof(identifier))
+    if outcome.proof is not None:
+        cookies.write(response, cookies.proof(identifier), outcome.proof)
+    return response
 
 
 def _bind(response: Response, binding: str | None) -> None:
@@ -105,17 +122,18 @@ def watched(response: Response, browser_state: str | None) -> None:
         cookies.write(response, cookies.STATE, browser_state)
 
 
-def step_address(step: interaction.Step, transaction: str) -> str:
+def step_address(step: interaction.Step, identifier: str) -> str:
     """The address of a step's page; relative to the issuer, whatever host the request named."""
-    return f"{current().issuer}/interaction/{step.value}?{urlencode({'tx': transaction})}"
+    return f"{current().issuer}/interaction/{step.value}?{urlencode({'tx': identifier})}"
 
 
-def stale(transaction: str, gone: TransactionGone | None = None) -> Response:
+def stale(identifier: str, gone: TransactionGone | None = None) -> Response:
     """A transaction that is no more: begun again by itself when it was lost, else a page with the way on.
 
     One that came to its end is never begun again: sending its last form twice makes one code.
     """
-    kept = None if underway.over(transaction) else resume.read(cookies.read(cookies.RESUME), transaction)
+    over = underway.over(identifier)
+    kept = None if over else resume.read(cookies.read(cookies.RESUME), identifier)
     if kept is not None:
         again, unasked = kept
         if unasked:
@@ -141,11 +159,6 @@ def stale(transaction: str, gone: TransactionGone | None = None) -> Response:
         request_id=asked.request_id(),
     )
     return page(html, csp, status=400)
-
-
-def targets(asked_for: AuthorizationRequest) -> tuple[str, ...]:
-    """Where a form of a request's pages may lead in the end, as sources of a page's policy."""
-    return () if asked_for.elsewhere is not None else (pages.form_target(asked_for.redirect_uri),)
 
 
 def client_face(client: "Client", redirect_uri: str = "") -> pages.ClientFace:

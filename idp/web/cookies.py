@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from idp import config
+from idp.ids import digest
 from idp.tenants import current
 from idp.web import asked
 
@@ -19,10 +20,18 @@ RESUME = "resume"
 DEVICE = "device"
 SAID = "said"
 """What the next account page says once; signed, and read in one session only."""
+TRUSTED = "trusted"
+"""Of a device on which a second factor is not asked for again."""
 STATE = "state"
 """What stands for the session in the frame that applications watch; the only one that a script may read."""
 
 _MONTHS = 180 * 86_400
+_LASTS = {DEVICE: _MONTHS, TRUSTED: 365 * 86_400}
+
+
+def proof(transaction: str) -> str:
+    """The cookie of who has given a first factor in this transaction; each sign-in has one of its own, as tabs have."""
+    return f"proof-{digest(transaction).hex()[:12]}"
 
 
 def name(purpose: str) -> str:
@@ -37,11 +46,11 @@ def read(purpose: str) -> str | None:
 
 
 def write(response: Response, purpose: str, value: str) -> None:
-    """Set a cookie; that of the device outlives the browser, the others do not."""
+    """Set a cookie; those of the device outlive the browser, the others do not."""
     response.set_cookie(
         name(purpose),
         value,
-        max_age=_MONTHS if purpose == DEVICE else None,
+        max_age=_LASTS.get(purpose),
         path="/",
         **_attributes(purpose),
     )

@@ -64,7 +64,7 @@ CHANGES = {
         ('kept["amr"]', 'kept["methods"]'),
     ),
     "idp/oauth/granting.py": (('"nonce": request.nonce,', '"nonce": request.nonce, "later": 1,'),),
-    "idp/oauth/flow.py": (('"params": self.params,', '"params": self.params, "later": 1,'),),
+    "idp/oauth/underway.py": (('"params": self.params,', '"params": self.params, "later": 1,'),),
 }
 
 

@@ -16,7 +16,8 @@ from uuid import UUID
 
 from idp import paths
 from idp.tenants import Branding, Tenant
-from idp.web.faces import ENDS, Letter
+from idp.web import qr
+from idp.web.faces import Letter
 from idp.web.pages import (
     ApiFace,
     ClientFace,
@@ -101,19 +102,37 @@ def login_states() -> dict[str, dict[str, object]]:
     }
 
 
+def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
+    """The pages of second factors in their states."""
+    key = "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP"
+    address = (
+        f"otpauth://totp/Acme%20Corporation:alice?secret={key.replace(' ', '')}&issuer=Acme%20Corporation"
+    )
+    way = {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example", "remember_days": 30}
+    mfa = way | {"way": "totp", "others": (("recovery", "?way=recovery"),)}
+    paper = way | {"way": "recovery", "others": (("totp", "?way=totp"),)}
+    enrol = {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example", "key": key,
+             "address": address, "picture": qr.draw(address)}  # fmt: skip
+    codes = tuple(f"{number:04d}-v5kz-8qmt-d3h{number}" for number in range(10))
+    return {
+        "mfa": ("mfa", mfa),
+        "mfa-wrong": ("mfa", mfa | {"error": "wrong"}),
+        "mfa-nothing": ("mfa", mfa | {"error": "nothing"}),
+        "mfa-alone": ("mfa", mfa | {"others": (), "remember_days": 0}),
+        "mfa-recovery": ("mfa", paper),
+        "mfa-recovery-wrong": ("mfa", paper | {"error": "wrong"}),
+        "mfa-rtl": ("mfa", mfa | {"direction": "rtl", "tenant": GLOBEX}),
+        "enrol": ("enrol", enrol),
+        "enrol-wrong": ("enrol", enrol | {"error": "wrong"}),
+        "enrol-anew": ("enrol", enrol | {"error": "wrong", "anew": True}),
+        "enrol-dark-tenant": ("enrol", enrol | {"tenant": NIGHT}),
+        "codes": ("codes", {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice", "codes": codes}),
+    }
+
+
 def states() -> dict[str, tuple[str, dict[str, object]]]:
     """State name -> (page name, context)."""
     consent = {"tenant": ACME, "client": WEB, "csrf": "x", "apis": (STANDARD, ORDERS), "access_seconds": 600}
-    approve: dict[str, object] = consent | {
-        "client": ClientFace("Acme Television"),
-        "kind": "device",
-        "apis": (STANDARD,),
-        "user": "alice@acme.example",
-        "address": "203.0.113.7",
-        "agent": "Television/4.1 (Linux; living room)",
-        "same_place": True,
-        "ago": 95,
-    }
     offline = {"offline_seconds": 90 * 86_400, "apis": (OFFLINE, ORDERS)}
     demo = tuple(
         DemoTenant(
@@ -129,6 +148,7 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
     made: dict[str, tuple[str, dict[str, object]]] = {
         name: ("login", context) for name, context in login_states().items()
     }
+    made |= factor_states()
     made |= {
         "account": ("account", {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example"}),
         "account-long": ("account", {"tenant": GLOBEX, "client": LONG, "csrf": "x", "user": "a" * 90}),
@@ -136,24 +156,6 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         "consent-offline": ("consent", consent | offline),
         "consent-stranger": ("consent", consent | {"client": STRANGER, "user": "alice"}),
         "consent-rtl": ("consent", consent | {"direction": "rtl", "user": "alice"}),
-        "device": ("device", {"tenant": ACME, "csrf": "x"}),
-        "device-filled": (
-            "device",
-            {"tenant": ACME, "csrf": "x", "user_code": "WDJ-BMJ-HTX", "filled": True},
-        ),
-        "device-unknown": (
-            "device",
-            {"tenant": GLOBEX, "csrf": "x", "user_code": "WDJBMJHT", "error": "unknown"},
-        ),
-        "device-nothing": ("device", {"tenant": NIGHT, "csrf": "x", "error": "nothing"}),
-        "approve-device": ("approve", approve),
-        "approve-stranger": ("approve", approve | {"client": STRANGER, "same_place": False}),
-        "approve-service": (
-            "approve",
-            approve | {"kind": "service", "message": "W4SC", "agent": "", "client": WEB, "tenant": NIGHT},
-        ),
-        "approve-rtl": ("approve", approve | {"direction": "rtl"}),
-        **{f"done-{how}": ("done", {"tenant": ACME, "how": how}) for how in ENDS},
         "oauth-error": ("authorization_error", trouble | {"code": "invalid_redirect_uri"}),
         "oauth-error-development": (
             "authorization_error",

@@ -51,6 +51,9 @@ def test_a_persons_life(idp, acme, globex, database):
     assert database("SELECT actor->>'reason' FROM audit_log WHERE event = 'user.shown'") == [("ticket 8",)]
     assert [row["username"] for row in answer(idp("user", "list", *args))] == ["alice", "bob", "carol"]
     assert answer(idp("user", "sign-out", "carol", *args)) == {"username": "carol", "sessions": 0}
+    made = answer(idp("user", "temporary-code", "carol", *args, "--reason", "ticket 7"))
+    assert len(made["temporary_code"]) == 19 and made["expires_at"]
+    assert answer(idp("user", "reset-factors", "carol", *args))["recovery_codes"] == 1
     assert answer(idp("user", "suspend", "carol", *args))["status"] == "disabled"
     assert answer(idp("user", "update", "carol", *args, "--set", "name=null"))["claims"] == {"floor": 3}
     assert idp("user", "show", "carol", "--tenant", "globex", "--json")[0] == 2

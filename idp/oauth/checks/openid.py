@@ -4,8 +4,8 @@ import json
 import math
 from typing import Any
 
+from idp.accounts import assurance
 from idp.accounts.claims import SUPPORTED
-from idp.accounts.sessions import ACR_VALUES_SUPPORTED
 from idp.errors import InvalidRequest, Refusal
 from idp.oauth import encryption as sealing
 from idp.oauth.checks.pending import Pending
@@ -76,7 +76,14 @@ def max_age(pending: Pending) -> None:
 
 
 def acr_values(pending: Pending) -> None:
-    """A wish, in order of preference; never an error (§3.1.2.1). Where none is said, the registered one counts."""
+    """A wish, in order of preference; never an error (§3.1.2.1). Where none is said, the registered one counts.
+
+    What is no wish is a client's own need of two factors: where nobody can have them, nobody can sign in to it.
+    """
+    if pending.known_client.setting("require_second_factor") and assurance.TWO not in assurance.reachable():
+        raise UnmetAuthenticationRequirements(
+            rule="client.require_second_factor", expected="two factors", setting="policy.second_factor"
+        )
     given = pending.get("acr_values")
     default = pending.known_client.metadata.get("default_acr_values", ())
     pending.acr_values = tuple(default if given is None else given.split())
@@ -121,8 +128,8 @@ def _reachable_acr(wish: Any) -> None:
     ):
         return
     wanted = [wish.get("value"), *wish.get("values", ())]
-    if not any(value in ACR_VALUES_SUPPORTED for value in wanted if isinstance(value, str)):
-        raise UnmetAuthenticationRequirements(rule="claims.acr", expected=ACR_VALUES_SUPPORTED)
+    if not assurance.known(value for value in wanted if isinstance(value, str)):
+        raise UnmetAuthenticationRequirements(rule="claims.acr", expected=assurance.reachable())
 
 
 def _requests(part: str, given: Any) -> dict[str, Any]:

@@ -52,6 +52,7 @@ client_secrets = tenant_table(
 SETTINGS: dict[str, Any] = {
     "require_consent": True,
     "require_pkce": None,
+    "require_second_factor": False,
     "dynamic": False,
     "metadata_document": False,
     "software_statement": None,

@@ -1,13 +1,14 @@
 """The pages of the interaction and the two start pages. No page knows the next one: `idp.oauth.flow` does."""
 
-from idp.web.hosted import account, approve, consent, device, home, login, mailbox
+from idp.web.hosted import account, codes, consent, enrol, home, login, mailbox, mfa
 
 DOORS = (
     login.door,
     account.door,
+    mfa.door,
+    enrol.door,
+    codes.door,
     consent.door,
-    approve.door,
-    device.door,
     home.door,
     home.base,
     mailbox.base,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from flask import Response
 
-from idp.accounts import authenticate, sessions
+from idp.accounts import assurance, authenticate
 from idp.accounts.authenticate import SignInFailed
 from idp.errors import AccessDenied, Busy
 from idp.oauth import flow
@@ -65,10 +65,10 @@ def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> 
         response = _page(due, binding, username=username, trouble="busy", status=503)
         response.headers["Retry-After"] = busy.headers.get("Retry-After", "1")
         return response
-    outcome, token = flow.sign_in(due, user, (sessions.AMR_PASSWORD,), browser)
-    response = answers.stale(due.going.identifier) if outcome is None else answers.go(outcome, binding)
-    cookies.write(response, cookies.SESSION, token)
-    cookies.write(response, cookies.DEVICE, authenticate.device_token(user))
+    entered = flow.sign_in(due, user, (assurance.PASSWORD,), browser)
+    response = answers.entered(due, entered, binding)
+    if entered.session is not None:
+        cookies.write(response, cookies.DEVICE, authenticate.device_token(user))
     return response
 
 
@@ -87,6 +87,6 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         error=trouble,
         again=due.session is not None and due.going.same is not False,
         request_id=asked.request_id(),
-        form_action=answers.targets(due.request),
+        form_action=(pages.form_target(due.request.redirect_uri),),
     )
     return answers.page(html, csp, status=status, binding=binding)

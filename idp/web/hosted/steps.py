@@ -16,8 +16,8 @@ from idp.web import answers, asked
 
 def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
     """The page, when `step` is what is due; else on to what is. `page` gets the step and the browser's binding."""
-    browser, binding = answers.browser()
     identifier = asked.query().get("tx", "")
+    browser, binding = answers.browser(identifier)
     try:
         due = flow.due(identifier, browser)
         if due.step is not step:
@@ -32,8 +32,8 @@ def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
 def submit(act: Callable[[Due, dict[str, str], Browser, str], Response]) -> Response:
     """What a form of this browser's own page does. Raises Forbidden for one that another site has sent."""
     form = asked.page_form()
-    browser, binding = answers.browser()
     identifier = asked.query().get("tx", "")
+    browser, binding = answers.browser(identifier)
     if asked.foreign():
         raise Forbidden("This form was sent from another site.", rule="csrf.origin")
     try:
@@ -42,3 +42,9 @@ def submit(act: Callable[[Due, dict[str, str], Browser, str], Response]) -> Resp
         return answers.stale(identifier, gone)
     except Returned as returned:
         return answers.go(returned.response, binding)
+
+
+def second(due: Due, page: str) -> str:
+    """What the CSRF token of a page about second factors is bound to: this sign-in, and this person in it."""
+    session = due.session.user_id if due.session is not None else ""
+    return f"{page}|{due.going.identifier}|{due.waiting.id if due.waiting is not None else session}"

@@ -1,0 +1,46 @@
+"""Devices that a person trusts: where a second factor was given lately, none is asked for again.
+
+The cookie holds 256 random bits, Postgres their digest, for one person of one tenant. It says nothing of the first
+factor, ends with a new password (which moves the person's `not_before`) and with every change of their factors, and
+never counts where an application or a request insists on a second factor.
+"""
+
+from datetime import timedelta
+
+from idp import audit, clock
+from idp.audit import Event
+from idp.ids import digest, secret, uuid7
+from idp.store.database import transaction
+from idp.store.durable import remembered_devices
+from idp.store.durable.remembered_devices import Remembered
+from idp.store.durable.users import User
+from idp.tenants import current
+
+_AGENT_LONGEST = 256
+
+
+def remember(user: User, agent: str | None) -> str | None:
+    """The cookie's value for a device that is remembered from now on; None where the tenant's policy remembers none."""
+    lasts = current().policy.remembered_device
+    if not lasts:
+        return None
+    token, at = secret(), clock.now()
+    shown = (agent or "")[:_AGENT_LONGEST].encode("utf-8", "replace").decode().replace("\x00", "?") or None
+    with transaction():
+        remembered_devices.add(
+            Remembered(uuid7(), user.id, digest(token), shown, at, at + timedelta(seconds=lasts))
+        )
+        audit.record(Event.DEVICE_REMEMBERED, audit.Actor("user", str(user.id)), days=lasts // 86_400)
+    return token
+
+
+def known(user: User, token: str | None) -> bool:
+    """Whether this cookie's device is one that the person trusts, by the tenant's policy of now."""
+    lasts = current().policy.remembered_device
+    if not lasts or not token or len(token) > 64 or not token.isascii():
+        return False
+    found = remembered_devices.find(user.id, digest(token))
+    if found is None:
+        return False
+    ends = min(found.expires_at, found.created_at + timedelta(seconds=lasts))
+    return clock.now() < ends and (user.not_before is None or user.not_before <= found.created_at)

@@ -1,0 +1,149 @@
+"""Second factors: which a person has, whether one is asked for, and the one way in which each is judged.
+
+Attempts are counted before they are judged, for the person from the address and for the person from everywhere; where
+nothing can count them none is judged (503). What cannot be guessed, a recovery code, is counted by address alone, so
+that a stranger who knows the password and fills the other counters locks nobody out.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from idp import audit, metrics, throttle
+from idp.accounts import assurance, recovery_codes, totp
+from idp.audit import Event
+from idp.errors import Conflict, Refusal
+from idp.store.database import transaction
+from idp.store.durable import authenticators, groups, remembered_devices, users
+from idp.store.durable import recovery_codes as code_rows
+from idp.store.durable.users import User
+from idp.tenants import current
+from idp.throttle import Reservation
+
+TOTP, RECOVERY = "totp", "recovery"
+DAY = 86_400
+
+
+class WrongCode(Refusal):
+    """The code is wrong, was used, or is too old: one answer for all of them."""
+
+    code = "wrong_code"
+    status = 401
+    description = "The code is not right, or was used already."
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a person has beside the first factor."""
+
+    authenticator: bool = False
+    codes: int = 0
+    """Recovery codes that are left."""
+    temporary: bool = False
+    """Whether the help desk has given a temporary code that is still good."""
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to ask for. Recovery codes alone stand in for nothing."""
+        return self.authenticator or self.temporary
+
+    @property
+    def own(self) -> bool:
+        """Whether one of them is the person's own and lasts."""
+        return self.authenticator
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """In which ways the person can give a second factor, the best first."""
+        codes = self.temporary or self.codes > 0
+        return tuple(name for name, there in ((TOTP, self.authenticator), (RECOVERY, codes)) if there)
+
+
+NOTHING = Holding()
+
+
+def held_by(user_id: UUID) -> Holding:
+    """What this person has. Raises Unavailable without Postgres."""
+    with transaction(readonly=True):
+        left = code_rows.left(user_id)
+        authenticator = authenticators.of_user(user_id) is not None
+    return Holding(authenticator, left.get(code_rows.RECOVERY, 0), bool(left.get(code_rows.TEMPORARY)))
+
+
+def demanded(user_id: UUID) -> bool:
+    """Whether the tenant's policy wants this person to have a second factor."""
+    policy = current().policy
+    if policy.second_factor != "offered":
+        return policy.second_factor == "required"
+    if not policy.second_factor_roles:
+        return False
+    return bool(
+        {role.name for role in groups.roles_of_user(user_id)}.intersection(policy.second_factor_roles)
+    )
+
+
+def attempt(user: User, way: str, address: str) -> Reservation:
+    """A place for one attempt, before it is judged. Raises TooMany; Unavailable when nothing can count."""
+    by_address = throttle.counter("address", address)
+    if way == RECOVERY:
+        return throttle.reserve([by_address])
+    account = str(user.id)
+    own = throttle.counter("second_factor", account, address)
+    daily = replace(
+        throttle.counter("second_factor", account),
+        kind="second_factor-everywhere", most=current().policy.second_factor_failures_daily, window=DAY,
+    )  # fmt: skip
+    return throttle.reserve([own, daily, by_address])
+
+
+_WAYS: dict[str, tuple[Callable[[UUID, str], bool], tuple[str, ...]]] = {
+    TOTP: (totp.verify, (assurance.ONE_TIME_CODE,)),
+    RECOVERY: (recovery_codes.use, (assurance.ONE_TIME_CODE,)),
+}
+"""Each way of giving a second factor by typing: what judges and burns it, and what then happened (RFC 8176 §2)."""
+
+
+def judge(user: User, way: str, answer: str) -> tuple[str, ...]:
+    """What happened, once `answer` was right and is used up. Raises WrongCode."""
+    verify, amr = _WAYS.get(way, (None, ()))
+    if verify is None or not verify(user.id, answer):
+        raise WrongCode(rule=f"factors.{way if verify else 'way'}")
+    metrics.count("second_factors_total", way=way, outcome="right")
+    return amr
+
+
+def turned_away(user: User, way: str, address: str, held: Reservation) -> None:
+    """Count and record a wrong answer; that a limit is reached is recorded once."""
+    filled = held.failed()
+    metrics.count("second_factors_total", way=way if way in _WAYS else "unknown", outcome="wrong")
+    actor = audit.Actor("user", str(user.id), address)
+    with transaction():
+        audit.record(Event.SECOND_FACTOR_FAILED, actor, way=way if way in _WAYS else "unknown")
+        if filled:
+            audit.record(Event.SIGN_IN_BLOCKED, actor, limits=filled)
+
+
+def enrol_totp(user: User, ticket: str, code: str, *, replacing: bool) -> tuple[str, ...]:
+    """Keep the authenticator that was begun, and make recovery codes where the person has none: the new ones.
+
+    `replacing`: whether the person has shown a factor that they have; else they must have none. Raises WrongCode,
+    Conflict.
+    """
+    with transaction():
+        if users.held(user.id) is None or (not replacing and held_by(user.id).own):
+            raise Conflict("There is another factor already.", rule="factors.existing")
+        if not totp.confirm(user, ticket, code):
+            raise WrongCode(rule="factors.enrol_totp")
+        remembered_devices.forget(user.id)
+        audit.record(Event.AUTHENTICATOR_ADDED, audit.Actor("user", str(user.id)))
+        return () if held_by(user.id).codes else recovery_codes.make(user.id)
+
+
+def remove_all(user_id: UUID) -> dict[str, int]:
+    """Take away every second factor, recovery code and trusted device; how many of each there were."""
+    with transaction():
+        return {
+            "authenticators": int(authenticators.remove(user_id)),
+            "recovery_codes": code_rows.remove(user_id),
+            "devices": remembered_devices.forget(user_id),
+        }

@@ -1,0 +1,132 @@
+"""The second factor inside a sign-in: given on its page, or set up there by who must have one and has none.
+
+What is right is used up, and the session begins or is raised, in one transaction: a code that was used is a session,
+and one that was not can be tried again. Attempts are counted before they are judged (`idp.accounts.factors`).
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from idp.accounts import assurance, devices, factors, totp
+from idp.accounts.factors import WrongCode
+from idp.accounts.totp import Enrolment
+from idp.errors import Refusal
+from idp.ids import uuid7
+from idp.oauth import flow
+from idp.oauth.flow import Due, Entered, Outcome
+from idp.oauth.interaction import Step
+from idp.oauth.request import Browser
+from idp.signing import persons
+from idp.signing.envelope import Unsealable
+from idp.store.database import again, transaction
+from idp.store.durable import users
+from idp.store.durable.users import User
+
+_CODES = b"idp codes to be put away"
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What came of a second factor; `trusted`: the cookie of a device that is remembered from now on."""
+
+    entered: Entered
+    user: User
+    trusted: str | None = None
+
+
+def whose(due: Due) -> User | None:
+    """The person of whom the second factor is asked; None when they are gone."""
+    if due.waiting is not None:
+        return due.waiting
+    return None if due.session is None else users.by_id(due.session.user_id)
+
+
+def give(due: Due, user: User, way: str, answer: str, browser: Browser, *, remember: bool) -> Proved:
+    """Judge a second factor and go on with what it makes.
+
+    Raises WrongCode, TooMany, AccessDenied, TransactionGone, Unavailable, Away.
+    """
+    held = factors.attempt(user, way, browser.address)
+    try:
+        entered, trusted = _given(due, user, way, answer, browser, remember)
+    except WrongCode:
+        factors.turned_away(user, way, browser.address, held)
+        raise
+    except Refusal:
+        held.give_back()
+        raise
+    held.give_back()
+    return Proved(entered, user, trusted)
+
+
+@again
+def _given(
+    due: Due, user: User, way: str, answer: str, browser: Browser, remember: bool
+) -> tuple[Entered, str | None]:
+    with transaction():
+        amr = factors.judge(user, way, answer)
+        entered = _go_on(due, user, amr, browser)
+        wished = remember and entered.session is not None
+        return entered, devices.remember(user, browser.user_agent) if wished else None
+
+
+def _go_on(due: Due, user: User, amr: tuple[str, ...], browser: Browser) -> Entered:
+    if due.waiting is None:
+        assert due.session is not None
+        return flow.step_up(due, due.session, amr, browser)
+    return flow.enter(due, user, assurance.together(due.given, amr), browser)
+
+
+def set_up(user: User, ticket: str = "") -> Enrolment:
+    """What the page shows on which an authenticator is set up: what was begun, or a new beginning."""
+    return (totp.resume(user, ticket) if ticket else None) or totp.begin(user)
+
+
+def keep(due: Due, user: User, ticket: str, code: str, browser: Browser) -> Proved:
+    """Keep the authenticator that was set up, and go on with two factors; the recovery codes are shown next.
+
+    Raises WrongCode, TooMany, Conflict, AccessDenied, TransactionGone, Unavailable, Away.
+    """
+    held = factors.attempt(user, factors.TOTP, browser.address)
+    try:
+        entered = _kept(due, user, ticket, code, browser)
+    except WrongCode:
+        factors.turned_away(user, factors.TOTP, browser.address, held)
+        raise
+    except Refusal:
+        held.give_back()
+        raise
+    held.give_back()
+    return Proved(entered, user)
+
+
+@again
+def _kept(due: Due, user: User, ticket: str, code: str, browser: Browser) -> Entered:
+    with transaction():
+        codes = factors.enrol_totp(user, ticket, code, replacing=False)
+        due.going.codes = _sealed(user, codes) if codes else None
+        return _go_on(due, user, (assurance.ONE_TIME_CODE,), browser)
+
+
+def _sealed(user: User, codes: tuple[str, ...]) -> str:
+    row = uuid7()
+    return f"{row}.{persons.seal(user.id, {'codes': list(codes)}, row, _CODES)}"
+
+
+def codes_of(due: Due) -> tuple[str, ...]:
+    """The recovery codes that this sign-in has made, until the person says that they are put away."""
+    row, _, sealed = (due.going.codes or "").partition(".")
+    if due.session is None or not sealed:
+        return ()
+    try:
+        opened = persons.open_(due.session.user_id, sealed, UUID(row), _CODES)
+    except (Unsealable, ValueError):
+        return ()  # another person goes on in this browser
+    return tuple(opened["codes"]) if opened else ()
+
+
+def put_away(due: Due, browser: Browser) -> Outcome:
+    """The person has their recovery codes. Raises TransactionGone."""
+    if due.step is Step.CODES:
+        due.going.codes = None
+    return flow.go_on(due, browser)
