@@ -53,6 +53,7 @@ def with_password(
     Raises SignInFailed; TooMany, for accounts that exist and ones that do not alike; Busy when the hash queue
     is full; Unavailable without Postgres.
     """
+    began = clock.monotonic()
     name = username[:NAME_LONGEST]
     name_norm, email_norm = _prepared(name), identifiers.email_key(name) or ""
     found = users.for_sign_in(name_norm, email_norm)
@@ -66,7 +67,7 @@ def with_password(
         attempt.give_back()
         raise
     if user is None or not right or not user.active:
-        _turned_away(user, address, attempt)
+        _turned_away(user, address, attempt, began)
     attempt.give_back()
     if stored is not None and passwords.outdated(stored):
         _renew(user, stored, password)
@@ -81,7 +82,7 @@ def _prepared(name: str) -> str:
         return ""
 
 
-def _turned_away(user: User | None, address: str | None, attempt: Reservation) -> NoReturn:
+def _turned_away(user: User | None, address: str | None, attempt: Reservation, began: float) -> NoReturn:
     """Record the failure and, once, that a limit is reached: what is stopped from then on leaves no rows."""
     metrics.count("sign_ins_total", outcome="failed")
     filled = attempt.failed()
@@ -90,6 +91,7 @@ def _turned_away(user: User | None, address: str | None, attempt: Reservation) -
         audit.record(Event.SIGN_IN_FAILED, actor)
         if filled:
             audit.record(Event.SIGN_IN_BLOCKED, actor, limits=filled)
+    passwords.level(began)
     raise SignInFailed(rule="authenticate.with_password", got="wrong, unknown or disabled")
 
 

@@ -2,33 +2,49 @@
 
 A verification costs about 20 ms and 19 MiB. As many run at once as there are cores; a bounded number waits;
 whoever comes later is told so at once. Argon2 runs outside the interpreter's lock, so waiting threads cost
-nothing. Parameters: OWASP's m=19456 KiB, t=2, p=1; hashes of other parameters are verified and then renewed.
+nothing. Parameters: OWASP's m=19456 KiB, t=2, p=1; hashes of other parameters, and those that other systems made
+(`imported_hashes`), are verified and then renewed. In a tenant that has hashes of others' schemes a failed sign-in
+takes `HOLD`, so that nobody tells from its duration who has one.
 """
 
 import os
 import threading
+import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from idp import clock, lanes, metrics
+from idp.accounts import imported_hashes
 from idp.errors import Busy, Invalid
 from idp.ids import b64
+from idp.memory import Recent
 from idp.store.durable import credentials
 from idp.store.durable.users import User
+from idp.tenants import current
 
 LONGEST = 256  # characters of a password that is being set
 LONGEST_BYTES = 1024  # more than this is never given to the hash: 10 MB would cost five times as much
 NOMINAL_SECONDS = 0.02  # what one verification is charged to a tenant's budget of hash seconds
 QUEUE = 64  # verifications that may wait in this process
+HOLD = 0.75  # seconds; more than any hash that was brought in may cost
+_LOOKS = 60.0  # seconds for which it is remembered whether a tenant has such hashes
 _CEILINGS = {"memory_cost": 262_144, "time_cost": 16, "parallelism": 8}  # of hashes made elsewhere
+_WORK = 1_000_000  # KiB times passes of such a hash
 
-_hasher = PasswordHasher(
-    time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
-)
+
+def hasher() -> PasswordHasher:
+    """What makes new hashes."""
+    return PasswordHasher(
+        time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
+    )
+
+
+_hasher = hasher()
 
 
 def _unmatchable() -> str:
@@ -118,20 +134,28 @@ def hash(password: str) -> str:
 
 
 def accepted(encoded: str) -> str:
-    """A hash that was made elsewhere, when it is Argon2id and its cost is bearable. Raises Invalid."""
+    """A hash that was made elsewhere, when its scheme is known and its cost bearable. Raises Invalid."""
+    if imported_hashes.verifier(encoded) is not None:
+        return encoded
     try:
         given = extract_parameters(encoded)
     except (InvalidHashError, ValueError, UnicodeError):
         given = None
-    costly = given is not None and any(getattr(given, name) > most for name, most in _CEILINGS.items())
-    if given is None or given.type is not Type.ID or costly:
-        raise Invalid("password_hash must be Argon2id in PHC format, with m <= 262144, t <= 16 and p <= 8.",
-                      rule="password_hash.format")  # fmt: skip
+    costly = given is not None and (
+        any(getattr(given, name) > most for name, most in _CEILINGS.items())
+        or given.memory_cost * given.time_cost > _WORK
+    )
+    if given is None or costly:
+        raise Invalid(
+            "password_hash must be Argon2 in PHC format with m <= 262144, t <= 16, p <= 8 and m * t <= 1000000, "
+            "or bcrypt, PBKDF2, scrypt, Firebase scrypt or salted SHA.",
+            rule="password_hash.format",
+        )
     return encoded
 
 
 def matches(secret: str | None, password: str) -> bool:
-    """Whether `password` is the one behind `secret`; one Argon2id verification whatever the answer.
+    """Whether `password` is the one behind `secret`; one verification whatever the answer.
 
     Without a secret (nobody, no password) and for a password that is empty, longer than 1 KiB or not text,
     a hash that nothing matches is verified against nothing in its place. Raises Busy when the queue is full.
@@ -148,6 +172,9 @@ def matches(secret: str | None, password: str) -> bool:
 
 
 def _verified(encoded: str, data: bytes) -> bool:
+    if not encoded.startswith("$argon2"):
+        foreign = imported_hashes.verifier(encoded)
+        return foreign is not None and foreign(data)
     try:
         return _hasher.verify(encoded, data)
     except (VerificationError, InvalidHashError):
@@ -155,8 +182,35 @@ def _verified(encoded: str, data: bytes) -> bool:
 
 
 def outdated(secret: str) -> bool:
-    """Whether a hash has other parameters than new ones get and should be renewed while the password is at hand."""
-    return _hasher.check_needs_rehash(secret)
+    """Whether a hash is not as new ones are and should be renewed while the password is at hand."""
+    return not secret.startswith("$argon2") or _hasher.check_needs_rehash(secret)
+
+
+def level(began: float) -> None:
+    """Wait until a failed sign-in that `began` then has taken as long as each does in the entered tenant.
+
+    `began`: of `clock.monotonic`. Without hashes of others' schemes there is nothing to wait for.
+    """
+    if _has_imported():
+        with lanes.left():
+            time.sleep(max(0.0, began + HOLD - clock.monotonic()))
+
+
+def _has_imported() -> bool:
+    tenant, now = current().id, clock.monotonic()
+    until, kept = _imported.get(tenant) or (0.0, False)
+    if until <= now:
+        kept = credentials.has_imported()
+        _imported.put(tenant, (now + _LOOKS, kept))
+    return kept
+
+
+_imported: Recent[UUID, tuple[float, bool]] = Recent(10_000)
+
+
+def forget() -> None:
+    """Forget which tenants have hashes of others' schemes: between tests."""
+    _imported.clear()
 
 
 def verify(user: User | None, password: str) -> bool:

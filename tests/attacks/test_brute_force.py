@@ -25,6 +25,7 @@ HOME, STRANGER = "192.0.2.1", "198.51.100.7"
 def _cheap(monkeypatch):
     """Cheap hashes: what is counted here is attempts."""
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(passwords, "HOLD", 0.0)
     monkeypatch.setattr(passwords, "_NOBODY", passwords._unmatchable())
     throttle.forget()
     yield

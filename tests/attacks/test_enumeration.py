@@ -45,6 +45,7 @@ def _fresh():
 def cheap(monkeypatch):
     """Cheap hashes, where duration is not what a test looks at."""
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(passwords, "HOLD", 0.0)
     monkeypatch.setattr(passwords, "_NOBODY", passwords._unmatchable())
 
 
@@ -151,6 +152,28 @@ def test_ue05_a_blocked_attempt_is_not_judged(in_acme, cheap, monkeypatch, right
     monkeypatch.setattr(passwords, "matches", lambda *_: pytest.fail("a blocked attempt was judged"))
     with pytest.raises(TooMany):
         authenticate.with_password("dora", right, "192.0.2.1", "Browser")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ue03_beside_hashes_of_other_systems_every_failure_takes_the_same(in_acme, monkeypatch, kind):
+    people()
+    passwords.forget()
+    credentials.put_password(
+        users.add("brought").id, "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+    )
+    waited = []
+    monkeypatch.setattr(passwords.clock, "monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(passwords.time, "sleep", waited.append)
+    turned_away(kind)
+    assert waited == [passwords.HOLD]
+
+
+def test_without_hashes_of_other_systems_nobody_waits(in_acme, monkeypatch):
+    people()
+    passwords.forget()
+    monkeypatch.setattr(passwords.time, "sleep", lambda _: pytest.fail("somebody waited"))
+    turned_away("unknown")
+    turned_away("known, wrong")
 
 
 def test_ue08_an_address_is_unique_in_its_tenant_only(twins, cheap):

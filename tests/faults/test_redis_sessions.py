@@ -23,6 +23,7 @@ PASSWORD = "correct horse battery staple"
 def dora(in_acme, monkeypatch):
     """A person of acme with a cheap password."""
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(passwords, "HOLD", 0.0)
     monkeypatch.setattr(passwords, "_NOBODY", passwords._unmatchable())
     throttle.forget()
     made = users.add("dora", email="dora@example.com", email_verified=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from idp import clock, config, directory
-from idp.accounts import passwords
+from idp.accounts import authenticate, passwords
 from idp.audit import SYSTEM, Actor
 from idp.control import blueprints, clients, groups, tenants, users
 from idp.control.blueprint_file import Mistake
@@ -310,6 +310,19 @@ def test_password_hash(file):
         assert passwords.verify(users.show("alice"), "made elsewhere")
 
 
+def test_a_hash_of_another_system(file):
+    encoded = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+    path = file(f"tenants: [{{slug: umbrella, users: [{{username: alice, password_hash: '{encoded}'}}]}}]")
+    apply(path)
+    with tenants.enter("umbrella"):
+        assert credentials.has_imported()
+        authenticate.with_password("alice", "U*U", "192.0.2.7")
+        assert not credentials.has_imported() and passwords.verify(users.show("alice"), "U*U")
+    assert apply(path).changes == []
+    with tenants.enter("umbrella"):
+        assert not credentials.has_imported()
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -320,7 +333,7 @@ def test_password_hash(file):
         ("tenants:\n  - slug: a\n    name: \x07\n", "b.yaml:3: is no YAML"),
         ("tenants:\n  - slug: a\n   name: b\n", "b.yaml:3: is no YAML"),
         ("tenants:\n  - slug: a\n    users:\n      - username: x\n        password_hash: short\n",
-         "b.yaml:5: tenants[0].users[0].password_hash: password_hash must be Argon2id"),
+         "b.yaml:5: tenants[0].users[0].password_hash: password_hash must be Argon2 in PHC"),
         ("- a", "b.yaml:1: must be a mapping"),
         ("tenant: []", "b.yaml:1: tenant: is not known here."),
         ("tenants: {}", "b.yaml:1: tenants: must be a list."),

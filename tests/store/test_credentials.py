@@ -88,3 +88,16 @@ def test_when_a_password_was_set_is_one_tenants(both):
         assert credentials.password_changed(SAME) > first
     with entered(globex):
         assert credentials.password_changed(SAME) is None
+
+
+def test_whether_hashes_of_others_are_left_is_one_tenants(both):
+    acme, globex = both
+    with entered(acme):
+        credentials.put_password(SAME, "$2b$10$abc")
+        assert credentials.has_imported()
+    with entered(globex):
+        assert not credentials.has_imported()
+        credentials.put_password(SAME, "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA")
+        assert not credentials.has_imported()
+        credentials.put_password(SAME, "$argon2id$v=19$m=262144,t=2,p=1$c2FsdA$aGFzaA")
+        assert credentials.has_imported()

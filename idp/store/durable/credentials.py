@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Index, delete, exists, func, select, update
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 
 from idp import clock
 from idp.ids import uuid7
 from idp.store.database import transaction
 from idp.store.durable.columns import belongs, binary, here, home, instant, tenant_table, text, unique, uuid
+
+_OURS = "^[$]argon2id[$]v=19[$]m=19456,t=2,p=1[$]"
 
 credentials = tenant_table(
     "credentials",
@@ -22,6 +25,7 @@ credentials = tenant_table(
     instant("changed_at"),
     belongs("user_id", "users"),
     unique("user_id", "kind"),
+    Index("credentials_imported", "tenant_id", postgresql_where=sql(f"secret !~ '{_OURS}'")),
 )
 
 PASSWORD = "password"
@@ -45,6 +49,12 @@ def password_of(user_id: UUID) -> str | None:
     with transaction(readonly=True) as tx:
         secret: str | None = tx.scalar(select(credentials.c.secret).where(*_password(user_id)))
         return secret
+
+
+def has_imported() -> bool:
+    """Whether anybody has a password hash of another scheme or other parameters than new ones get."""
+    with transaction(readonly=True) as tx:
+        return bool(tx.scalar(select(exists().where(here(credentials), sql(f"secret !~ '{_OURS}'")))))
 
 
 def password_changed(user_id: UUID) -> datetime | None:
