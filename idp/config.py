@@ -25,6 +25,7 @@ SECRET_NAMES = (
     "IDP_REDIS_ADMIN_URL",
     "IDP_KEY_RING",
     "IDP_SMTP_URL",
+    "IDP_CLIENT_CERTIFICATE_SECRET",
 )
 
 
@@ -68,6 +69,10 @@ class Settings:
     """`IDP_KEY_RING`: the key ring's content itself, instead of a file in `IDP_KEYS`."""
     trusted_proxies: tuple[str, ...] = ()
     """`IDP_TRUSTED_PROXIES`: addresses or networks whose forwarded headers count, comma separated."""
+    client_certificate_secret: str | None = None
+    """`IDP_CLIENT_CERTIFICATE_SECRET`: what a trusted proxy puts before a client's certificate, to be believed."""
+    mtls_base_url: str | None = None
+    """`IDP_MTLS_BASE_URL`: scheme, host and port at which that proxy asks for certificates, if it is another."""
     management_bind: str = "127.0.0.1:0"
     """`IDP_MANAGEMENT_BIND`: address and port of the management listener; port 0 takes a free one."""
     domain: str | None = None
@@ -249,6 +254,7 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
     if settings.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ConfigError("IDP_LOG_LEVEL", "must be DEBUG, INFO, WARNING or ERROR")
     _ = settings.budgets
+    _certificates(settings)
     if settings.outbound_ca is not None and not settings.outbound_ca.is_file():
         raise ConfigError("IDP_OUTBOUND_CA", "must be a file of certificates in PEM")
     if not all(_HOST.fullmatch(each) for each in settings.outbound_allow):
@@ -292,6 +298,34 @@ def _mail(settings: Settings) -> None:
     if settings.mail_from is None:
         raise ConfigError(
             "IDP_MAIL_FROM", "must name the address that messages come from, beside IDP_SMTP_URL"
+        )
+
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{32,128}")
+
+
+def _certificates(settings: Settings) -> None:
+    secret, place = settings.client_certificate_secret, settings.mtls_base_url
+    if secret is not None and not _SECRET.fullmatch(secret):
+        raise ConfigError(
+            "IDP_CLIENT_CERTIFICATE_SECRET",
+            "must have 32 to 128 letters, digits, - and _, such as openssl rand -hex 32",
+        )
+    if secret is not None and not settings.trusted_proxies:
+        raise ConfigError(
+            "IDP_TRUSTED_PROXIES", "must name the proxy that IDP_CLIENT_CERTIFICATE_SECRET is shared with"
+        )
+    if place is None:
+        return
+    parts = urlsplit(place)
+    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise ConfigError(
+            "IDP_MTLS_BASE_URL", "must be https and a host, such as https://mtls.id.example.com"
+        )
+    if secret is None or place == settings.base_url.rstrip("/"):
+        raise ConfigError(
+            "IDP_MTLS_BASE_URL",
+            "must be another host or port than IDP_BASE_URL, and needs IDP_CLIENT_CERTIFICATE_SECRET",
         )
 
 

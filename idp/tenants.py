@@ -193,6 +193,11 @@ class Policy:
         False,
         "Whether every authorization request must have been pushed (RFC 9126).",
     )
+    client_certificate_authorities: tuple[str, ...] = _list(
+        r"[A-Za-z0-9+/]{100,12000}={0,2}",
+        "certificates of authorities, each the base64 of its DER in one line",
+        "Authorities whose certificates applications may authenticate with (tls_client_auth, RFC 8705).",
+    )
     require_dpop_nonce: bool = _flag(
         False,
         "Whether DPoP proofs must hold a nonce that the issuer has handed out in the last minutes (RFC 9449).",

@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 from idp import directory
 from idp.accounts import assurance, claims
-from idp.oauth import server, session_state
+from idp.oauth import mutual, server, session_state
 from idp.oauth.binding import dpop
+from idp.oauth.client_auth import certificate
 from idp.oauth.scopes import STANDARD
 from idp.registration import SUBJECT_TYPES, flows
 from idp.signing import jwe, jwt
@@ -34,7 +35,7 @@ def document() -> dict[str, Any]:
     policy = current().policy
     response_types = flows.spoken(policy)
     algorithms = list(jwt.algorithms())
-    methods = list(server.CLIENT_AUTH_METHODS)
+    methods = list(server.client_auth_methods())
     confidential = [method for method in methods if method != "none"]
     assertion = list(server.ASSERTION_ALGORITHMS)
     return {
@@ -68,6 +69,7 @@ def document() -> dict[str, Any]:
         "code_challenge_methods_supported": list(server.CODE_CHALLENGE_METHODS),
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
+        **_mutual_tls(),
         "claim_types_supported": ["normal"],
         "claims_supported": list(claims.SUPPORTED),
         "claims_parameter_supported": True,
@@ -81,6 +83,20 @@ def document() -> dict[str, Any]:
         "prompt_values_supported": list(server.PROMPTS),
         "ui_locales_supported": ["en"],
     }
+
+
+def _mutual_tls() -> dict[str, Any]:
+    if not certificate.spoken():
+        return {}
+    issuer, other = current().issuer, mutual.alias()
+    told: dict[str, Any] = {"tls_client_certificate_bound_access_tokens": True}
+    if other is not None:
+        told["mtls_endpoint_aliases"] = {
+            name: other + address.removeprefix(issuer)
+            for name, address in addresses(issuer).items()
+            if address.removeprefix(f"{issuer}/") in mutual.ALIASED
+        }
+    return told
 
 
 def _encrypted_requests() -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 from idp.errors import InsufficientScope, InvalidToken, Refusal
 from idp.ids import same
 from idp.oauth import binding as bindings
-from idp.oauth import metadata
-from idp.oauth.binding import JKT, dpop
+from idp.oauth import metadata, mutual
+from idp.oauth.binding import JKT, certificate, dpop
 from idp.oauth.tokens import access
 from idp.oauth.tokens.access import AccessToken
 from idp.store.database import transaction
@@ -24,7 +24,7 @@ BEARER, DPOP = "bearer", "dpop"
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What came with a request to a resource of ours; `path` lies below the issuer."""
+    """What came with a request to a resource of ours; `path` lies below the issuer, no slash before it."""
 
     method: str
     path: str
@@ -33,6 +33,8 @@ class Presented:
     """As the Authorization header names it, in lower case; a token in a form is a Bearer one (RFC 6750 §2.2)."""
     proof: str | None = None
     """The DPoP header."""
+    certificate: str | None = None
+    """Of the connection, in PEM, from a proxy that is trusted to say so."""
 
 
 @contextmanager
@@ -65,6 +67,9 @@ def _bound(claims: dict[str, Any], presented: Presented, token: str) -> None:
         raise InvalidToken(rule="binding.scheme", expected=DPOP if by_key else BEARER, got=presented.scheme)
     if bound is not None and by_key:
         _proved(presented, token, bound.thumbprint)
+    elif bound is not None and certificate.shown(presented.certificate) != bound:
+        got = "no certificate" if presented.certificate is None else "another certificate"
+        raise InvalidToken(rule="binding.certificate", expected=bound.thumbprint, got=got)  # RFC 8705 §3
 
 
 def _proved(presented: Presented, token: str, thumbprint: str) -> None:
@@ -73,8 +78,7 @@ def _proved(presented: Presented, token: str, thumbprint: str) -> None:
         raise dpop.InvalidDpopProof(
             rule="dpop.present", expected="a DPoP header", got="none", headers=dpop.told()
         )
-    place = f"{current().issuer}{presented.path}"
-    seen = dpop.read(presented.proof, presented.method, place, token)
+    seen = dpop.read(presented.proof, presented.method, mutual.places(presented.path), token)
     if not same(seen.binding.thumbprint, thumbprint):
         raise InvalidToken(rule="binding.key", expected=thumbprint, got=seen.binding.thumbprint)
     dpop.once(seen)

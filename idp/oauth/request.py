@@ -85,10 +85,11 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         address: str = "",
         endpoint: str = "token",
         proof: str | None = None,
+        certificate: str | None = None,
     ) -> None:
         """`form`: the strictly parsed body; `resources`: the one parameter of it that may come more than once
         (RFC 8707 §2); `basic`: id and secret of an Authorization header, decoded; `proof`:
-        the DPoP header.
+        the DPoP header; `certificate`: that of the connection, in PEM, from a proxy that is trusted to say so.
         """
         self.method = "POST"
         self.uri = f"{current().issuer}/{endpoint}"
@@ -100,6 +101,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.address = address
         self.endpoint = endpoint
         self.proof = proof
+        self.certificate = certificate
         self.told: dict[str, str] = {}
         self.client: Any = None
         self.auth_method: str | None = None

@@ -17,7 +17,7 @@ from idp.oauth.checks.openid import PROMPTS
 from idp.oauth.checks.pkce import METHODS as CODE_CHALLENGE_METHODS
 from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.checks.scope import MOST_RESOURCES
-from idp.oauth.client_auth import METHODS as CLIENT_AUTH_METHODS
+from idp.oauth.client_auth import spoken as client_auth_methods
 from idp.oauth.client_auth.private_key_jwt import ALGORITHMS as ASSERTION_ALGORITHMS
 from idp.oauth.endpoints.introspection import Introspection
 from idp.oauth.endpoints.par import push
@@ -35,12 +35,12 @@ GRANT_TYPES = tuple(str(grant.GRANT_TYPE) for grant in GRANTS)
 
 __all__ = [
     "ASSERTION_ALGORITHMS",
-    "CLIENT_AUTH_METHODS",
     "CODE_CHALLENGE_METHODS",
     "GRANT_TYPES",
     "PROMPTS",
     "REQUEST_OBJECT_ALGORITHMS",
     "RESPONSE_MODES",
+    "client_auth_methods",
     "introspect",
     "push",
     "revoke",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from idp import claim_rules, identifiers, urls
-from idp.registration import flows
+from idp.registration import certificates, flows
 from idp.registration.keys import public_keys
 from idp.registration.sectors import PAIRWISE
 from idp.registration.shapes import (
@@ -27,7 +27,8 @@ from idp.registration.shapes import (
 GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
 SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
-AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
+CERTIFICATE_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
+AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", *CERTIFICATE_METHODS, "none")
 SIGNED = ("id_token_signed_response_alg", "userinfo_signed_response_alg", "authorization_signed_response_alg")
 """Which algorithms a client wants us to sign with, each for one kind of document."""
 ENCRYPTED = ("id_token_encrypted_response", "userinfo_encrypted_response", "authorization_encrypted_response")
@@ -73,6 +74,12 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "software_version": version,
     "sector_identifier_uri": page,
     "subject_type": one_of(SUBJECT_TYPES),
+    "tls_client_auth_san_dns": certificates.dns,
+    "tls_client_auth_san_email": certificates.email,
+    "tls_client_auth_san_ip": certificates.ip,
+    "tls_client_auth_san_uri": certificates.uri,
+    "tls_client_auth_subject_dn": certificates.subject_dn,
+    "tls_client_certificate_bound_access_tokens": flag,
     "token_endpoint_auth_method": one_of(AUTH_METHODS),
     "token_endpoint_auth_signing_alg": algorithm,
     "tos_uri": page,

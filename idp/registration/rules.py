@@ -6,6 +6,7 @@ from typing import Any
 from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
 from idp.registration import flows, keys, sectors
+from idp.registration.certificates import SUBJECTS
 from idp.registration.names import ENCRYPTED, LIFETIMES, SECRET_METHODS
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
@@ -117,8 +118,33 @@ def encryption(new: dict[str, Any], _kept: dict[str, Any]) -> None:
             raise wrong("jwks", f"must have a key for {name}_alg")
 
 
+def certificate(new: dict[str, Any], _kept: dict[str, Any]) -> None:
+    """RFC 8705 section 2: whose certificate it is, said in one way; or whose it may be, by the client's own set."""
+    method = new["token_endpoint_auth_method"]
+    named = [name for name in SUBJECTS if name in new]
+    if method == "tls_client_auth" and len(named) != 1:
+        raise wrong(
+            "tls_client_auth_subject_dn",
+            f"or another one of {', '.join(SUBJECTS)} must be there, and only one",
+        )
+    if named and method != "tls_client_auth":
+        raise wrong(named[0], "is only for tls_client_auth")
+    if method == "self_signed_tls_client_auth" and not {"jwks", "jwks_uri"} & set(new):
+        raise wrong("jwks", f"or jwks_uri must be there where token_endpoint_auth_method is {method}")
+
+
 def binding(new: dict[str, Any], _kept: dict[str, Any]) -> None:
     """RFC 9449 section 5.2: in a browser's address there is no proof, so no token that is bound to one."""
+    if new.get("dpop_bound_access_tokens") and new.get("tls_client_certificate_bound_access_tokens"):
+        raise wrong(
+            "dpop_bound_access_tokens", "must not stand beside tls_client_certificate_bound_access_tokens"
+        )
+    if new.get("tls_client_certificate_bound_access_tokens") and any(
+        flows.has(each, flows.TOKEN) for each in new["response_types"]
+    ):
+        raise wrong(
+            "tls_client_certificate_bound_access_tokens", "must not be true where a response type has a token"
+        )
     if new.get("dpop_bound_access_tokens") and any(
         flows.has(each, flows.TOKEN) for each in new["response_types"]
     ):
@@ -143,6 +169,7 @@ CHECKS = (
     logout,
     authentication,
     encryption,
+    certificate,
     binding,
     lifetimes,
 )

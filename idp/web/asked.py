@@ -167,6 +167,12 @@ def proof() -> str | None:
     return found
 
 
+def certificate() -> str | None:
+    """The client's certificate in PEM, where a trusted proxy has handed one on (RFC 8705)."""
+    found: str | None = environ().get("idp.certificate")
+    return found
+
+
 def bearer() -> str | None:
     """The access token of the Authorization header (RFC 6750 §2.1); raises InvalidToken."""
     return parse.bearer(authorization())

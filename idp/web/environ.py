@@ -13,8 +13,9 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from idp import clock, directory, lanes, logs, places
+from idp import clock, directory, ids, lanes, logs, places
 from idp.config import Settings
 from idp.errors import Busy
 from idp.tenants import Tenant
@@ -30,8 +31,10 @@ _KEPT = frozenset({
     "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SCRIPT_NAME",
 })  # fmt: skip
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_", "HTTP_X_REAL_IP", "HTTP_X_ORIGINAL_", "HTTP_X_REWRITE_")
+CERTIFICATE = "HTTP_X_CLIENT_CERTIFICATE"
+"""Where the trusted proxy puts the shared secret, a blank, and the client's certificate in escaped PEM."""
 _OVERRIDES = frozenset(
-    {"HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_PROXY"}
+    {"HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_PROXY", CERTIFICATE}
 )
 _MOST_NAMES = 1_000
 _verdicts: dict[str, bool] = {}
@@ -110,13 +113,19 @@ class Doorstep:
         self._hsts = settings.hsts
         self._scheme = "https" if settings.secure else "http"
         self._default_port = ":443" if settings.secure else ":80"
+        self._secret = settings.client_certificate_secret
+        mutual = settings.mtls_base_url
+        self._mutual = urlsplit(mutual).netloc.lower() if mutual else None
         self._domain = f".{settings.domain.lower()}" if settings.domain else None
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """WSGI."""
         began = clock.monotonic()
+        certificate = self._certificate(environ)
         forwarded_host = self._scrub(environ)
         clean = self._clean(environ)
+        if certificate is not None:
+            clean["idp.certificate"] = certificate
         name: str = clean["idp.request_id"]
 
         def respond(status: str, answered: headers.Headers, exc_info: Any = None) -> Any:
@@ -147,6 +156,9 @@ class Doorstep:
             return nowhere.respond(clean, respond)
         host = host_of(forwarded_host or clean.get("HTTP_HOST", ""), self._default_port)
         clean["HTTP_HOST"] = self._base
+        if host == self._mutual and path.startswith("/t/"):
+            clean["idp.mutual"] = True
+            return self._app(clean, respond)
         if host == self._base or path in ANY_HOST:
             return self._app(clean, respond)
         try:
@@ -171,6 +183,20 @@ class Doorstep:
             environ["REMOTE_ADDR"] = self._proxies.client(peer, forwarded)
         host: str | None = environ.get("HTTP_X_FORWARDED_HOST")
         return host
+
+    def _certificate(self, environ: Environ) -> str | None:
+        """The client's certificate, from a proxy that is trusted by its address and by the secret of both.
+
+        Secret and certificate are one value, so that a header which somebody else has put there, in whichever
+        spelling, replaces both or nothing.
+        """
+        told = environ.get(CERTIFICATE)
+        if told is None or self._secret is None or not self._proxies.trusts(environ.get("REMOTE_ADDR", "")):
+            return None
+        secret, _, escaped = told.partition(" ")
+        if not ids.same(secret.encode("latin-1", "replace"), self._secret.encode()):
+            return None
+        return unquote(escaped.strip(), errors="replace") or None
 
     def _clean(self, environ: Environ) -> Environ:
         kept = _verdicts.get

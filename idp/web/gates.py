@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from idp import config, directory
 from idp.errors import Refusal
+from idp.oauth import mutual
 from idp.tenants import Tenant, entered
 from idp.web import asked, errors, persons, shares
 from idp.web.cors import Cors, allow, preflight
@@ -215,6 +216,9 @@ def _issuer_asked(tenant: Tenant, environ: dict[str, Any]) -> str | None:
     There is one, and two while the tenant moves. The scheme is not compared: behind a proxy that ends TLS the
     server never sees it, and an issuer with a host of its own is https.
     """
+    if "idp.mutual" in environ:  # where clients show certificates, for every tenant (RFC 8705 §5)
+        aliased = environ["idp.pattern"].removeprefix("/t/{slug}/") in mutual.ALIASED
+        return tenant.issuer if aliased else None
     host = environ.get("idp.host")
     path = f"{config.settings().base_url}/t/{tenant.slug}"
     for issuer in tenant.issuers:
@@ -229,6 +233,8 @@ def _elsewhere(tenant: Tenant, declared: Declared) -> Answer:
     What clients send requests to is of the protocol also where it answers with a page: sent on, a request meant
     for one issuer would be answered by another.
     """
+    if "idp.mutual" in asked.environ():
+        return errors.missing()
     if declared.page is None or "client_id" in declared.credentials or asked.method() not in {"GET", "HEAD"}:
         return errors.missing()
     environ = asked.environ()

@@ -12,7 +12,9 @@ from idp.store.durable.clients import Client
 
 JKT = "jkt"
 """The thumbprint of a key that DPoP proofs are signed with (RFC 9449 §6.1)."""
-DEMANDS = {JKT: "dpop_bound_access_tokens"}
+X5T = "x5t#S256"
+"""The thumbprint of a certificate of mutual TLS (RFC 8705 §3.1)."""
+DEMANDS = {JKT: "dpop_bound_access_tokens", X5T: "tls_client_certificate_bound_access_tokens"}
 """By the member of `cnf`: what in a client's metadata says that all its tokens are bound so."""
 
 

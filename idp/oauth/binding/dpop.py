@@ -55,8 +55,8 @@ class Proof:
 
     text: str
     method: str
-    place: str
-    """The request's address as the issuer names it, without query."""
+    places: tuple[str, ...]
+    """The request's address, without query, as discovery names it: there may be an alias (RFC 8705 §5)."""
     moment: int
     token: str | None = None
     """The access token that is presented with it."""
@@ -127,8 +127,8 @@ def _htm(seen: Proof) -> None:
 
 def _htu(seen: Proof) -> None:
     given = seen.claims.get("htu")
-    if normalised(given) != normalised(seen.place):
-        raise no("dpop.htu", expected=seen.place, got=given)
+    if normalised(given) not in [normalised(place) for place in seen.places]:
+        raise no("dpop.htu", expected=seen.places, got=given)
 
 
 def _times(seen: Proof) -> None:
@@ -165,9 +165,9 @@ PROOF = Table[Proof](
 """RFC 9449 §4.3, in the order in which they count; the nonce and the replay come after."""
 
 
-def read(text: str, method: str, place: str, token: str | None = None) -> Proof:
+def read(text: str, method: str, places: tuple[str, ...], token: str | None = None) -> Proof:
     """The proof `text` of a request, good but for its replay. Raises InvalidDpopProof, UseDpopNonce."""
-    seen = Proof(text, method, place, clock.epoch(), token)
+    seen = Proof(text, method, places, clock.epoch(), token)
     try:
         PROOF.hold(seen)
     except InvalidToken as refusal:

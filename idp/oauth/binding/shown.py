@@ -1,7 +1,8 @@
 """What a request to the token endpoint, or to that of pushed requests, has shown that its sender holds."""
 
 from idp.oauth import binding as bindings
-from idp.oauth.binding import Binding, dpop
+from idp.oauth import mutual
+from idp.oauth.binding import X5T, Binding, certificate, dpop
 from idp.oauth.request import ProtocolRequest
 from idp.store.durable.clients import Client
 
@@ -18,10 +19,12 @@ def held(request: ProtocolRequest, client: Client) -> Binding | None:
         return None
     found = None
     if request.proof is not None:
-        seen = dpop.read(request.proof, request.method, request.uri)
+        seen = dpop.read(request.proof, request.method, mutual.places(request.endpoint))
         request.told |= dpop.told()
         dpop.once(seen)
         found = seen.binding
+    elif bindings.demanded(client) == X5T:
+        found = certificate.shown(request.certificate)
     if request.endpoint == "token":
         bindings.asked_for(client, found)
     return found

@@ -15,7 +15,7 @@ from idp.errors import InvalidClient, InvalidRequest, TooMany
 from idp.memory import Recent
 from idp.oauth import encryption, metadata_documents
 from idp.oauth.binding import shown
-from idp.oauth.client_auth import none, private_key_jwt, secret
+from idp.oauth.client_auth import certificate, none, private_key_jwt, secret
 from idp.oauth.request import ProtocolRequest
 from idp.store.database import transaction
 from idp.store.durable.clients import Client
@@ -27,9 +27,17 @@ METHODS: dict[str, Method] = {
     "client_secret_basic": secret.basic,
     "client_secret_post": secret.post,
     "private_key_jwt": private_key_jwt.assertion,
+    "tls_client_auth": certificate.vouched_for,
+    "self_signed_tls_client_auth": certificate.registered,
     "none": none.public,
 }
-"""Every method we speak, as discovery lists them."""
+"""Every method that is known here."""
+
+
+def spoken() -> tuple[str, ...]:
+    """Every method that this deployment speaks, as discovery lists them."""
+    return tuple(name for name in METHODS if name not in certificate.METHODS or certificate.spoken())
+
 
 _RECORD_EVERY = 60
 """Seconds for which one record of the failures from one address does, in each process."""
@@ -69,6 +77,8 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
     client = directory.client(client_id) if 0 < len(client_id) <= 2048 else None
     if client is not None and client.setting("metadata_document"):
         client = metadata_documents.latest(client_id, client)  # None: what it says of itself now is not good
+    if method == "none" and client is not None and client.auth_method in certificate.METHODS:
+        method = client.auth_method  # which credential a certificate is, only its client says
     candidate = client if client is not None and may_use(client, method) else None
     proved = METHODS[method](request, candidate)
     if not proved or candidate is None or not candidate.active:
@@ -163,6 +173,13 @@ def _failed(request: ProtocolRequest, client: Client | None, method: str) -> Inv
             "rule": "client_auth.public",
             "expected": "a client that authenticates",
             "got": "a public one",
+        }
+    elif method in certificate.METHODS:
+        told = {
+            "rule": "client_auth.certificate",
+            "expected": "the registered certificate, good now, through the proxy that is trusted",
+            "got": "none" if request.certificate is None else "another",
+            "setting": "IDP_CLIENT_CERTIFICATE_SECRET",
         }
     elif method == "private_key_jwt":
         told = {"rule": "client_auth.assertion", "expected": "a good assertion, used once", "got": "another"}

@@ -16,7 +16,10 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _request(endpoint: str) -> ProtocolRequest:
-    return ProtocolRequest(asked.form(), basic=asked.basic(), address=asked.address(), endpoint=endpoint)
+    return ProtocolRequest(
+        asked.form(), basic=asked.basic(), address=asked.address(), endpoint=endpoint,
+        certificate=asked.certificate(),
+    )  # fmt: skip
 
 
 def _with_resources(endpoint: str) -> ProtocolRequest:
@@ -24,7 +27,7 @@ def _with_resources(endpoint: str) -> ProtocolRequest:
     form, resources = asked.token_form()
     return ProtocolRequest(
         form, resources=resources, basic=asked.basic(), address=asked.address(), endpoint=endpoint,
-        proof=asked.proof(),
+        proof=asked.proof(), certificate=asked.certificate(),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ door = Door("userinfo", __name__, gate=Gate.TENANT, plain=True)
 def _presented() -> Presented:
     """The one access token of the request (RFC 6750 §2, RFC 9449 §7.1), never from the query; and its proof."""
     scheme, header = asked.access_token() or (BEARER, None)
-    shown = Presented(asked.method(), "/userinfo", header, scheme, asked.proof())
+    shown = Presented(asked.method(), "userinfo", header, scheme, asked.proof(), asked.certificate())
     form = asked.environ().get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == parse.FORM
     if asked.method() != "POST" or not form or not asked.body():
         return shown

@@ -42,7 +42,7 @@ def here(acme: Tenant) -> Any:
 
 
 def good(text: str, method: str = "GET", place: str = PLACE, token: str | None = None) -> dpop.Proof:
-    return dpop.read(text, method, place, token)
+    return dpop.read(text, method, (place,), token)
 
 
 def bad(text: str, rule: str | None = None, **options: Any) -> None:
