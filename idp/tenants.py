@@ -164,6 +164,15 @@ class Policy:
     registered_clients: int = _count(
         1_000, 100_000, "Applications that registered themselves, or describe themselves and were allowed."
     )
+    registered_clients_of_one: int = _count(
+        100,
+        100_000,
+        "Of these, those from one address; one that never got a token makes room for the next.",
+    )
+    remember_strangers_consent: bool = _flag(
+        False,
+        "Whether consent to an application that nobody vouches for is remembered; else people are asked each time.",
+    )
     unused_client_lifetime: int = _seconds(
         30 * _DAY,
         80 * _DAY,

@@ -28,6 +28,11 @@ def revoke(user_id: UUID, client_id: UUID) -> bool:
     return consents.remove(user_id, client_id)
 
 
+def forget(client_id: UUID) -> None:
+    """Forget what everybody allowed a client that is another than it was: whoever uses it is asked anew."""
+    consents.forget(client_id)
+
+
 def given_by(user_id: UUID) -> tuple[Consent, ...]:
     """All that a user has allowed, the latest first."""
     return consents.of_user(user_id)

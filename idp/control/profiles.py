@@ -121,6 +121,8 @@ TABLE = (
     Row(A, Of.POLICY, "account_failures", _most(100), "100 at most, so that nobody guesses on", "V6.3.1"),
     Row(A, Of.CLIENT, "require_pkce", _unless_unset(_ON), "true: PKCE of every client", "V10.4.6",
         _uses("authorization_code")),
+    Row(A, Of.POLICY, "remember_strangers_consent", _OFF, "false: people are asked each time", "V10.7.1"),
+    Row(A, Of.CLIENT, "require_consent", _ON, "true: people are asked", "V10.7.1", _uses("authorization_code")),
     Row(A, Of.SERVER, "acr_values_supported", lambda known: set(known) > {"1"}, "a second factor", "V6.3.3"),
     Row(F, Of.POLICY, "require_pkce", _is("all"), "all: PKCE with S256 of every client", "5.3.2.2"),
     Row(F, Of.POLICY, "implicit_flow", _OFF, "false: the response type is code and no other", "5.3.2.2"),

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, ids, registration, throttle
+from idp.accounts import consent
 from idp.audit import Actor, Event
 from idp.control import clients, sectors
 from idp.errors import InvalidRequest, InvalidToken, NotFound, TooMany
-from idp.oauth import software_statements
+from idp.oauth import admission, software_statements
 from idp.registration import strangers
 from idp.store.database import transaction
 from idp.store.durable import clients as client_store
@@ -51,12 +52,14 @@ def register(metadata: Mapping[str, Any], token: str | None, address: str) -> di
     client_id, own = ids.secret(128), ids.secret()
     counts, stated = _look(metadata, token)
     with transaction():
-        actor = Actor("client", client_id, address, _by(_allowed(token), stated=stated))
-        if registrations.count() >= current().policy.registered_clients:
-            raise strangers.Full(rule="registration.count", setting="policy.registered_clients")
+        allowed = _allowed(token)
+        actor = Actor("client", client_id, address, _by(allowed, stated=stated))
+        # Whoever gave an initial access token knows how many come from where.
+        origin = admission.origin_of(address) if allowed is None else None
+        admission.make(origin, actor)
         given = {"dynamic": True, software_statements.NAME: stated.text if stated is not None else None}
         made = clients.create(client_id, {**strangers.understood(counts), **given}, actor)
-        registrations.add(made.client.id, ids.digest(own), made.client.created_at)
+        registrations.add(made.client.id, ids.digest(own), made.client.created_at, origin)
     return _told(made.client, own, made.client_secret)
 
 
@@ -156,6 +159,8 @@ def update(client_id: str, token: str | None, metadata: Mapping[str, Any], addre
         fields |= {software_statements.NAME: stated.text} if stated is not None else {}
         made = clients.update(client_id, fields, actor)
         registrations.renew(client.id, ids.digest(own))
+        if client.setting("dynamic") and made.client.metadata != client.metadata:
+            consent.forget(client.id)  # it was allowed to who it said to be
     return _told(made.client, own, made.client_secret)
 
 

@@ -61,6 +61,8 @@ class Situation:
     """Whether the person has asked not to be asked again on this device, and lately gave a second factor on it."""
     codes: bool = False
     """Whether recovery codes were made in this transaction and not yet put away."""
+    strangers_remembered: bool = False
+    """Whether the tenant lets be remembered what people allowed applications that nobody vouches for."""
 
 
 def next_step(situation: Situation) -> Step:
@@ -201,11 +203,15 @@ def must_consent(situation: Situation) -> bool:
         return True
     if not client.setting("require_consent"):
         return False
-    return not assured(client) or not situation.remembered
+    each_time = not assured(client) and not (situation.strangers_remembered and own_address(client))
+    return each_time or not situation.remembered
 
 
 def assured(client: Client) -> bool:
     """Whether somebody vouches for who the client is: an operator made it and its URIs are no private scheme."""
-    if client.setting("dynamic"):
-        return False
+    return not client.setting("dynamic") and own_address(client)
+
+
+def own_address(client: Client) -> bool:
+    """Whether its answers go to hosts, of which each is somebody's: a private scheme is whoever's takes it first."""
     return all(uri.startswith(("https://", "http://")) for uri in client.redirect_uris)

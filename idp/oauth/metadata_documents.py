@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any
 
 from idp import audit, clock, directory, ids, throttle
+from idp.accounts import consent
 from idp.audit import Actor, Event
 from idp.errors import Conflict, TooMany
 from idp.fetching import Memory, Rules, Wanted
+from idp.oauth import admission
 from idp.registration import strangers
 from idp.store.database import transaction
 from idp.store.durable import clients, registrations
@@ -90,12 +92,11 @@ def keep(client: Client, address: str) -> Client:
     made = replace(client, id=ids.uuid7(), created_at=now, updated_at=now)
     try:
         with transaction():
-            if registrations.count() >= current().policy.registered_clients:
-                raise strangers.Full(rule="registration.count", setting="policy.registered_clients")
+            actor, origin = Actor("client", client.client_id, address), admission.origin_of(address)
+            admission.make(origin, actor)
             clients.create(made)
             # Nobody has the token of this registration: such a client is managed by its document alone.
-            registrations.add(made.id, ids.digest(ids.secret()), now)
-            actor = Actor("client", client.client_id, address)
+            registrations.add(made.id, ids.digest(ids.secret()), now, origin)
             audit.record(Event.CLIENT_CREATED, actor, client_id=client.client_id)
     except Conflict:
         return clients.by_client_id(client.client_id) or client
@@ -137,4 +138,5 @@ def _take_over(row: Client | None, read: Client) -> None:
         if clients.update(replace(row, metadata=metadata, settings=settings, updated_at=clock.now())):
             actor = Actor("client", row.client_id)
             audit.record(Event.CLIENT_UPDATED, actor, client_id=row.client_id, changed=changed)
+            consent.forget(row.id)  # it was allowed to who it said to be
     directory.forget(current().id)

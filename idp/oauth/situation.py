@@ -17,6 +17,7 @@ from idp.store.durable import users
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
+from idp.tenants import current
 
 
 def of(
@@ -52,6 +53,7 @@ def of(
         demanded=demanded,
         trusted=trusted,
         codes=going is not None and going.codes is not None and session is not None,
+        strangers_remembered=current().policy.remember_strangers_consent,
     )
 
 

@@ -8,6 +8,7 @@ from idp.errors import InvalidClientMetadata, InvalidRedirectUri
 from idp.registration import flows, keys, sectors
 from idp.registration.certificates import SUBJECTS
 from idp.registration.names import ENCRYPTED, LIFETIMES, SECRET_METHODS
+from idp.signing import jwe
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
 
@@ -116,6 +117,14 @@ def encryption(new: dict[str, Any], _kept: dict[str, Any]) -> None:
             raise wrong("jwks", f"or jwks_uri must be there where {name}_alg is")
         if alg is not None and "jwks" in new and keys.for_encryption(new["jwks"], alg) is None:
             raise wrong("jwks", f"must have a key for {name}_alg")
+    sent = new.get("request_object_encryption_alg")
+    if sent is not None and not current_tenant().policy.encryption_keys:
+        raise wrong(
+            "request_object_encryption_alg",
+            "must not be there: the tenant publishes no key with which a request could be encrypted",
+        )
+    if sent is not None and sent not in jwe.DECRYPTED:
+        raise wrong("request_object_encryption_alg", f"must be one of {', '.join(jwe.DECRYPTED)}")
 
 
 def certificate(new: dict[str, Any], _kept: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from idp import registration
 from idp.errors import InvalidClientMetadata, Refusal
 from idp.registration import sectors
 from idp.signing import jwt
+from idp.tenants import current
 
 SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 """What an application may ask people for that nobody knows; all of it where it names none."""
@@ -60,8 +61,14 @@ def described(client_id: str, said: object) -> dict[str, Any]:
     grants, types = said.get("grant_types", _OWN_GRANTS[:1]), said.get("response_types", ["code"])
     if not isinstance(grants, list | tuple) or not isinstance(types, list) or "code" not in types:
         raise _wrong("response_types", "must have code, and grant_types must be a list")
+    known = understood(said)
+    if not current().policy.encryption_keys:
+        # What it says to every server is no promise to this one, which could not read it.
+        known = {
+            name: value for name, value in known.items() if not name.startswith("request_object_encryption_")
+        }
     mine = {
-        **understood(said),
+        **known,
         "token_endpoint_auth_method": method,
         "grant_types": [each for each in _OWN_GRANTS if each in grants],
         "response_types": ["code"],

@@ -215,7 +215,7 @@ def test_without_consent_there_is_no_row_no_token_and_no_answer_of_yes(
 def test_the_table_cannot_be_filled(app: Any, acme: Tenant, server: Serving, database: Any) -> None:
     acme = policy(acme, client_id_metadata_hosts=["*"], registered_clients=1)
     rp = party(app, acme, server)
-    assert rp.authorize().login("alice").consent().code
+    rp.exchange(rp.authorize().login("alice").consent().code)
     with document_server() as other:
         describe(other)
         second = party(app, acme, other)

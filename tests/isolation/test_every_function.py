@@ -19,6 +19,7 @@ ELSEWHERE = {
     "consents.scopes_of": "store/test_consents.py::test_what_one_tenants_user_allowed_is_nothing_in_the_other",
     "consents.add": "store/test_consents.py::test_what_one_tenants_user_allowed_is_nothing_in_the_other",
     "consents.remove": "store/test_consents.py::test_what_one_tenants_user_allowed_is_nothing_in_the_other",
+    "consents.forget": "store/test_consents.py::test_forgetting_a_client_forgets_one_tenants",
     "consents.of_user": "store/test_consents.py::test_what_one_tenants_user_allowed_is_nothing_in_the_other",
 }
 """Functions that a test tries through the room above, and which test that is."""

@@ -12,7 +12,7 @@ BREAKING = {
     "session_absolute": 86_401, "account_failures": 101, "request_uri_parameter": True,
     "id_token_signing_alg": "RS256", "access_token_signing_alg": "RS256",
     "require_pushed_authorization_requests": False,
-    "assertion_for_token_endpoint": True,
+    "assertion_for_token_endpoint": True, "remember_strangers_consent": True,
 }  # fmt: skip
 """A value of each policy that breaks whichever profile asks something of it."""
 KEEPING = (
@@ -118,6 +118,8 @@ SAFE = (CODE, HTTPS, ONCE, *BY_KEY)
         ("asvs-l2", (CODE, HTTPS, ONCE), set()),
         ("asvs-l2", (CODE, HTTPS, "token_endpoint_auth_method=none"), set()),
         ("asvs-l2", (CODE, HTTPS, "require_pkce=false"), {"require_pkce"}),
+        ("asvs-l2", (CODE, HTTPS, "require_consent=false"), {"require_consent"}),
+        ("asvs-l2", ('grant_types=["client_credentials"]', "require_consent=false"), set()),
     ],
 )  # fmt: skip
 def test_what_a_client_breaks_is_named_with_the_client(idp, empty, profile, given, broken):

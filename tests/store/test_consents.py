@@ -50,6 +50,17 @@ def test_what_one_tenants_user_allowed_is_nothing_in_the_other(both):
         assert not consent.remembered(USER, CLIENT, ["openid"])
 
 
+def test_forgetting_a_client_forgets_one_tenants(both):
+    for tenant in both:
+        with entered(tenant):
+            consent.remember(USER, CLIENT, ["openid"])
+    with entered(both[1]):
+        consent.forget(CLIENT)
+        assert not consent.remembered(USER, CLIENT, ["openid"])
+    with entered(both[0]):
+        assert consent.remembered(USER, CLIENT, ["openid"])
+
+
 def test_what_was_allowed_before_stays_allowed(both):
     with entered(both[0]):
         consent.remember(USER, CLIENT, ["openid", "profile"])

@@ -26,7 +26,8 @@ def initial(token: str = "t", uses: int | None = 1) -> InitialToken:
     return InitialToken(uuid7(), digest(token), "note", uses, now, now + DAY)
 
 
-def test_twins_have_their_own_under_one_name(acme: Tenant, globex: Tenant) -> None:
+def test_twins_have_their_own_under_one_name(acme: Tenant, globex: Tenant, database: Any) -> None:
+    database("UPDATE clients SET settings = settings || '{\"dynamic\": true}'")
     made = {}
     for tenant in (acme, globex):
         with entered(tenant):
@@ -61,9 +62,36 @@ def test_an_initial_token_is_used_as_often_as_it_says(acme: Tenant, uses: int | 
         assert registrations.use_initial(digest("t"), clock.now() + DAY) is None
 
 
+def test_each_tenant_counts_its_own_networks(acme: Tenant, globex: Tenant, database: Any) -> None:
+    one, other = digest("one network"), digest("another")
+    database("UPDATE clients SET settings = settings || '{\"dynamic\": true}'")
+    database("DELETE FROM grants")
+    with entered(acme):
+        registrations.add(client(), digest("a"), clock.now(), one)
+        assert (registrations.count(), registrations.count(one), registrations.count(other)) == (1, 1, 0)
+        assert (
+            registrations.oldest_unused(one) == (client(), "web")
+            and registrations.oldest_unused(other) is None
+        )
+        assert registrations.most_unused() is None, "it holds no second"
+        second = clients.by_client_id("spa")
+        assert second is not None
+        registrations.add(second.id, digest("b"), clock.now(), one)
+        assert registrations.most_unused() == one
+        database("UPDATE clients SET settings = settings || '{\"dynamic\": false}' WHERE client_id = 'web'")
+        assert registrations.oldest_unused(one) == (second.id, "spa"), "somebody vouches for the first"
+    with entered(globex):
+        assert registrations.count(one) == 0 and registrations.oldest_unused(one) is None
+        assert registrations.most_unused() is None
+
+
 def test_only_the_unused_go(acme: Tenant, database: Any) -> None:
+    database("UPDATE clients SET settings = settings || '{\"dynamic\": true}'")
     with entered(acme):
         registrations.add(client(), digest("x"), clock.now() - 2 * DAY)
+        database("UPDATE clients SET settings = settings || '{\"dynamic\": false}'")
+        assert registrations.purge_unused(clock.now(), clock.now()) == 0, "an operator vouches for it"
+        database("UPDATE clients SET settings = settings || '{\"dynamic\": true}'")
         database(
             "INSERT INTO activity (tenant_id, id, client_id, kind, scopes, count, at) "
             f"VALUES ('{acme.id}', '{uuid7()}', '{client()}', 'client_credentials', '{{}}', 1, now())"

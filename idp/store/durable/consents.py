@@ -84,6 +84,12 @@ def remove(user_id: UUID, client_id: UUID) -> bool:
         return tx.execute(removed).first() is not None
 
 
+def forget(client_id: UUID) -> None:
+    """Forget what everybody allowed a client (its row's id)."""
+    with transaction() as tx:
+        tx.execute(delete(consents).where(here(consents), consents.c.client_id == client_id))
+
+
 def of_user(user_id: UUID) -> tuple[Consent, ...]:
     """All that a user has allowed, the latest first."""
     columns = (consents.c.user_id, consents.c.client_id, consents.c.scopes, consents.c.granted_at)

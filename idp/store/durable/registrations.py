@@ -5,6 +5,7 @@ RFC 7591 section 3, RFC 7592. Both kinds of token are kept as digests.
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -33,8 +34,10 @@ registrations = tenant_table(
     binary("digest"),
     instant("created_at"),
     instant("used_at", null=True),
+    binary("origin", null=True),
     unique("client_id"),
     belongs("client_id", "clients"),
+    index("registrations", "origin"),
 )
 
 initial_access_tokens = tenant_table(
@@ -64,11 +67,11 @@ class InitialToken:
 _INITIAL = [initial_access_tokens.c[name] for name in InitialToken.__dataclass_fields__]
 
 
-def add(client: UUID, digest: bytes, at: dt.datetime) -> None:
-    """Note that a client (its row's id) registered itself, and the digest of its token."""
-    row = {"tenant_id": home(), "id": uuid7(), "client_id": client, "digest": digest, "created_at": at}
+def add(client: UUID, digest: bytes, at: dt.datetime, origin: bytes | None = None) -> None:
+    """Note that a client (its row's id) registered itself, the digest of its token, and of the network it came from."""
+    row = {"client_id": client, "digest": digest, "created_at": at, "origin": origin}
     with transaction() as tx:
-        tx.execute(sa.insert(registrations), row)
+        tx.execute(sa.insert(registrations), {"tenant_id": home(), "id": uuid7(), **row})
 
 
 def held(client: UUID) -> bytes | None:
@@ -86,26 +89,80 @@ def renew(client: UUID, digest: bytes) -> None:
         tx.execute(mine.values(digest=digest))
 
 
-def count() -> int:
-    """How many clients registered themselves."""
+def count(origin: bytes | None = None) -> int:
+    """How many clients registered themselves, in all or from one network."""
+    wanted = sa.select(sa.func.count()).select_from(registrations).where(here(registrations))
+    if origin is not None:
+        wanted = wanted.where(registrations.c.origin == origin)
     with transaction(readonly=True) as tx:
-        return int(
-            tx.scalar(sa.select(sa.func.count()).select_from(registrations).where(here(registrations)))
+        return int(tx.scalar(wanted))
+
+
+def _granted() -> Any:
+    """The clause that a client has a grant, or did something lately."""
+    mine = registrations
+    granted = sa.select(grants.c.id).where(here(grants), grants.c.client_id == mine.c.client_id).exists()
+    active = sa.select(activity.c.id).where(here(activity), activity.c.client_id == mine.c.client_id).exists()
+    return sa.or_(granted, active)
+
+
+def _unused() -> Any:
+    """The clause that nothing tells of its use and nobody vouches for it."""
+    mine, its = registrations, clients.alias()
+    unvouched = (
+        sa.select(its.c.id)
+        .where(
+            its.c.tenant_id == home(),
+            its.c.id == mine.c.client_id,
+            its.c.settings.contains({"dynamic": True}),
         )
+        .exists()
+    )
+    return sa.and_(here(mine), mine.c.used_at.is_(None), ~_granted(), unvouched)
+
+
+def most_unused() -> bytes | None:
+    """The network that holds the most clients which never got a token; None where none holds several."""
+    mine = registrations
+    ranked = (
+        sa.select(mine.c.origin)
+        .where(_unused(), mine.c.origin.is_not(None))
+        .group_by(mine.c.origin)
+        .having(sa.func.count() > 1)
+        .order_by(sa.func.count().desc(), mine.c.origin)
+        .limit(1)
+    )
+    with transaction(readonly=True) as tx:
+        found = tx.execute(ranked).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def oldest_unused(origin: bytes) -> tuple[UUID, str] | None:
+    """The client (its row's id, its client_id) from this network that registered first and never got a token."""
+    mine = registrations
+    wanted = (
+        sa.select(clients.c.id, clients.c.client_id)
+        .join(mine, sa.and_(here(mine), mine.c.client_id == clients.c.id))
+        .where(here(clients), _unused(), mine.c.origin == origin)
+        .order_by(mine.c.created_at, mine.c.id)
+        .limit(1)
+    )
+    with transaction() as tx:
+        found = tx.execute(wanted).first()
+    return None if found is None else (found.id, found.client_id)
 
 
 def purge_unused(before: dt.datetime, now: dt.datetime) -> int:
     """Delete clients that registered themselves before `before` and never got a token; how many.
 
-    Whoever has got one is marked, because the rows that tell of it are swept up as well.
+    Whoever has got one is marked, because the rows that tell of it are swept up as well; one for which an operator
+    vouches stays.
     """
     mine = registrations
-    granted = sa.select(grants.c.id).where(here(grants), grants.c.client_id == mine.c.client_id).exists()
-    active = sa.select(activity.c.id).where(here(activity), activity.c.client_id == mine.c.client_id).exists()
-    unused = sa.and_(here(mine), mine.c.used_at.is_(None))
+    unmarked = sa.and_(here(mine), mine.c.used_at.is_(None))
     with transaction() as tx:
-        tx.execute(sa.update(mine).where(unused, sa.or_(granted, active)).values(used_at=now))
-        old = sa.select(mine.c.client_id).where(unused, mine.c.created_at < before).limit(1000)
+        tx.execute(sa.update(mine).where(unmarked, _granted()).values(used_at=now))
+        old = sa.select(mine.c.client_id).where(_unused(), mine.c.created_at < before).limit(1000)
         gone = sa.delete(clients).where(here(clients), clients.c.id.in_(old.scalar_subquery()))
         return len(tx.execute(gone.returning(clients.c.id)).all())
 

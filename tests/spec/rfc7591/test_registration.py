@@ -147,14 +147,109 @@ def test_even_where_anybody_may_a_wrong_token_is_refused(app: Any, open_: Tenant
     refused(ask(app, open_, "POST", "x" * 43, GOOD), "invalid_token", 401)
 
 
-def test_limits_of_an_address_and_of_a_tenant(app: Any, acme: Tenant) -> None:
+def test_limits_of_an_address_and_of_a_tenant(app: Any, acme: Tenant, database: Any) -> None:
     policy(acme, client_registration="open", registrations=2)
     for _ in range(2):
         registered(app, acme)
     answer = ask(app, acme, "POST", None, GOOD)
     assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
     policy(acme, client_registration="open", registrations=20, registered_clients=2)
+    with entered(acme):
+        for client_id in _registered(database):
+            change(acme, client_id, dynamic=False)
     refused(ask(app, acme, "POST", None, GOOD), "access_denied", 403)
+
+
+def _registered(database: Any) -> list[str]:
+    found = database(
+        "SELECT c.client_id FROM clients c JOIN registrations r ON r.client_id = c.id ORDER BY r.id"
+    )
+    return [name for (name,) in found]
+
+
+def test_one_network_fills_its_share_and_pushes_out_its_own(app: Any, acme: Tenant, database: Any) -> None:
+    acme = policy(acme, client_registration="open", registrations=1_000, registered_clients_of_one=3)
+    used = registered(app, acme)
+    rp = party(app, acme, used)
+    rp.exchange(rp.authorize().login("alice").consent().code)
+    first, second, third, fourth = (registered(app, acme) for _ in range(4))
+    assert set(_registered(database)) == {each["client_id"] for each in (used, third, fourth)}
+    assert manage(app, acme, first, "GET").status_code == manage(app, acme, second, "GET").status_code == 401
+    with entered(acme):
+        gone = audit_log.recent(10, "client.deleted")
+    assert {each.facts["client_id"] for each in gone} == {first["client_id"], second["client_id"]}
+    assert gone[0].actor["reason"] == "unused, it made room for another application"
+
+
+def test_in_a_full_tenant_who_holds_the_most_unused_makes_room(app: Any, acme: Tenant, database: Any) -> None:
+    acme = policy(acme, client_registration="open", registrations=1_000, registered_clients=4)
+
+    def come(address: str) -> Any:
+        return app.test_client().post(
+            "/t/acme/register", json=GOOD, environ_overrides={"REMOTE_ADDR": address}
+        )
+
+    flood = [come("198.51.100.7").get_json()["client_id"] for _ in range(3)]
+    lone = come("203.0.113.1").get_json()["client_id"]
+    newcomers = [come(f"203.0.113.{number}").get_json()["client_id"] for number in (2, 3)]
+    assert set(_registered(database)) == {flood[2], lone, *newcomers}
+    assert come("203.0.113.4").status_code == 403, "nobody holds several, and this one has none of its own"
+    assert come("203.0.113.3").status_code == 201 and newcomers[1] not in _registered(database)
+
+
+def test_an_initial_access_token_knows_how_many_come_from_where(
+    app: Any, acme: Tenant, database: Any
+) -> None:
+    acme = policy(acme, client_registration="token", registrations=1_000, registered_clients_of_one=1)
+    token = initial(acme)
+    told = [registered(app, acme, token)["client_id"] for _ in range(3)]
+    assert _registered(database) == told
+
+
+def test_what_people_allow_is_remembered_where_the_policy_says_so_and_as_long_as_it_says_the_same(
+    app: Any, acme: Tenant
+) -> None:
+    acme = policy(acme, client_registration="open")
+    told = registered(app, acme)
+    rp = party(app, acme, told)
+    browser = rp.browser()
+    assert rp.authorize(browser).login("alice").consent().code
+    assert rp.authorize(browser, prompt="none").params["error"] == "consent_required"
+    acme = policy(acme, remember_strangers_consent=True)
+    assert rp.authorize(browser, prompt="none").code
+    assert rp.authorize(browser, prompt="consent").location == ""
+    new = manage(app, acme, told, "PUT", {**GOOD, "client_id": told["client_id"], "client_name": "Another"})
+    assert new.status_code == 200
+    assert rp.authorize(browser, prompt="none").params["error"] == "consent_required"
+    visit = rp.authorize(browser)
+    assert "Another" in visit.html and "Unverified" in visit.html and visit.consent().code
+    assert rp.authorize(browser, prompt="none").code
+
+
+def test_a_private_scheme_is_asked_about_each_time_whatever_the_policy(app: Any, acme: Tenant) -> None:
+    acme = policy(acme, client_registration="open", remember_strangers_consent=True)
+    native = {"application_type": "native", "redirect_uris": ["com.example.app:/cb"]}
+    rp = party(app, acme, registered(app, acme, token_endpoint_auth_method="none", **native))
+    browser = rp.browser()
+    assert rp.authorize(browser).login("alice").consent().code
+    assert rp.authorize(browser, prompt="none").params["error"] == "consent_required"
+
+
+@pytest.mark.parametrize("alg", ["RSA-OAEP-256", "ECDH-ES"])
+def test_2_a_request_is_encrypted_only_for_a_tenant_that_publishes_a_key(
+    app: Any, acme: Tenant, alg: str
+) -> None:
+    acme = policy(acme, client_registration="open")
+    asked = {**GOOD, "request_object_encryption_alg": alg}
+    answer = ask(app, acme, "POST", None, asked)
+    refused(answer, "invalid_client_metadata")
+    assert "publishes no key" in answer.get_json()["error_description"]
+    acme = policy(acme, encryption_keys=True)
+    assert registered(app, acme, request_object_encryption_alg=alg)["request_object_encryption_alg"] == alg
+    refused(
+        ask(app, acme, "POST", None, {**asked, "request_object_encryption_alg": "RSA-OAEP"}),
+        "invalid_client_metadata",
+    )
 
 
 def test_who_never_got_a_token_is_forgotten(app: Any, acme: Tenant, frozen: Any) -> None:
