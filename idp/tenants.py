@@ -122,6 +122,19 @@ class Policy:
     pushed_requests_window: int = _seconds(60, _DAY, "Window of pushed_requests.")
     mails: int = _count(20, 1_000, "Messages to one e-mail address.")
     mails_window: int = _seconds(_DAY, 7 * _DAY, "Window of mails.")
+    elsewhere_lifetime: int = _seconds(
+        600, 1800, "How long a device's or a backchannel request waits for its answer."
+    )
+    elsewhere_requests: int = _count(
+        600, 10_000_000, "Device and backchannel authorization requests of one client from one address."
+    )
+    elsewhere_requests_window: int = _seconds(60, _DAY, "Window of elsewhere_requests.")
+    user_code_failures: int = _count(
+        10,
+        1_000_000,
+        "Unknown user codes typed at one address; everybody together may fail ten times as often.",
+    )
+    user_code_failures_window: int = _seconds(600, _DAY, "Window of user_code_failures.")
     second_factor: str = _choice(
         "offered",
         ("off", "offered", "required"),

@@ -41,12 +41,15 @@ _POLICY = {
     "client": ("client_failures", "client_failures_window"),
     "registration": ("registrations", "registrations_window"),
     "mail": ("mails", "mails_window"),
+    "elsewhere": ("elsewhere_requests", "elsewhere_requests_window"),
+    "user_code": ("user_code_failures", "user_code_failures_window"),
     "pushed": ("pushed_requests", "pushed_requests_window"),
     "unfinished": ("unfinished_authorizations", "unfinished_authorizations_window"),
 }
 _BUDGETS = {"sign_ins": ("sign_ins_per_minute", 1), "tokens": ("tokens_per_minute", 1),
             "hash_seconds": ("hash_seconds_per_minute", 1000)}  # fmt: skip
-_EVERYWHERE = 10  # an account takes this many times `account_failures` from unknown devices taken together
+_EVERYWHERE = 10
+"""How often all addresses together may do wrong what one may: with an account from unknown devices, with user codes."""
 
 
 class Windows:
@@ -120,6 +123,12 @@ def everywhere(account: str) -> Counter:
     policy = current().policy
     most = _EVERYWHERE * policy.account_failures
     return Counter("account-everywhere", _key(account), most, policy.account_failures_window)
+
+
+def user_codes(address: str) -> tuple[Counter, Counter]:
+    """The counters of unknown user codes: those from one address, and all of the tenant taken together."""
+    own = counter("user_code", address)
+    return own, Counter("user_code-everywhere", _key("user_code"), _EVERYWHERE * own.most, own.window)
 
 
 def budget_counter(kind: str, amount: float = 1) -> Counter:

@@ -17,7 +17,10 @@ from idp.oauth.request import AuthorizationRequest
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 
-AUTHORIZE, PAR = "authorize", "par"
+AUTHORIZE, PAR, DEVICE = "authorize", "par", "device_authorization"
+_EVERYWHERE = frozenset({AUTHORIZE, PAR, DEVICE})
+_ELSEWHERE = frozenset({DEVICE})
+"""Where what is asked is allowed at another place: there is no redirect_uri and no response."""
 
 Mode = Literal["query", "fragment", "form_post"]
 
@@ -31,7 +34,7 @@ class Check:
 
 
 SCORE: tuple[Check, ...] = (
-    Check(client.client_known),
+    Check(client.client_known, _EVERYWHERE),
     Check(pushed.unnamed, frozenset({PAR})),
     Check(pushed.taken, frozenset({AUTHORIZE})),
     Check(request_object.opened),
@@ -41,9 +44,10 @@ SCORE: tuple[Check, ...] = (
     Check(openid.lengths),
     Check(response.response_type),
     Check(client.grant_allowed),
-    Check(scope.scope_wellformed),
-    Check(scope.scope_allowed),
-    Check(scope.resource_known),
+    Check(client.device_allowed, _ELSEWHERE),
+    Check(scope.scope_wellformed, _EVERYWHERE),
+    Check(scope.scope_allowed, _EVERYWHERE),
+    Check(scope.resource_known, _EVERYWHERE),
     Check(pkce.pkce_present),
     Check(pkce.pkce_method),
     Check(pkce.pkce_challenge),

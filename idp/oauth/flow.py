@@ -11,7 +11,7 @@ from idp import audit
 from idp.accounts import assurance, consent, sessions
 from idp.audit import Actor, Event
 from idp.errors import ConsentRequired, InteractionRequired, LoginRequired, Refusal
-from idp.oauth import authorize, metadata_documents, own, scopes, situation, underway
+from idp.oauth import authorize, elsewhere, metadata_documents, own, scopes, situation, underway
 from idp.oauth.authorize import Response, Returned
 from idp.oauth.checks.pushed import answering
 from idp.oauth.granting import granted, person
@@ -105,10 +105,21 @@ def begin_own(path: str, browser: Browser, *, max_age: int | None = None) -> Arr
     return Ask(step, started.identifier, (params, ()), path)
 
 
+def answer(name: str, browser: Browser) -> Ask:
+    """Begin to answer a request that was made at another place: the page that is due. Raises Gone, TooMany."""
+    request, client = elsewhere.asked(name)
+    session = sessions.read(browser.session_token)
+    started = underway.begin({}, (), browser, elsewhere=name)
+    facts = situation.of(request, client, session, started, browser, None)
+    return Ask(next_step(facts), started.identifier)
+
+
 def _played(going: Transaction) -> tuple[AuthorizationRequest, Client]:
-    """The request and whose it is, judged anew. Raises Returned, Refusal."""
+    """The request and whose it is, judged anew. Raises Returned, TransactionGone, Refusal."""
     if going.own:
         return own.request(going.own, going.params), own.OURSELVES
+    if going.elsewhere:
+        return elsewhere.under_way(going.elsewhere)
     request, pending = authorize.play(going.params, going.resources, opened=going.opened)
     return request, pending.known_client
 
@@ -215,7 +226,7 @@ def consented(due_now: Due, browser: Browser) -> Outcome:
 
     Raises TransactionGone when that is not what is due, Full.
     """
-    if due_now.step is not Step.CONSENT or due_now.session is None:
+    if due_now.step not in (Step.CONSENT, Step.APPROVE) or due_now.session is None:
         return go_on(due_now, browser)
     entries = due_now.entries
     due_now.going.consented = entries
@@ -260,6 +271,9 @@ def denied(due_now: Due, refusal: Refusal, browser: Browser) -> Response | Arriv
     if due_now.going.own:
         with ending(due_now.going):
             return own.arrived("", due_now.session)
+    if due_now.going.elsewhere:
+        with ending(due_now.going):
+            return elsewhere.denied(request, due_now.client, due_now.session, browser, due_now.step)
     actor = Actor("user", str(due_now.session.user_id) if due_now.session else None, browser.address)
     client_id = due_now.client.client_id
     with ending(due_now.going), transaction():
@@ -283,6 +297,8 @@ def _go_on(
     if user is not None and not right_person(facts):
         # Somebody else than the hint or the claims parameter named: never answered silently as them (CO17).
         with ending(going):
+            if going.elsewhere:
+                return elsewhere.arrived("other", session)
             refusal = LoginRequired(
                 "Another person signed in than the request names.", rule="login.right_person"
             )
@@ -294,4 +310,6 @@ def _go_on(
     with ending(going):
         if going.own:
             return own.arrived(going.own, session)
+        if going.elsewhere:
+            return elsewhere.allowed(request, client, session, browser, going.consented or ())
         return granted(request, client, session, browser, going.consented or (), user)

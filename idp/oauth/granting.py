@@ -50,7 +50,7 @@ def granted(
             refusal = LoginRequired(rule="user.active")
             return authorize.error_response(refusal, request, client)
         sessions.touch(session)
-    meaning = _meaning(request, client, session, _kept_scopes(request, client, session, shown))
+    meaning = meaning_of(request, client, session, kept_scopes(request, client, session, shown))
     code = secret()
     given: dict[str, str] = {}
     if flows.has(request.response_type, flows.CODE):
@@ -141,7 +141,7 @@ def become(
     )
 
 
-def _kept_scopes(
+def kept_scopes(
     request: AuthorizationRequest, client: Client, session: Session, shown: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The granted scopes: offline_access falls away unless it was approved (OIDC Core §11).
@@ -156,9 +156,10 @@ def _kept_scopes(
     return tuple(scope for scope in request.scopes if scope != "offline_access")
 
 
-def _meaning(
+def meaning_of(
     request: AuthorizationRequest, client: Client, session: Session, granted: tuple[str, ...]
 ) -> dict[str, Any]:
+    """What a request of `session`'s person stands for, as it is kept until it becomes a grant."""
     now = clock.epoch()
     return {
         "issuer": current().issuer,

@@ -26,6 +26,8 @@ class Step(StrEnum):
     ENROL = "enrol"
     CODES = "codes"
     CONSENT = "consent"
+    APPROVE = "approve"
+    """What CONSENT is, for a request that was made at another place."""
     DONE = "done"
 
 
@@ -66,7 +68,7 @@ class Situation:
 
 
 def next_step(situation: Situation) -> Step:
-    """The first of LOGIN, ACCOUNT, MFA or ENROL, CODES, CONSENT that is due, or DONE."""
+    """The first of LOGIN, ACCOUNT, MFA or ENROL, CODES, CONSENT or APPROVE that is due, or DONE."""
     if must_sign_in(situation):
         return Step.LOGIN
     if must_choose(situation):
@@ -76,7 +78,7 @@ def next_step(situation: Situation) -> Step:
     if situation.codes:
         return Step.CODES
     if must_consent(situation):
-        return Step.CONSENT
+        return Step.CONSENT if situation.request.elsewhere is None else Step.APPROVE
     return Step.DONE
 
 
@@ -199,6 +201,8 @@ def must_consent(situation: Situation) -> bool:
     client = situation.client
     if situation.consented_here:
         return False
+    if situation.request.elsewhere is not None:
+        return True  # whoever sent the address or the code must not be able to answer by it (RFC 8628 §5.4)
     if "consent" in situation.request.prompt:
         return True
     if not client.setting("require_consent"):

@@ -11,7 +11,7 @@ from uuid import UUID
 from idp import audit, clock, registration
 from idp.accounts import sessions
 from idp.audit import Actor, Event
-from idp.errors import InvalidGrant, InvalidScope, InvalidTarget
+from idp.errors import Busy, InvalidGrant, InvalidScope, InvalidTarget
 from idp.ids import digest, uuid7
 from idp.oauth import issue
 from idp.oauth.granting import become, beside
@@ -22,6 +22,7 @@ from idp.store.database import Kept, again, transaction
 from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant, RefreshToken
+from idp.store.ephemeral import elsewhere
 
 CODE = "code"
 """What a rule is named after; other things that are used once have a name of their own."""
@@ -113,6 +114,24 @@ def redeem(
         )  # fmt: skip
         audit.record(Event.CODE_REDEEMED, actor(client, request), grant_id=grant.id, user_id=grant.user_id)
     return body
+
+
+def redeemed_once(
+    request: ProtocolRequest,
+    handle: str,
+    found: tuple[str, dict[str, Any]] | None,
+    grant_type: str,
+    kind: str,
+) -> dict[str, Any]:
+    """Burn what was allowed elsewhere and redeem it; `found`: its name and what it stands for. Raises Refusal."""
+    kept = elsewhere.burn(found[0]) if found is not None else None
+    if found is None or kept is None:
+        raise replayed(handle, request.client, request, kind)
+    try:
+        return redeem(request, handle, found[1], grant_type, kind)
+    except Busy:
+        elsewhere.restore(found[0], kept, max(1, int(kept["expires"]) - clock.epoch()))
+        raise
 
 
 def _first_refresh(client: Client, grant: Grant) -> str | None:

@@ -27,6 +27,21 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where a request was made that is allowed at another place: `kind` is what its client holds.
+
+    `name` is by what it is kept, `asked` when it came (epoch seconds), `message` what its client says of it.
+    """
+
+    kind: str
+    address: str = ""
+    agent: str = ""
+    name: str = ""
+    asked: int = 0
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
     """The parameters of an authorization request, every one well-formed (RFC 6749 §4.1.1, OIDC Core §3.1.2.1).
 
@@ -50,6 +65,8 @@ class AuthorizationRequest:
     dpop_jkt: str | None
     resources: tuple[str, ...]
     params: dict[str, str]
+    elsewhere: Elsewhere | None = None
+    """Set where no browser brought it: what it asks for is allowed on a page of its own, each time."""
 
 
 class _Payload(OAuth2Payload):  # type: ignore[misc]
@@ -83,6 +100,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         resources: tuple[str, ...] = (),
         basic: tuple[str, str] | None = None,
         address: str = "",
+        agent: str = "",
         endpoint: str = "token",
         proof: str | None = None,
         certificate: str | None = None,
@@ -99,6 +117,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.resources = resources
         self.basic = basic
         self.address = address
+        self.agent = agent
         self.endpoint = endpoint
         self.proof = proof
         self.certificate = certificate

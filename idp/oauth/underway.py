@@ -74,6 +74,8 @@ class Transaction:
     """Who has given a first factor in it and has no session by it yet."""
     own: str = ""
     """The page of our own that it leads to, a path below the issuer; "": it is a client's request."""
+    elsewhere: str = ""
+    """The name of the request, made at another place, that it answers."""
     codes: str | None = None
     """Recovery codes that were made in it and not yet put away, sealed for their person."""
 
@@ -91,6 +93,7 @@ class Transaction:
             "opened": self.opened,
             "pushed": self.pushed,
             "own": self.own,
+            "elsewhere": self.elsewhere,
             "first": None if self.first is None else self.first.state(),
             "codes": self.codes,
         }
@@ -121,10 +124,19 @@ def begin(
     opened: bool = False,
     pushed: str | None = None,
     own: str = "",
+    elsewhere: str = "",
 ) -> Transaction:
     """Keep a request that needs a page. Raises TooMany when the address has too many unfinished ones."""
     started = Transaction(
-        secret(), params, resources, bound(browser), clock.epoch(), opened=opened, pushed=pushed, own=own
+        secret(),
+        params,
+        resources,
+        bound(browser),
+        clock.epoch(),
+        opened=opened,
+        pushed=pushed,
+        own=own,
+        elsewhere=elsewhere,
     )
     retry = throttle.failed("unfinished", browser.address)
     if retry is not None:
@@ -186,6 +198,7 @@ def load(identifier: str, browser: Browser) -> Transaction:
         opened=state.get("opened", False),
         pushed=state.get("pushed"),
         own=state.get("own", ""),
+        elsewhere=state.get("elsewhere", ""),
         first=_first(state.get("first")),
         codes=state.get("codes"),
     )

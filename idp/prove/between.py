@@ -206,8 +206,8 @@ PROMISES = (
     ),
     Promise(
         "redis_values", Group.BETWEEN, "A value in Redis that got under another tenant's name opens nothing there.",
-        "Every session, code, pushed request and transaction of one canary is copied under the other's keys "
-        "and then presented there.",
+        "Every session, code, pushed or device's request and transaction of one canary is copied under the other's "
+        "keys and then presented there.",
         between_redis.moved,
     ),
     Promise(

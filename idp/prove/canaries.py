@@ -35,6 +35,8 @@ SPARE = tuple(f"spare-{number:02d}" for number in range(60))
 """People who have no second factor yet: each is used up by setting one up, or by a page on which that is done."""
 SECRET_CLIENTS = ("web", "post", "asks", "service", "reader")
 KEY_CLIENT = "signer"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+"""RFC 8628 section 3.4."""
 KEY_ID = "canary-key"
 """The `kid` that both tenants' KEY_CLIENT has; the keys differ."""
 LIVES, OVER = 600, -60
@@ -44,8 +46,9 @@ _POLICY = {
     "account_failures": _ENOUGH, "address_failures": _ENOUGH, "client_failures": _ENOUGH,
     "unfinished_authorizations": _ENOUGH, "sign_ins_per_minute": _ENOUGH, "tokens_per_minute": _ENOUGH,
     "hash_seconds_per_minute": 100_000, "client_registration": "token", "registrations": _ENOUGH,
-    "registered_clients": 100_000, "pushed_requests": _ENOUGH, "second_factor_failures": _ENOUGH,
-    "second_factor_failures_daily": _ENOUGH,
+    "registered_clients": 100_000, "pushed_requests": _ENOUGH,
+    "elsewhere_requests": _ENOUGH, "user_code_failures": _ENOUGH,
+    "second_factor_failures": _ENOUGH, "second_factor_failures_daily": _ENOUGH,
 }  # fmt: skip
 
 
@@ -104,7 +107,7 @@ class Plan:
     def _clients(self) -> list[dict[str, Any]]:
         codes = {
             "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [CALLBACK],
-            "grant_types": ["authorization_code", "refresh_token"], "require_consent": False,
+            "grant_types": ["authorization_code", "refresh_token", DEVICE], "require_consent": False,
             "scope": "openid profile email offline_access groups roles",
         }  # fmt: skip
         machine = {"grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_basic"}
@@ -116,7 +119,7 @@ class Plan:
             {"client_id": "spa", "token_endpoint_auth_method": "none", **codes},
             {"client_id": KEY_CLIENT, "token_endpoint_auth_method": "private_key_jwt", **codes,
              "token_endpoint_auth_signing_alg": "ES256", "jwks": {"keys": [public]},
-             "grant_types": ["authorization_code", "refresh_token", "client_credentials"]},
+             "grant_types": ["authorization_code", "refresh_token", "client_credentials", DEVICE]},
             *({"client_id": name, "client_secret": self._secret(name), **machine} for name in ("service", "reader")),
             {"client_id": self.slug, "client_secret": self._secret(self.slug), **codes,
              "redirect_uris": [f"https://{self.slug}.example.com/callback", CALLBACK],

@@ -4,12 +4,13 @@
 adds a kind of credential says here how it is obtained.
 """
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from joserfc.jwk import ECKey
 
-from idp.prove.canaries import CALLBACK, KEY_CLIENT
+from idp.prove.canaries import CALLBACK, DEVICE, KEY_CLIENT
 from idp.prove.target import Route
 from idp.prove.visitor import (
     ASSERTION_TYPE,
@@ -21,6 +22,8 @@ from idp.prove.visitor import (
 )
 from idp.prove.wallet import Page, Wallet, shuffled
 
+LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+"""Of user codes (RFC 8628 §6.1)."""
 AUTHENTICATION = frozenset({"client_id", "client_secret", "private_key_jwt"})
 
 
@@ -283,6 +286,20 @@ def _code(place: Place) -> Iterator[Use]:
         yield Use(f"form{who}", Part({"code": code}), Part({"code": shuffled(code)}), rest | Part(asked))
 
 
+def _device_code(place: Place) -> Iterator[Use]:
+    code = place.own.device["device_code"]
+    for who, rest in _clients(place):
+        asked = rest | Part({"grant_type": DEVICE})
+        yield Use(f"form{who}", Part({"device_code": code}), Part({"device_code": shuffled(code)}), asked)
+
+
+def _user_code(place: Place) -> Iterator[Use]:
+    code, page = place.own.waiting["user_code"], place.victim.pages[place.path]
+    absent = "".join(secrets.choice(LETTERS) if sign.isalpha() else sign for sign in code)
+    rest = Part(page.inputs, page.query, {}, page.cookies)
+    yield Use("typed", Part({"user_code": code}), Part({"user_code": absent}), rest)
+
+
 def _id_token(place: Place) -> Iterator[Use]:
     token = place.own.tokens["id_token"]
     page = place.victim.pages.get(place.path)
@@ -320,7 +337,8 @@ KINDS: dict[str, Uses] = {
     "bound_token": _bound_token,
     "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
     "request_object": _request_object, "par_uri": _par_uri, "initial_access_token": _initial_access_token,
-    "registration_access_token": _registration_access_token,
+    "registration_access_token": _registration_access_token, "device_code": _device_code,
+    "user_code": _user_code,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
 
@@ -343,6 +361,8 @@ def _asked(place: Place) -> Part:
     """What a client asks that only has to authenticate."""
     if place.path == "/par":
         return Part({name: value for name, value in place.victim.request.items() if name != "client_id"})
+    if place.path == "/device_authorization":
+        return Part({"scope": "openid"})
     token = place.victim.tokens["access_token"]
     return Part({"grant_type": "client_credentials"} if place.takes("code") else {"token": token})
 

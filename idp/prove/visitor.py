@@ -194,6 +194,10 @@ class Party:
         """What the endpoint for pushed authorization requests says to one (RFC 9126 §2)."""
         return self.post("pushed_authorization_request_endpoint", request)
 
+    def device(self, scope: str) -> Answer:
+        """What the device authorization endpoint says (RFC 8628 §3.1)."""
+        return self.post("device_authorization_endpoint", {"scope": scope})
+
     def register(self, token: str) -> Answer:
         """What the registration endpoint says to an application that registers itself (RFC 7591 §3.1)."""
         body = json.dumps({"redirect_uris": [self.redirect_uri], "scope": "openid"}).encode()

@@ -54,6 +54,10 @@ class Wallet:
     verifier: str = field(default="", repr=False)
     pushed: str = field(default="", repr=False)
     """The name of `request`, which `web` has pushed."""
+    device: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What a device was told whose request has been allowed, so that its code is worth tokens."""
+    waiting: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What a device was told whose request waits, so that its user code leads on."""
     registered: dict[str, Any] = field(default_factory=dict, repr=False)
     """An application that registered itself, as it was answered."""
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"), repr=False)
@@ -117,8 +121,21 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     code = bound.code(bound.authorize(signed_in(net, wallet), prompt="none"))
     wallet.bound = bound.redeem_bound(code, wallet.key).json()["access_token"]
     wallet.pushed = client.push(wallet.request).json(201)["request_uri"]
+    _devices(net, wallet, client, browser, known)
     wallet.registered = client.register(canary.initial).json(201)
     return wallet
+
+
+def _devices(net: Net, wallet: Wallet, client: Party, browser: Browser, known: frozenset[str]) -> None:
+    """Two devices that ask, and the pages on which the signed-in person allows the first."""
+    wallet.device, wallet.waiting = (client.device("openid profile").json() for _ in range(2))
+    page = browser.get(wallet.device["verification_uri"])
+    _open(wallet, browser, page, "device-form", known)
+    page = browser.submit(page, "device-form", "device-continue", user_code=wallet.device["user_code"])
+    browser.submit(page, "approve-form", "approve-allow")
+    page = browser.get(wallet.waiting["verification_uri"])
+    page = browser.submit(page, "device-form", "device-continue", user_code=wallet.waiting["user_code"])
+    _open(wallet, browser, page, "approve-form", known)
 
 
 def _second_factors(net: Net, wallet: Wallet, client: Party, known: frozenset[str]) -> None:

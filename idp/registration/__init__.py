@@ -13,7 +13,15 @@ from typing import Any
 
 from idp import urls
 from idp.errors import Invalid, InvalidClientMetadata, InvalidRedirectUri
-from idp.registration.names import LIFETIMES, METADATA, SECRET_METHODS, SETTING, SIGNED, SUBJECT_TYPES
+from idp.registration.names import (
+    DEVICE_CODE,
+    LIFETIMES,
+    METADATA,
+    SECRET_METHODS,
+    SETTING,
+    SIGNED,
+    SUBJECT_TYPES,
+)
 from idp.registration.rules import CHECKS, wrong
 from idp.registration.shapes import ALGORITHMS
 from idp.store.durable.clients import Client
@@ -23,6 +31,7 @@ STANDARD_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_ac
 
 __all__ = [
     "ALGORITHMS",
+    "DEVICE_CODE",
     "LIFETIMES",
     "METADATA",
     "SECRET_METHODS",

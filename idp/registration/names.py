@@ -24,7 +24,11 @@ from idp.registration.shapes import (
     with_fragment,
 )
 
-GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials")
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+"""RFC 8628 section 3.4."""
+ELSEWHERE = (DEVICE_CODE,)
+"""Grants of a person who signs in at another place than where the client is."""
+GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials", *ELSEWHERE)
 SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 CERTIFICATE_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")

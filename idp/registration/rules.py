@@ -7,7 +7,7 @@ from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
 from idp.registration import flows, keys, sectors
 from idp.registration.certificates import SUBJECTS
-from idp.registration.names import ENCRYPTED, LIFETIMES, SECRET_METHODS
+from idp.registration.names import ELSEWHERE, ENCRYPTED, LIFETIMES, SECRET_METHODS
 from idp.signing import jwe
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
@@ -34,7 +34,8 @@ def grants_fit_response_types(new: dict[str, Any], _kept: dict[str, Any]) -> Non
             "response_types",
             "must have a code exactly with the grant authorization_code, and tokens exactly with the grant implicit",
         )
-    if "refresh_token" in new["grant_types"] and "authorization_code" not in needed:
+    people = {"authorization_code", *ELSEWHERE}
+    if "refresh_token" in new["grant_types"] and not people & {*needed, *new["grant_types"]}:
         raise wrong("grant_types", "must name authorization_code where it names refresh_token")
 
 

@@ -11,7 +11,7 @@ from idp.ids import secret
 from idp.oauth import flow, interaction, underway
 from idp.oauth.flow import Ask, Due, Entered
 from idp.oauth.own import Arrived
-from idp.oauth.request import Browser
+from idp.oauth.request import AuthorizationRequest, Browser
 from idp.oauth.underway import TransactionGone
 from idp.tenants import current
 from idp.web import asked, cookies, errors, pages, resume
@@ -159,6 +159,11 @@ def stale(identifier: str, gone: TransactionGone | None = None) -> Response:
         request_id=asked.request_id(),
     )
     return page(html, csp, status=400)
+
+
+def targets(asked_for: AuthorizationRequest) -> tuple[str, ...]:
+    """Where a form of a request's pages may lead in the end, as sources of a page's policy."""
+    return () if asked_for.elsewhere is not None else (pages.form_target(asked_for.redirect_uri),)
 
 
 def client_face(client: "Client", redirect_uri: str = "") -> pages.ClientFace:

@@ -21,8 +21,9 @@ NAMES = {
 }
 
 
-def test_there_are_a_relying_party_a_resource_server_and_an_mcp_server():
-    assert {path.parent.name for path in PROGRAMS} >= {"relying_party", "resource_server", "mcp_server"}
+def test_there_is_one_of_each_kind():
+    kinds = {"relying_party", "resource_server", "mcp_server", "device_client"}
+    assert {path.parent.name for path in PROGRAMS} >= kinds
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.parent.name)

@@ -14,10 +14,12 @@ from idp import directory
 from idp.accounts import consent, sessions
 from idp.control import clients, tenants, users
 from idp.oauth import server
+from idp.registration import DEVICE_CODE
 from idp.store.durable import users as people
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import client, party
 from tests.playing import RelyingParty
+from tests.spec.rfc8628.devices import begun
 
 SECRET = "m" * 43
 OTHERS_SECRET = "o" * 43
@@ -43,7 +45,7 @@ def _made(app: Any, tenant: Tenant, secret: str) -> RelyingParty:
         CLIENT,
         secret=secret,
         scope="openid profile things",
-        grant_types=["authorization_code", "refresh_token", "client_credentials"],
+        grant_types=["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
         require_consent=True,
     )
     return party(app, tenant, made, secret)
@@ -73,10 +75,17 @@ def _own(_scene: Scene) -> Present:
     return lambda rp: rp.post("token", {"grant_type": "client_credentials", "scope": "things"})
 
 
+def _device(scene: Scene) -> Present:
+    device = begun(scene.rp, scope="openid things")
+    device.answered()
+    return lambda rp: device.poll(rp)
+
+
 ROWS: dict[str, Callable[[Scene], Present]] = {
     "authorization_code": _code,
     "refresh_token": _refresh,
     "client_credentials": _own,
+    DEVICE_CODE: _device,
 }
 """By grant type: prepare everything; what is left is one request."""
 

@@ -17,7 +17,7 @@ from uuid import UUID
 from idp import paths
 from idp.tenants import Branding, Tenant
 from idp.web import qr
-from idp.web.faces import Letter
+from idp.web.faces import ENDS, Letter
 from idp.web.pages import (
     ApiFace,
     ClientFace,
@@ -133,6 +133,16 @@ def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
 def states() -> dict[str, tuple[str, dict[str, object]]]:
     """State name -> (page name, context)."""
     consent = {"tenant": ACME, "client": WEB, "csrf": "x", "apis": (STANDARD, ORDERS), "access_seconds": 600}
+    approve: dict[str, object] = consent | {
+        "client": ClientFace("Acme Television"),
+        "kind": "device",
+        "apis": (STANDARD,),
+        "user": "alice@acme.example",
+        "address": "203.0.113.7",
+        "agent": "Television/4.1 (Linux; living room)",
+        "same_place": True,
+        "ago": 95,
+    }
     offline = {"offline_seconds": 90 * 86_400, "apis": (OFFLINE, ORDERS)}
     demo = tuple(
         DemoTenant(
@@ -156,6 +166,24 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         "consent-offline": ("consent", consent | offline),
         "consent-stranger": ("consent", consent | {"client": STRANGER, "user": "alice"}),
         "consent-rtl": ("consent", consent | {"direction": "rtl", "user": "alice"}),
+        "device": ("device", {"tenant": ACME, "csrf": "x"}),
+        "device-filled": (
+            "device",
+            {"tenant": ACME, "csrf": "x", "user_code": "WDJ-BMJ-HTX", "filled": True},
+        ),
+        "device-unknown": (
+            "device",
+            {"tenant": GLOBEX, "csrf": "x", "user_code": "WDJBMJHT", "error": "unknown"},
+        ),
+        "device-nothing": ("device", {"tenant": NIGHT, "csrf": "x", "error": "nothing"}),
+        "approve-device": ("approve", approve),
+        "approve-stranger": ("approve", approve | {"client": STRANGER, "same_place": False}),
+        "approve-service": (
+            "approve",
+            approve | {"kind": "service", "message": "W4SC", "agent": "", "client": WEB, "tenant": NIGHT},
+        ),
+        "approve-rtl": ("approve", approve | {"direction": "rtl"}),
+        **{f"done-{how}": ("done", {"tenant": ACME, "how": how}) for how in ENDS},
         "oauth-error": ("authorization_error", trouble | {"code": "invalid_redirect_uri"}),
         "oauth-error-development": (
             "authorization_error",

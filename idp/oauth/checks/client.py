@@ -4,7 +4,7 @@ from idp import directory, urls
 from idp.errors import InvalidRedirectUri, InvalidRequest, UnauthorizedClient
 from idp.oauth import metadata_documents
 from idp.oauth.checks.pending import Pending
-from idp.registration import flows
+from idp.registration import DEVICE_CODE, flows
 
 
 def client_known(pending: Pending) -> None:
@@ -57,4 +57,16 @@ def grant_allowed(pending: Pending) -> None:
     if not needed.issubset(pending.known_client.grant_types):
         raise UnauthorizedClient(
             rule="client.grant_types", expected=sorted(needed), setting="client.grant_types"
+        )
+
+
+def device_allowed(pending: Pending) -> None:
+    """The client may use the grant of devices (RFC 8628 §3.1); one that only describes itself is known by then."""
+    client = pending.known_client
+    if DEVICE_CODE not in client.grant_types or pending.stranger:
+        raise UnauthorizedClient(
+            rule="client.grant_types",
+            expected=[DEVICE_CODE],
+            got=list(client.grant_types),
+            setting="client.grant_types",
         )

@@ -51,6 +51,6 @@ def _page(due: Due, binding: str) -> Response:
         action=answers.step_address(Step.ACCOUNT, due.going.identifier),
         user=answers.person(due.session),
         request_id=asked.request_id(),
-        form_action=(pages.form_target(due.request.redirect_uri),),
+        form_action=answers.targets(due.request),
     )
     return answers.page(html, csp, binding=binding)

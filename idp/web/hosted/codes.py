@@ -54,6 +54,6 @@ def _page(due: Due, binding: str) -> Response:
         codes=tuple(map(recovery_codes.spoken, second_factor.codes_of(due))),
         user=answers.person(due.session),
         request_id=asked.request_id(),
-        form_action=(pages.form_target(due.request.redirect_uri),),
+        form_action=answers.targets(due.request),
     )
     return answers.page(html, csp, binding=binding)

@@ -50,7 +50,7 @@ def _reached(due: Due) -> "tuple[Api, ...]":
     return scopes.reached(due.client, due.request.scopes, due.request.resources)
 
 
-def _faces(due: Due) -> tuple[pages.ApiFace, ...]:
+def faces(due: Due) -> tuple[pages.ApiFace, ...]:
     """Each API with its scopes in words; the tenant's own scopes stand under the tenant's name."""
     shown, entries = [], set(due.entries)
     for api in _reached(due):
@@ -64,23 +64,29 @@ def _faces(due: Due) -> tuple[pages.ApiFace, ...]:
     return (pages.ApiFace(current().name, own), *shown) if own else tuple(shown)
 
 
-def _page(due: Due, binding: str) -> Response:
+def lasting(due: Due) -> tuple[int, int | None]:
+    """For how many seconds access lasts at a time, and for how many it can be renewed; None: until the sign-out."""
     policy = current().policy
     lifetimes = [
         int(api.setting("access_token_lifetime") or policy.access_token_lifetime) for api in _reached(due)
     ]
     offline = "offline_access" in due.request.scopes and "refresh_token" in due.client.grant_types
+    return min(lifetimes, default=policy.access_token_lifetime), policy.refresh_absolute if offline else None
+
+
+def _page(due: Due, binding: str) -> Response:
+    access, offline = lasting(due)
     html, csp = pages.render(
         "consent",
         tenant=pages.face(current()),
         client=answers.client_face(due.client, due.request.redirect_uri),
         csrf=csrf.token(binding, _step(due)),
         action=answers.step_address(Step.CONSENT, due.going.identifier),
-        apis=_faces(due),
-        access_seconds=min(lifetimes, default=policy.access_token_lifetime),
-        offline_seconds=policy.refresh_absolute if offline else None,
+        apis=faces(due),
+        access_seconds=access,
+        offline_seconds=offline,
         user=answers.person(due.session),
         request_id=asked.request_id(),
-        form_action=(pages.form_target(due.request.redirect_uri),),
+        form_action=answers.targets(due.request),
     )
     return answers.page(html, csp, binding=binding)

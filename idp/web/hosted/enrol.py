@@ -80,6 +80,6 @@ def _page(due: Due, binding: str, ticket: str = "", *, trouble: Trouble = "") ->
         error=trouble,
         anew=bool(ticket) and begun.ticket != ticket,
         request_id=asked.request_id(),
-        form_action=(pages.form_target(due.request.redirect_uri),),
+        form_action=answers.targets(due.request),
     )
     return answers.page(html, csp, binding=binding)

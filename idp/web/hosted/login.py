@@ -87,6 +87,6 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         error=trouble,
         again=due.session is not None and due.going.same is not False,
         request_id=asked.request_id(),
-        form_action=(pages.form_target(due.request.redirect_uri),),
+        form_action=answers.targets(due.request),
     )
     return answers.page(html, csp, status=status, binding=binding)

@@ -98,6 +98,6 @@ def _page(due: Due, binding: str, way: str, *, trouble: Trouble = "", status: in
         remember_days=current().policy.remembered_device // 86_400,
         error=trouble,
         request_id=asked.request_id(),
-        form_action=(pages.form_target(due.request.redirect_uri),),
+        form_action=answers.targets(due.request),
     )
     return answers.page(html, csp, status=status, binding=binding)

@@ -1,4 +1,7 @@
-"""token, par, introspect and revoke (RFC 6749 §3.2, RFC 9126, RFC 7662, RFC 7009): a form in, JSON out."""
+"""token, par, device_authorization, introspect and revoke: a form in, JSON out.
+
+RFC 6749 §3.2, RFC 9126, RFC 8628 §3.1, RFC 7662, RFC 7009.
+"""
 
 import json
 
@@ -27,7 +30,7 @@ def _with_resources(endpoint: str) -> ProtocolRequest:
     form, resources = asked.token_form()
     return ProtocolRequest(
         form, resources=resources, basic=asked.basic(), address=asked.address(), endpoint=endpoint,
-        proof=asked.proof(), certificate=asked.certificate(),
+        proof=asked.proof(), certificate=asked.certificate(), agent=asked.agent(),
     )  # fmt: skip
 
 
@@ -40,7 +43,10 @@ def _write(answer: Answer) -> Reply:
 
 
 @door.route(
-    "/token", methods=("POST",), credentials=(*_AUTHENTICATION, "code", "refresh_token"), cors=Cors.CLIENTS
+    "/token",
+    methods=("POST",),
+    credentials=(*_AUTHENTICATION, "code", "refresh_token", "device_code"),
+    cors=Cors.CLIENTS,
 )
 def token() -> Reply:
     """The token endpoint."""
@@ -53,6 +59,12 @@ def token() -> Reply:
 def par() -> Reply:
     """The pushed authorization request endpoint."""
     return _write(server.push(_with_resources("par")))
+
+
+@door.route("/device_authorization", methods=("POST",), credentials=_AUTHENTICATION)
+def device_authorization() -> Reply:
+    """The device authorization endpoint."""
+    return _write(server.device_authorization(_with_resources("device_authorization")))
 
 
 @door.route("/introspect", methods=("POST",), credentials=(*_AUTHENTICATION, "access_token", "refresh_token"))

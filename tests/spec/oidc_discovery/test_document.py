@@ -40,6 +40,7 @@ REGISTERED = {
     "require_request_uri_registration",
     "pushed_authorization_request_endpoint",
     "require_pushed_authorization_requests",
+    "device_authorization_endpoint",
     "introspection_endpoint",
     "introspection_endpoint_auth_methods_supported",
     "introspection_endpoint_auth_signing_alg_values_supported",

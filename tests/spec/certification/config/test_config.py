@@ -23,6 +23,7 @@ MEMBERS = {
     "pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
     "dpop_signing_alg_values_supported", "authorization_signing_alg_values_supported",
     "authorization_encryption_alg_values_supported", "authorization_encryption_enc_values_supported",
+    "device_authorization_endpoint",
 }  # fmt: skip
 
 
