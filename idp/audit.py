@@ -107,6 +107,7 @@ class Event(StrEnum):
     CODE_BURNED = "code.burned"
     CODE_REPLAYED = "code.replayed"
     TOKEN_REFRESHED = "token.refreshed"
+    TOKEN_EXCHANGED = "token.exchanged"
     TOKEN_REVOKED = "token.revoked"
     REFRESH_REPLAYED = "refresh.replayed"
     GRANT_REVOKED = "grant.revoked"

@@ -36,6 +36,8 @@ class Order:
     code: str | None = None
     """A code that is given in the same response."""
     access_token: bool = True
+    most: int | None = None
+    """Seconds that the access token lives at most, where it comes from something that ends."""
     id_token: bool = True
     """Whether there is one: always from the token endpoint, as asked from the authorization endpoint."""
 
@@ -106,7 +108,14 @@ def _access_token(order: Order, target: Target) -> dict[str, Any]:
     )
     subject = client.client_id if grant is None else subjects.of(client, grant.user_id)
     token, lifetime = access.make(
-        client, order.scopes, target, subject=subject, grant=grant, binding=order.binding, extra=told
+        client,
+        order.scopes,
+        target,
+        subject=subject,
+        grant=grant,
+        binding=order.binding,
+        extra=told,
+        most=order.most,
     )
     return {
         "access_token": token,

@@ -27,11 +27,12 @@ from idp.oauth.grants.authorization_code import AuthorizationCode
 from idp.oauth.grants.client_credentials import ClientCredentials
 from idp.oauth.grants.device_code import DeviceCode
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
+from idp.oauth.grants.token_exchange import TokenExchange
 from idp.oauth.request import Answer, ProtocolRequest
 from idp.registration import ALGORITHMS as REQUEST_OBJECT_ALGORITHMS
 from idp.store.durable.clients import Client
 
-GRANTS = (AuthorizationCode, RefreshTokenGrant, ClientCredentials, DeviceCode)
+GRANTS = (AuthorizationCode, RefreshTokenGrant, ClientCredentials, DeviceCode, TokenExchange)
 ENDPOINTS = (Introspection, Revocation)
 GRANT_TYPES = tuple(str(grant.GRANT_TYPE) for grant in GRANTS)
 

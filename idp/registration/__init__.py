@@ -21,6 +21,7 @@ from idp.registration.names import (
     SETTING,
     SIGNED,
     SUBJECT_TYPES,
+    TOKEN_EXCHANGE,
 )
 from idp.registration.rules import CHECKS, wrong
 from idp.registration.shapes import ALGORITHMS
@@ -39,6 +40,7 @@ __all__ = [
     "SIGNED",
     "STANDARD_SCOPES",
     "SUBJECT_TYPES",
+    "TOKEN_EXCHANGE",
     "effective",
     "origins",
     "validate",

@@ -10,6 +10,7 @@ from idp.registration.sectors import PAIRWISE
 from idp.registration.shapes import (
     algorithm,
     content_encryption,
+    exchanges,
     flag,
     jws,
     key_encryption,
@@ -26,9 +27,18 @@ from idp.registration.shapes import (
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 """RFC 8628 section 3.4."""
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+"""RFC 8693 section 2.1."""
 ELSEWHERE = (DEVICE_CODE,)
 """Grants of a person who signs in at another place than where the client is."""
-GRANT_TYPES = ("authorization_code", "implicit", "refresh_token", "client_credentials", *ELSEWHERE)
+GRANT_TYPES = (
+    "authorization_code",
+    "implicit",
+    "refresh_token",
+    "client_credentials",
+    *ELSEWHERE,
+    TOKEN_EXCHANGE,
+)
 SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 CERTIFICATE_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
@@ -103,6 +113,8 @@ SETTING: dict[str, Callable[[object], Any]] = {
     "client_secret_any": flag,
     "assertion_for_token_endpoint": flag,
     "rotate_refresh_tokens": flag,
+    "token_exchange": exchanges,
+    "may_act": identifiers.client_id,
     "allowed_origins": several(urls.origin),
     "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value)],
     **dict.fromkeys(LIFETIMES, seconds),

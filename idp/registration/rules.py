@@ -7,7 +7,7 @@ from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
 from idp.registration import flows, keys, sectors
 from idp.registration.certificates import SUBJECTS
-from idp.registration.names import ELSEWHERE, ENCRYPTED, LIFETIMES, SECRET_METHODS
+from idp.registration.names import ELSEWHERE, ENCRYPTED, LIFETIMES, SECRET_METHODS, TOKEN_EXCHANGE
 from idp.signing import jwe
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
@@ -91,6 +91,10 @@ def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         raise wrong(
             "grant_types", "must not name client_credentials where token_endpoint_auth_method is none"
         )
+    if public and TOKEN_EXCHANGE in new["grant_types"]:
+        raise wrong("grant_types", "must not name token exchange where token_endpoint_auth_method is none")
+    if kept.get("token_exchange") is not None and TOKEN_EXCHANGE not in new["grant_types"]:
+        raise wrong("token_exchange", f"is only for the grant {TOKEN_EXCHANGE}")
     if public and kept.get("require_pkce") is False:
         raise wrong("require_pkce", "must not be false for a public client")
     if public and kept.get("rotate_refresh_tokens") is False:

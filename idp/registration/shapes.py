@@ -98,6 +98,20 @@ def scope(value: object) -> str:
     return " ".join(identifiers.scope_set(value))
 
 
+EXCHANGED = ("subject_clients", "audiences")
+
+
+def exchanges(value: object) -> dict[str, list[str]]:
+    """Of whose tokens others may be made, and for which APIs: both lists are named, and nothing else is open."""
+    if not isinstance(value, dict) or set(value) != set(EXCHANGED):
+        raise ValueError(f"must have exactly {' and '.join(EXCHANGED)}")
+    checks = {"subject_clients": identifiers.client_id, "audiences": urls.resource}
+    made = {name: several(checks[name])(value[name]) for name in EXCHANGED}
+    if not all(made.values()):
+        raise ValueError("must name at least one member in each list")
+    return made
+
+
 def flag(value: object) -> bool:
     """true or false."""
     if not isinstance(value, bool):

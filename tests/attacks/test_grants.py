@@ -32,7 +32,6 @@ PERSONAL = [
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "PASSWORD",
         "x",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
         "authorization_code ",
         "refresh_token,password",
     ],
@@ -55,6 +54,7 @@ def test_tx07_there_is_no_grant_for_passwords_nor_any_unknown_one(app: Any, acme
         "refresh_token",
         "client_credentials",
         "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
     }
 
 

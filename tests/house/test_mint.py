@@ -14,12 +14,13 @@ from idp import directory
 from idp.accounts import consent, sessions
 from idp.control import clients, tenants, users
 from idp.oauth import server
-from idp.registration import DEVICE_CODE
+from idp.registration import DEVICE_CODE, TOKEN_EXCHANGE
 from idp.store.durable import users as people
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import client, party
 from tests.playing import RelyingParty
 from tests.spec.rfc8628.devices import begun
+from tests.spec.rfc8693.test_token_exchange import exchange
 
 SECRET = "m" * 43
 OTHERS_SECRET = "o" * 43
@@ -45,7 +46,14 @@ def _made(app: Any, tenant: Tenant, secret: str) -> RelyingParty:
         CLIENT,
         secret=secret,
         scope="openid profile things",
-        grant_types=["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
+        grant_types=[
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            DEVICE_CODE,
+            TOKEN_EXCHANGE,
+        ],
+        token_exchange={"subject_clients": [CLIENT], "audiences": [tenant.issuer]},
         require_consent=True,
     )
     return party(app, tenant, made, secret)
@@ -81,11 +89,17 @@ def _device(scene: Scene) -> Present:
     return lambda rp: device.poll(rp)
 
 
+def _exchange(scene: Scene) -> Present:
+    token = scene.rp.exchange(_signed_in(scene))["access_token"]
+    return lambda rp: exchange(rp, token, scope="things")
+
+
 ROWS: dict[str, Callable[[Scene], Present]] = {
     "authorization_code": _code,
     "refresh_token": _refresh,
     "client_credentials": _own,
     DEVICE_CODE: _device,
+    TOKEN_EXCHANGE: _exchange,
 }
 """By grant type: prepare everything; what is left is one request."""
 
@@ -156,6 +170,9 @@ SPARED: dict[str, dict[str, str]] = {
 }
 """What cannot happen to a grant, each with why."""
 
+SAID = {TOKEN_EXCHANGE: {"invalid_grant": "invalid_request"}}
+"""Where a grant says it by another error (RFC 8693 §2.2.2)."""
+
 CASES = [
     (grant, broken) for grant in ROWS for broken in BREAKS if broken not in SPARED.get(grant, {})
 ]  # fmt: skip
@@ -177,7 +194,8 @@ def test_it_mints_when_nothing_has_happened(scene: Scene, grant: str) -> None:
 @pytest.mark.parametrize(("grant", "broken"), CASES)
 def test_it_mints_nothing_after(scene: Scene, database: Any, grant: str, broken: str) -> None:
     present = ROWS[grant](scene)
-    breaks, errors = BREAKS[broken]
+    breaks, known = BREAKS[broken]
+    errors = {SAID.get(grant, {}).get(error, error) for error in known}
     breaks(scene)
     before = database("SELECT count(*) FROM grants WHERE revoked_at IS NULL")
     answer = present(scene.rp)
@@ -197,5 +215,8 @@ def test_it_is_nothing_at_another_tenant_and_unharmed_by_it(scene: Scene, grant:
         abroad = RelyingParty(scene.app, scene.other.tenant, CLIENT, SECRET, method="client_secret_basic")
     answer = present(abroad)
     assert answer.status_code in (400, 401), answer.get_data(as_text=True)
-    assert answer.get_json()["error"] in ("invalid_grant", "invalid_client")
+    assert answer.get_json()["error"] in (
+        SAID.get(grant, {}).get("invalid_grant", "invalid_grant"),
+        "invalid_client",
+    )
     assert present(scene.rp).status_code == 200

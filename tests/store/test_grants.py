@@ -59,6 +59,25 @@ def test_what_a_grant_is_bound_to_is_kept_with_it(acme):
             assert grants.add(grant) and grants.by_id(grant.id) == grant and grant.cnf == cnf
 
 
+def test_what_came_from_a_grant_ends_with_it_and_only_there(acme, globex):
+    made = {}
+    for tenant in (acme, globex):
+        with entered(tenant):
+            first = make(code="first", act=None)
+            second = make(code="second", parent_id=first.id, act={"sub": "service"})
+            third = make(code="third", parent_id=second.id, act={"sub": "other", "act": {"sub": "service"}})
+            assert all(map(grants.add, (first, second, third)))
+            assert grants.by_id(third.id) == third and grants.stands(third.id)
+            made[tenant] = first, second, third
+    with entered(acme):
+        assert grants.revoke(made[acme][0].id, "test")
+        assert not any(grants.stands(each.id) for each in made[acme])
+    with entered(globex):
+        assert all(grants.stands(each.id) for each in made[globex])
+        with pytest.raises(Exception, match="foreign key"):
+            grants.add(make(code="astray", parent_id=made[acme][0].id))
+
+
 def test_what_globex_alone_has_is_nothing_in_acme(acme, globex):
     with entered(globex):
         grant = make(code="theirs", offline=True)
@@ -74,7 +93,7 @@ def test_what_globex_alone_has_is_nothing_in_acme(acme, globex):
         assert grants.successor(grant.id, 0) is None
         assert not grants.consume(first.id, clock.now())
         grants.prolong(first.id, clock.now() + 24 * HOUR)
-        assert not grants.revoke(grant.id, "x")
+        assert not grants.revoke(grant.id, "x") and not grants.stands(grant.id)
         assert grants.revoke_of_user(grant.user_id, "x") == 0
         assert grants.revoke_in_sessions(grant.user_id, "x") == 0
         assert grants.offline_clients(grant.user_id, clock.now()) == ()

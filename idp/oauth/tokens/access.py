@@ -57,15 +57,18 @@ def make(
     grant: Grant | None,
     binding: Binding | None,
     extra: Mapping[str, Any],
+    most: int | None = None,
 ) -> tuple[str, int]:
     """A signed access token and its lifetime in seconds. `binding`: the key without which it is worth nothing.
 
-    `extra`: claims that rules made; they never win.
+    `extra`: claims that rules made; they never win. `most`: seconds that it lives at most.
     """
     tenant, now = current(), clock.epoch()
     lifetime = registration.effective(client, "access_token_lifetime")
     if target.lifetime is not None:
         lifetime = min(target.lifetime, lifetime)
+    if most is not None:
+        lifetime = min(most, lifetime)
     claims: dict[str, Any] = {
         **extra,
         "iss": tenant.issuer,
@@ -85,6 +88,10 @@ def make(
         claims["auth_time"] = int(grant.auth_time.timestamp())
         claims["acr"] = grant.acr
         claims["amr"] = list(grant.amr)
+        if grant.act is not None:
+            claims["act"] = grant.act
+        elif client.setting("may_act") is not None:
+            claims["may_act"] = {"sub": client.setting("may_act")}
     return jwt.sign(claims, alg=target.alg, typ=target.typ), lifetime
 
 

@@ -59,6 +59,8 @@ SETTINGS: dict[str, Any] = {
     "client_secret_any": False,
     "assertion_for_token_endpoint": False,
     "rotate_refresh_tokens": True,
+    "token_exchange": None,
+    "may_act": None,
     "allowed_origins": (),
     "access_token_lifetime": None,
     "id_token_lifetime": None,

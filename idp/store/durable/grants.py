@@ -48,13 +48,18 @@ grants = tenant_table(
     instant("revoked_at", null=True),
     text("revoked_reason", null=True),
     json("cnf", null=True),
+    uuid("parent_id", null=True),
+    json("act", null=True),
+    json("authorization_details", null=True),
     belongs("user_id", "users"),
     belongs("client_id", "clients"),
     belongs("session_id", "sessions", survives=True),
     unique("code_digest"),
+    belongs("parent_id", "grants"),
     index("grants", "user_id"),
     index("grants", "client_id"),
     index("grants", "session_id"),
+    index("grants", "parent_id"),
     index("grants", "expires_at"),
 )
 
@@ -102,6 +107,12 @@ class Grant:
     revoked_reason: str | None = None
     cnf: dict[str, str] | None = None
     """What its tokens are bound to (RFC 7800)."""
+    parent_id: UUID | None = None
+    """The grant from which a token was exchanged for this one: it ends with that (RFC 8693)."""
+    act: dict[str, Any] | None = None
+    """Who acts for the person, and for whom that one acted (RFC 8693 §4.1)."""
+    authorization_details: list[dict[str, Any]] | None = None
+    """What was allowed in detail (RFC 9396)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,14 +270,32 @@ def successor(grant_id: UUID, generation: int) -> RefreshToken | None:
     return None if row is None else _refresh(row)
 
 
+def stands(grant_id: UUID) -> bool:
+    """Whether a grant is not revoked, its row held so that it is not until we commit."""
+    statement = sa.select(grants.c.id).where(
+        here(grants), grants.c.id == grant_id, grants.c.revoked_at.is_(None)
+    )
+    with transaction() as tx:
+        return tx.execute(statement.with_for_update(read=True)).first() is not None
+
+
 def _revoke(reason: str, *clauses: Any) -> int:
+    """Revoke what fits, and what came from it by exchange; how many fitted."""
+    with transaction():
+        ended = found = _revoked(reason, *clauses)
+        while ended:
+            ended = _revoked(reason, grants.c.parent_id.in_(ended))
+    return len(found)
+
+
+def _revoked(reason: str, *clauses: Any) -> list[UUID]:
     statement = (
         sa.update(grants)
         .where(here(grants), grants.c.revoked_at.is_(None), *clauses)
         .values(revoked_at=clock.now(), revoked_reason=reason)
     )
     with transaction() as tx:
-        return len(tx.execute(statement.returning(grants.c.id)).all())
+        return list(tx.execute(statement.returning(grants.c.id)).scalars())
 
 
 def revoke(grant_id: UUID, reason: str) -> bool:
