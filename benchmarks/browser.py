@@ -154,6 +154,12 @@ def _form(answer: Answer, form_id: str) -> Form | None:
 
 def authorization(endpoint: str, client_id: str, scope: str) -> tuple[str, str]:
     """An authorization request with PKCE: (URL, code_verifier)."""
+    query, verifier = parameters(client_id, scope)
+    return f"{endpoint}?{urlencode(query)}", verifier
+
+
+def parameters(client_id: str, scope: str) -> tuple[dict[str, str], str]:
+    """The same as (parameters, code_verifier)."""
     verifier = secrets.token_urlsafe(36)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
@@ -166,4 +172,4 @@ def authorization(endpoint: str, client_id: str, scope: str) -> tuple[str, str]:
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    return f"{endpoint}?{urlencode(query)}", verifier
+    return query, verifier

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from benchmarks.browser import REDIRECT_URI, Browser, Code, authorization
+from benchmarks import bound
+from benchmarks.browser import Browser, authorization
+from benchmarks.hands import APIS, SCOPE, basic, code, each_hand, form_post, redemption, username
 from benchmarks.load import Run, play, request
 from benchmarks.machine import CannotMeasure, Occupancy
-from benchmarks.target import PASSWORD, SECRET, Server, Site
+from benchmarks.target import PASSWORD, Server, Site
 
-SCOPE = "openid offline_access"
-APIS = {
-    "ES256": {"resource": "https://es.bench.example", "scope": "es.read"},
-    "RS256": {"resource": "https://rs.bench.example", "scope": "rs.read"},
-}
-HANDS = 4
 PREPARE_WITHIN = 40.0  # seconds; a code lives 60
 
 
@@ -38,18 +32,6 @@ class Row:
     peer: str = "oidc-provider"
     probe: int = 160
     spread: int = 1_000_000  # at how many tenants at most
-
-
-def username(at: Site, number: int) -> str:
-    return f"user{number % at.users + 1:02d}"
-
-
-def basic(client_id: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{client_id}:{SECRET}".encode()).decode()}
-
-
-def form_post(at: Site, endpoint: str, client_id: str, form: dict[str, str]) -> bytes:
-    return request("POST", at.path(endpoint), at.host, basic(client_id), urlencode(form))
 
 
 def jwks(server: Server, sites: Sequence[Site], count: int) -> list[bytes]:
@@ -69,75 +51,27 @@ def client_credentials(alg: str) -> Callable[[Server, Sequence[Site], int], list
     return prepare
 
 
-def _share(count: int, sites: Sequence[Site]) -> list[tuple[Site, int, int]]:
-    """Divide `count` among sites and hands: (site, number of the hand, how many)."""
-    shares = []
-    used = sites[: max(1, count)]
-    hands = max(1, HANDS // len(used))
-    for number, at in enumerate(used):
-        of_site = count // len(used) + (number < count % len(used))
-        for hand in range(hands):
-            share = of_site // hands + (hand < of_site % hands)
-            if share:
-                shares.append((at, number + hand, share))
-    return shares
-
-
-def _redeem(at: Site, code: Code) -> dict[str, str]:
-    return {
-        "grant_type": "authorization_code",
-        "code": code.value,
-        "code_verifier": code.verifier,
-        "redirect_uri": REDIRECT_URI,
-    }
-
-
-def _interleave(parts: Sequence[list[bytes]]) -> list[bytes]:
-    rounds = itertools.zip_longest(*parts)
-    return [item for one in rounds for item in one if item is not None]
-
-
-def _each_hand(
-    server: Server, sites: Sequence[Site], count: int, work: Callable[[Browser, Site, int], bytes]
-) -> list[bytes]:
-    def hand(share: tuple[Site, int, int]) -> list[bytes]:
-        at, number, times = share
-        browser = Browser(server.port)
-        try:
-            return [work(browser, at, number) for _ in range(times)]
-        finally:
-            browser.close()
-
-    with ThreadPoolExecutor(HANDS) as pool:
-        return _interleave(list(pool.map(hand, _share(count, sites))))
-
-
-def _code(browser: Browser, at: Site, number: int) -> Code:
-    url, verifier = authorization(at.endpoint("authorization_endpoint"), "web", SCOPE)
-    return browser.code(url, verifier, username(at, number), PASSWORD)
-
-
 def codes(server: Server, sites: Sequence[Site], count: int) -> list[bytes]:
     """Codes by the real flow: one sign-in a hand, then one authorization each."""
 
     def work(browser: Browser, at: Site, number: int) -> bytes:
-        return form_post(at, "token_endpoint", "web", _redeem(at, _code(browser, at, number)))
+        return form_post(at, "token_endpoint", "web", redemption(at, code(browser, at, number)))
 
-    return _each_hand(server, sites, count, work)
+    return each_hand(server, sites, count, work)
 
 
 def refresh(server: Server, sites: Sequence[Site], count: int) -> list[bytes]:
     """As many families as requests; each token is used once."""
 
     def work(browser: Browser, at: Site, number: int) -> bytes:
-        form = _redeem(at, _code(browser, at, number))
+        form = redemption(at, code(browser, at, number))
         answer = browser.send("POST", at.endpoint("token_endpoint"), form, **basic("web"))
         token = json.loads(answer.body).get("refresh_token") if answer.status == 200 else None
         if token is None:
             raise CannotMeasure(f"No refresh token from {server.name} ({answer.status}): {answer.body[:200]}")
         return form_post(at, "token_endpoint", "web", {"grant_type": "refresh_token", "refresh_token": token})
 
-    return _each_hand(server, sites, count, work)
+    return each_hand(server, sites, count, work)
 
 
 def introspection(server: Server, sites: Sequence[Site], count: int) -> list[bytes]:
@@ -182,7 +116,7 @@ def sign_ins(server: Server, sites: Sequence[Site], count: int) -> list[bytes]:
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         return request("POST", path, at.host, browser.cookie_header(), urlencode(fields))
 
-    return _each_hand(server, sites, count, work)
+    return each_hand(server, sites, count, work)
 
 
 ROWS = (
@@ -193,6 +127,10 @@ ROWS = (
     Row("code", "Code exchange", 16, codes, None, once=200, spread=40),
     Row("refresh", "Refresh with rotation", 16, refresh, None, once=200, spread=40),
     Row("introspection", "Introspection", 16, introspection, None, spread=400),
+    Row("private_key_jwt", "client_credentials, private_key_jwt", 16, bound.assertions, 1.0, once=200),
+    Row("par", "Pushed authorization request", 16, bound.pushes, None),
+    Row("code_dpop", "PAR, code, DPoP token", 16, bound.codes, 1.0, once=200, spread=40),
+    Row("userinfo_dpop", "userinfo with DPoP", 16, bound.userinfo, 1.0, once=200, spread=40),
     Row("sign_in", "Password sign-in", 4, sign_ins, 0.8, once=303, peer="argon2id", probe=40),
 )
 

@@ -31,8 +31,9 @@ import psycopg2
 from benchmarks import report
 from benchmarks.browser import Browser
 from benchmarks.bulk import SPACE, superuser_url
+from benchmarks.hands import basic
 from benchmarks.machine import LOAD_CORE, CannotMeasure, description, pin
-from benchmarks.rows import basic, refresh
+from benchmarks.rows import refresh
 from benchmarks.target import Server, ours
 from idp.config import Settings
 from idp.embedded.postgres import SUPERUSER, Postgres

@@ -17,6 +17,13 @@ const APIS = {
   'https://es.bench.example': { alg: 'ES256', scope: 'es.read' },
   'https://rs.bench.example': { alg: 'RS256', scope: 'rs.read' },
 };
+// The public half of benchmarks/bound.py's key, which is derived from a word.
+const BENCH_KEY = {
+  kty: 'EC',
+  crv: 'P-256',
+  x: 'iixn8bc9B_tBX9QuXnOeH6EpGsCa0D5bVLaIjGAuKuE',
+  y: 'z1oGWYBp_YktkSt54sYmzrk4p4iRqsLffBRQM1fjRMY',
+};
 const WEB_API = 'https://rs.bench.example';
 
 // The bundled memory adapter keeps 1,000 entries; preparing codes for a run needs more, so: a plain Map.
@@ -66,6 +73,22 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['bench'] },
   clients: [
     client({ client_id: 'svc', grant_types: ['client_credentials'], response_types: [], redirect_uris: [] }),
+    {
+      client_id: 'keyed',
+      grant_types: ['client_credentials'],
+      response_types: [],
+      redirect_uris: [],
+      token_endpoint_auth_method: 'private_key_jwt',
+      token_endpoint_auth_signing_alg: 'ES256',
+      jwks: { keys: [{ ...BENCH_KEY, kid: 'bench', use: 'sig', alg: 'ES256' }] },
+    },
+    client({
+      client_id: 'bound',
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: [REDIRECT_URI],
+      scope: 'openid offline_access',
+      dpop_bound_access_tokens: true,
+    }),
     client({
       client_id: 'web',
       grant_types: ['authorization_code', 'refresh_token'],
@@ -121,6 +144,8 @@ const provider = new Provider(issuer, {
         jwt: { sign: { alg: APIS[resource].alg } },
       }),
     },
+    dPoP: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
     revocation: { enabled: true },
   },
 });
