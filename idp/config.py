@@ -87,6 +87,8 @@ class Settings:
     """`IDP_SMTP_URL`: the mail server, `smtps://user:secret@host:465`, or `smtp://` for STARTTLS; none sends none."""
     mail_from: str | None = None
     """`IDP_MAIL_FROM`: the address that messages come from; the name beside it is the tenant's."""
+    breached_passwords: Path | None = None
+    """`IDP_BREACHED_PASSWORDS`: stolen passwords, a filter that `idp passwords build` made, beside the shipped one."""
     budget: str = "sign_in=1500,token=150,jwks=100"
     """`IDP_BUDGET`: milliseconds that the performance gate allows at the 99th percentile, for each kind of request."""
     log_level: str = "INFO"
@@ -198,7 +200,7 @@ def forget() -> None:
 
 
 def _convert(name: str, raw: str) -> Any:
-    if name in {"home", "keys", "outbound_ca"}:
+    if name in {"home", "keys", "outbound_ca", "breached_passwords"}:
         return Path(raw)
     if name == "prove_every":
         return _whole("IDP_PROVE_EVERY", raw)
@@ -257,6 +259,8 @@ def _complete(settings: Settings, given: dict[str, Any]) -> Settings:
     _certificates(settings)
     if settings.outbound_ca is not None and not settings.outbound_ca.is_file():
         raise ConfigError("IDP_OUTBOUND_CA", "must be a file of certificates in PEM")
+    if settings.breached_passwords is not None and not settings.breached_passwords.is_file():
+        raise ConfigError("IDP_BREACHED_PASSWORDS", "must be a file that idp passwords build made")
     if not all(_HOST.fullmatch(each) for each in settings.outbound_allow):
         raise ConfigError(
             "IDP_OUTBOUND_ALLOW", "must be hosts, or hosts with a port, such as keys.internal:8443"

@@ -120,6 +120,14 @@ class Policy:
         6_000, 10_000_000, "Pushed authorization requests of one client from one address."
     )
     pushed_requests_window: int = _seconds(60, _DAY, "Window of pushed_requests.")
+    password_recovery: bool = _flag(True, "Whether people who forgot their password set a new one by e-mail.")
+    reset_lifetime: int = _seconds(1800, _DAY, "Lifetime of a link that sets a new password.", 60)
+    recoveries: int = _count(20, 1_000_000, "Requests for a new password from one address.")
+    recoveries_window: int = _seconds(600, _DAY, "Window of recoveries.")
+    breached_passwords_service: bool = _flag(
+        False,
+        "Whether new passwords are looked up at api.pwnedpasswords.com, by five characters of a digest.",
+    )
     mails: int = _count(20, 1_000, "Messages to one e-mail address.")
     mails_window: int = _seconds(_DAY, 7 * _DAY, "Window of mails.")
     elsewhere_lifetime: int = _seconds(

@@ -40,6 +40,7 @@ _POLICY = {
     "second_factor": ("second_factor_failures", "second_factor_failures_window"),
     "client": ("client_failures", "client_failures_window"),
     "registration": ("registrations", "registrations_window"),
+    "recovery": ("recoveries", "recoveries_window"),
     "mail": ("mails", "mails_window"),
     "elsewhere": ("elsewhere_requests", "elsewhere_requests_window"),
     "user_code": ("user_code_failures", "user_code_failures_window"),

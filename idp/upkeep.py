@@ -14,6 +14,7 @@ from idp.store.database import transaction
 from idp.store.durable import (
     activity,
     grants,
+    links,
     marks,
     outbox,
     refusals,
@@ -36,6 +37,7 @@ _GRANTS_KEPT = dt.timedelta(days=30)
 _ACTIVITY_KEPT = dt.timedelta(days=90)
 _THROTTLES_KEPT = dt.timedelta(days=1)
 _MARKS_KEPT = dt.timedelta(minutes=10)
+_LINKS_KEPT = dt.timedelta(days=7)
 _UNDELIVERED_KEPT = dt.timedelta(days=30)
 
 
@@ -68,6 +70,7 @@ def sweep() -> int:
             + _portions(grants.purge, now - _GRANTS_KEPT)
             + _portions(throttles.purge, now - _THROTTLES_KEPT)
             + _portions(outbox.purge, now - _UNDELIVERED_KEPT)
+            + _portions(links.purge, now - _LINKS_KEPT)
             + _portions(registrations.purge_initial, now)
             + _portions(remembered_devices.purge, now)
             + registrations.purge_unused(now - _unused(), now)

@@ -14,7 +14,7 @@ from idp.accounts import authenticate, consent, passwords, sessions, strength, t
 from idp.audit import Actor, Event
 from idp.errors import Conflict
 from idp.store.database import again, transaction
-from idp.store.durable import audit_log, clients, credentials, grants, users
+from idp.store.durable import audit_log, clients, credentials, grants, remembered_devices, users
 from idp.store.durable.audit_log import Entry
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
@@ -59,6 +59,7 @@ def _changed(user: User, session: Session, secret: str, address: str) -> tuple[S
         credentials.put_password(user.id, secret)
         # Sessions from before this one are over by it as well, and so are the cookies of known devices.
         users.change(user.id, not_before=session.auth_time)
+        remembered_devices.forget(user.id)
         sessions.end_all(user, "password_changed", keep=session)
         grants.revoke_of_user(user.id, "password_changed")
         audit.record(Event.PASSWORD_CHANGED, user_id=user.id)

@@ -6,12 +6,13 @@ blueprints set are theirs to choose and are not asked here.
 
 import unicodedata
 
-from idp.accounts import passwords
+from idp.accounts import breached, factors, passwords
 from idp.errors import Invalid
 from idp.store.durable.users import User
 from idp.tenants import current
 
 ALONE = 15  # characters where the password alone signs in
+BESIDE = 8  # characters beside a second factor
 _SPECIFIC = 4  # a name of fewer characters is in many a good password
 
 
@@ -19,15 +20,14 @@ class Weak(Invalid):
     """The password may not be chosen; `reason` says in one word why."""
 
     def __init__(self, description: str, reason: str) -> None:
-        """`description`: what to do instead, in a sentence; `reason`: short, long, repeats, names."""
+        """`description`: what to do instead, in a sentence; `reason`: short, long, repeats, breached, names."""
         super().__init__(description, rule=f"strength.{reason}")
         self.reason = reason
 
 
 def least(user: User | None) -> int:
     """How many characters the person's new password must have."""
-    del user
-    return ALONE
+    return BESIDE if user is not None and factors.held_by(user.id).own else ALONE
 
 
 def check(password: str, user: User | None) -> None:
@@ -40,6 +40,8 @@ def check(password: str, user: User | None) -> None:
     folded = _folded(password)
     if len(set(folded)) < 5 or _repeats(folded):
         raise Weak("This password repeats itself. Use a few unrelated words.", "repeats")
+    if breached.known(password):
+        raise Weak("This password is on lists of stolen passwords. Use a few unrelated words.", "breached")
     rest = folded
     for name in _names(user):
         rest = rest.replace(name, "")

@@ -42,6 +42,7 @@ COMMANDS = {
     "policy": ("policy", "Show policies, their sources and defaults; check them against a profile."),
     "keys": ("keys", "List, rotate, revoke signing keys."),
     "not-before": ("not_before", "Let nothing count that was issued until now."),
+    "passwords": ("passwords", "Make a filter of stolen passwords."),
     "outbox": ("outbox", "Show what waits to be delivered, and try again what was given up."),
     "routes": ("routes", "List every route, its gate and credentials."),
     "explain": ("explain", "Say why a request was refused."),

@@ -142,6 +142,21 @@ def temporary_code(username: str, slug: str) -> None:
     )
 
 
+@command.command("send-reset")
+@click.argument("username")
+@click.option("--show-link", is_flag=True, help="Print the link instead of sending it; recorded.")
+@given.tenant_option
+@session.options
+def send_reset(username: str, show_link: bool, slug: str) -> None:
+    """Send a person a link that sets a new password; nobody chooses another's."""
+    from idp.control import users
+
+    with given.inside(slug):
+        link = users.send_reset(username, session.actor(), reveal=show_link)
+    row = {"username": username, "sent": link is None} | ({"link": link} if link else {})
+    session.answer(row, link or f"a link is on its way to {username}")
+
+
 @command.command("suspend")
 @click.argument("username")
 @given.tenant_option

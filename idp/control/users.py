@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, identifiers
-from idp.accounts import passwords, sessions
+from idp.accounts import passwords, recovery, sessions
 from idp.audit import Actor, Event
 from idp.control import attributes
 from idp.errors import Conflict, Invalid, NotFound
@@ -187,6 +187,26 @@ def sign_out(username: str, actor: Actor | None = None, *, offline: bool = False
         if revoked:
             audit.record(Event.GRANT_REVOKED, user_id=user.id, why="signed_out_everywhere", count=revoked)
     return ended
+
+
+def send_reset(username: str, actor: Actor | None = None, *, reveal: bool = False) -> str | None:
+    """Write a link that sets a new password to a person's confirmed address.
+
+    `reveal`: nothing is written, and the link is answered, for whoever can be reached in no other way; the person is
+    told when the password was set. Raises NotFound, and Invalid where nobody can be written to.
+    """
+    with transaction():
+        user = show(username)
+        if not user.active:
+            raise Invalid("The person is suspended.", rule="status")
+        if reveal:
+            audit.record(Event.RECOVERY_SHOWN, actor, user_id=user.id)
+            return recovery.made(user)
+        if not recovery.send(user, actor=actor):
+            raise Invalid(
+                "There is no confirmed e-mail address to write to, or no mail server.", rule="email"
+            )
+    return None
 
 
 def suspend(username: str, actor: Actor | None = None) -> User:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, directory, mail, metrics, outbox, seals, upkeep
-from idp.accounts import notices, sessions
+from idp.accounts import notices, recovery, sessions
 from idp.control import hosts, proofs
 from idp.errors import Busy
 from idp.jobs.deliverer import Deliverer
@@ -50,6 +50,7 @@ class Worker:
         outbox.handle(sessions.TOPIC, sessions.drop)
         outbox.handle(notices.TOPIC, backchannel.tell)
         outbox.handle(mail.TOPIC, mail.deliver)
+        outbox.handle(recovery.TOPIC, recovery.answer)
         directory.on_change(self._changed.add)
 
     def run(self) -> None:

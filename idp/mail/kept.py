@@ -15,7 +15,7 @@ from idp.ids import unique
 
 MOST = 200
 """Messages that are kept; the oldest go."""
-_NAME = re.compile(r"[0-9]{20}-[a-z0-9-]{1,63}-[\w-]{8,32}")
+_NAME = re.compile(r"[0-9]{20}\.[a-z0-9-]{1,63}\.[\w-]{8,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def folder() -> Path:
 def keep(slug: str, mail: EmailMessage) -> None:
     """Keep one instead of sending it."""
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{int(clock.now().timestamp() * 1e6):020d}-{slug}-{unique()}"
+    name = f"{int(clock.now().timestamp() * 1e6):020d}.{slug}.{unique()}"
     waiting = folder() / f".{name}"
     waiting.write_bytes(mail.as_bytes())
     waiting.chmod(0o600)
@@ -52,7 +52,7 @@ def every() -> tuple[Kept, ...]:
     """All that are kept, the newest first; none but in development."""
     if not config.settings().development or not folder().is_dir():
         return ()
-    found = (read(path.stem) for path in sorted(folder().glob("*.eml"), reverse=True))
+    found = (read(path.name.removesuffix(".eml")) for path in sorted(folder().glob("*.eml"), reverse=True))
     return tuple(each for each in found if each is not None)
 
 
@@ -67,7 +67,7 @@ def read(name: str) -> Kept | None:
     mail = email.message_from_bytes(raw, policy=SMTP)
     return Kept(
         name=name,
-        tenant=name[21:].rpartition("-")[0],
+        tenant=name.split(".")[1],
         to=str(mail["To"]),
         subject=str(mail["Subject"]),
         date=str(mail["Date"]),

@@ -27,9 +27,10 @@ class Kind(StrEnum):
     """Every message that is ever sent; each is a file in `templates/email`."""
 
     PASSWORD_CHANGED = "password_changed"
+    PASSWORD_RESET = "password_reset"
 
 
-KNOCKED = frozenset[Kind]()
+KNOCKED = frozenset({Kind.PASSWORD_RESET})
 """What a stranger can have sent to an address: so many a day. What concerns an account's safety always goes out."""
 
 

@@ -22,6 +22,7 @@ TENANT = {
     "groups": FULL,
     "initial_access_tokens": FULL,
     "issuer_uses": FULL,
+    "links": FULL,
     "marks": NO_UPDATE,
     "outbox": FULL,
     "person_keys": FULL,

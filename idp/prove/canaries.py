@@ -48,7 +48,8 @@ _POLICY = {
     "hash_seconds_per_minute": 100_000, "client_registration": "token", "registrations": _ENOUGH,
     "registered_clients": 100_000, "pushed_requests": _ENOUGH,
     "elsewhere_requests": _ENOUGH, "user_code_failures": _ENOUGH,
-    "second_factor_failures": _ENOUGH, "second_factor_failures_daily": _ENOUGH,
+    "second_factor_failures": _ENOUGH, "second_factor_failures_daily": _ENOUGH, "recoveries": _ENOUGH,
+    "reset_lifetime": 86_400,
 }  # fmt: skip
 
 
@@ -185,11 +186,17 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
             ],
             slugs,
         )
+        sent = beside.map(
+            lambda slug: program.json("user", "send-reset", USERS[1], "--tenant", slug, "--show-link")[
+                "link"
+            ],
+            slugs,
+        )
         signed = program.json("context", "sign", *slugs, "--lives", str(LIVES), "--lives", str(OVER))
         tenants = {row["slug"]: row for row in rows.result()}
         list(hosts)  # raises what failed
-        initial = dict(zip(slugs, begins, strict=True))
-    a, b = (_canary(plan, tenants[plan.slug], signed, initial[plan.slug]) for plan in plans)
+        initial, links = (dict(zip(slugs, each, strict=True)) for each in (begins, sent))
+    a, b = (_canary(plan, tenants[plan.slug], signed, initial[plan.slug], links[plan.slug]) for plan in plans)
     return a, b
 
 
@@ -212,12 +219,13 @@ def _alone(program: Program, plans: Sequence[Plan], refused: str) -> None:
 
 
 def _canary(
-    plan: Plan, tenant: Mapping[str, Any], signed: Sequence[Mapping[str, Any]], initial: str
+    plan: Plan, tenant: Mapping[str, Any], signed: Sequence[Mapping[str, Any]], initial: str, link: str
 ) -> Canary:
     contexts = {each["lives"]: str(each["context"]) for each in signed if each["slug"] == plan.slug}
     return Canary(
         slug=plan.slug, id=str(tenant["id"]), issuer=str(tenant["issuer"]), passwords=plan.passwords,
-        secrets=plan.secrets, initial=initial, spare=list(SPARE), keys={KEY_CLIENT: plan.key}, context=contexts[LIVES],
+        secrets=plan.secrets, initial=initial, link=link, spare=list(SPARE),
+        keys={KEY_CLIENT: plan.key}, context=contexts[LIVES],
         expired=contexts[OVER],
     )  # fmt: skip
 

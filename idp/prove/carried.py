@@ -330,6 +330,11 @@ def _registration_access_token(place: Place) -> Iterator[Use]:
         yield Use(f"header{who}", Part(headers=bearer), Part(headers=absent), body)
 
 
+def _link(place: Place) -> Iterator[Use]:
+    token = place.own.canary.link.rpartition("=")[2]
+    yield Use("in the address", Part(query=(("link", token),)), Part(query=(("link", shuffled(token)),)))
+
+
 KINDS: dict[str, Uses] = {
     "cookie": _cookie, "csrf": _csrf, "password": _password, "second_factor": _second_factor,
     "client_id": _client_id,
@@ -338,7 +343,7 @@ KINDS: dict[str, Uses] = {
     "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
     "request_object": _request_object, "par_uri": _par_uri, "initial_access_token": _initial_access_token,
     "registration_access_token": _registration_access_token, "device_code": _device_code,
-    "user_code": _user_code,
+    "user_code": _user_code, "link": _link,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
 

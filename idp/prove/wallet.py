@@ -114,6 +114,8 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     _open(wallet, browser, browser.get(client.metadata["end_session_endpoint"]), "logout-form", known)
     for path, form in ACCOUNT.items():
         _open(wallet, browser, browser.get(f"{canary.issuer}{path}"), form, known)
+    _open(wallet, browser, browser.get(f"{canary.issuer}/forgot"), "forgot-form", known)
+    _open(wallet, browser, browser.get(canary.link), "recover-form", known)
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")
     wallet.code, wallet.verifier = fresh_code(net, wallet)

@@ -6,24 +6,26 @@ transaction or step fits nowhere (login CSRF included).
 
 import hmac
 
-from idp.ids import b64, same
+from idp.ids import b64, same, secret
 from idp.signing.ring import ring
 from idp.tenants import current
 
 _INFO = b"csrf"
 
 
-def _made(key: bytes, binding: str, step: str) -> str:
-    return b64(hmac.digest(key, f"{current().id}|{binding}|{step}".encode(), "sha256"))
+def _made(key: bytes, binding: str, step: str, salt: str) -> str:
+    return b64(hmac.digest(key, f"{current().id}|{binding}|{step}|{salt}".encode(), "sha256"))
 
 
 def token(binding: str, step: str) -> str:
-    """The token of one step for one browser."""
-    return _made(ring().derive(_INFO), binding, step)
+    """A token of one step for one browser; another one each time, so that no two pages have the same bytes."""
+    salt = secret(128)
+    return f"{salt}.{_made(ring().derive(_INFO), binding, step, salt)}"
 
 
 def good(given: str | None, binding: str, step: str) -> bool:
-    """Whether `given` is that token, under any key of the ring."""
-    if not given or not binding:
+    """Whether `given` is such a token, under any key of the ring."""
+    salt, _, mac = (given or "").partition(".")
+    if not mac or not binding:
         return False
-    return any(same(given, _made(key, binding, step)) for _, key in ring().derive_all(_INFO))
+    return any(same(mac, _made(key, binding, step, salt)) for _, key in ring().derive_all(_INFO))

@@ -90,6 +90,8 @@ class Login(Form):
     again: bool = False
     """True when the person is signed in and must prove it once more (prompt=login, max_age)."""
     can_cancel: bool = True
+    forgot_url: str = ""
+    """Where people go who forgot their password; empty: not offered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +298,43 @@ class FormPost(Page):
     client: ClientFace | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Forgot(Form):
+    """Asking for a new password, before it is asked for and after (`sent`), which looks the same for everybody."""
+
+    tenant: TenantFace
+    username: str = ""
+    error: Literal["", "nothing"] = ""
+    sent: bool = False
+    minutes: int = 30
+    back_url: str = ""
+    """Where the sign-in goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recover(Form):
+    """Setting a new password by a link."""
+
+    tenant: TenantFace
+    username: str
+    least: int
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message(Page):
+    """Something that is done, or that cannot be done, and the way on: a heading, a sentence, a link."""
+
+    tenant: TenantFace
+    called: str
+    """Which page it is, as its main element is called."""
+    heading: str
+    sentence: str
+    good: bool = True
+    continue_url: str = ""
+    continue_label: str = "Go on"
+
+
 _LINK = re.compile(r"(https?://[^\s<>]+)")
 
 
@@ -342,6 +381,9 @@ HOSTED: Final[dict[str, type[Page]]] = {
     "home": Home,
     "tenant_home": TenantHome,
     "form_post": FormPost,
+    "forgot": Forgot,
+    "recover": Recover,
+    "message": Message,
     "mailbox": Mailbox,
 }
 """The pages of `templates/hosted`, by name."""

@@ -169,6 +169,7 @@ def test_wheel_carries_every_module_the_licence_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     modules = {path.relative_to(TOP).as_posix() for path in (TOP / "idp").rglob("*.py")}
     assert modules <= set(names)
+    assert "idp/accounts/common_passwords.filter" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
     assert {name.split("/")[0] for name in names} <= {"idp", wheel.name.rsplit("-py3", 1)[0] + ".dist-info"}

@@ -265,6 +265,51 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         "Your password was changed\n\nLook:\n\nhttp://localhost:8000/t/acme/account\n\n<b>ok</b>",
     )  # fmt: skip
     made |= {
+        "login-forgot": (
+            "login",
+            {"tenant": ACME, "client": WEB, "csrf": "x", "forgot_url": "/t/acme/forgot"},
+        ),
+        "forgot": ("forgot", {"tenant": ACME, "csrf": "x", "back_url": "/t/acme/interaction/login"}),
+        "forgot-nothing": ("forgot", {"tenant": ACME, "csrf": "x", "error": "nothing"}),
+        "forgot-sent": (
+            "forgot",
+            {"tenant": ACME, "csrf": "x", "sent": True, "back_url": "/t/acme/interaction/login"},
+        ),
+        "recover": ("recover", {"tenant": ACME, "csrf": "x", "username": "alice", "least": 15}),
+        "recover-weak": (
+            "recover",
+            {
+                "tenant": ACME,
+                "csrf": "x",
+                "username": "alice",
+                "least": 15,
+                "error": "Use at least 15 characters.",
+            },
+        ),
+        "recovered": (
+            "message",
+            {
+                "tenant": ACME,
+                "called": "recovered",
+                "heading": "Your password is set",
+                "sentence": "Every browser that was signed in has been signed out. Sign in with the new password.",
+                "continue_url": "/t/acme/account",
+                "continue_label": "Sign in",
+            },
+        ),
+        "link-gone": (
+            "message",
+            {
+                "tenant": ACME,
+                "called": "link-gone",
+                "heading": "This link does not work any more",
+                "sentence": "It was used, or is too old, or another one was sent after it.",
+                "good": False,
+                "continue_url": "/t/acme/forgot",
+                "continue_label": "Ask for a new one",
+                "request_id": REQUEST_ID,
+            },
+        ),
         "mailbox": ("mailbox", {"letters": (letter, letter)}),
         "mailbox-empty": ("mailbox", {}),
         "mailbox-open": ("mailbox", {"letter": letter}),

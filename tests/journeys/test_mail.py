@@ -20,6 +20,7 @@ from idp.control.readiness.world import World
 from idp.jobs import worker
 from idp.mail import Kind, kept, messages, smtp
 from idp.outbox import Undelivered
+from idp.signing import sealed
 from idp.store.database import transaction
 from idp.store.durable import users
 from idp.tenants import Branding, Tenant, entered
@@ -261,13 +262,8 @@ def test_a_development_shows_what_it_would_have_sent(
 
 
 def _sealed(tenant: Tenant) -> str:
-    from idp.ids import b64
-    from idp.mail import postbox
-    from idp.signing import envelope
-    from idp.signing.ring import ring
-
     letter = {"to": "a@example.com", "subject": "x", "text": "x", "html": "x", "kind": "x", "user": None}
-    return b64(envelope.seal(ring().derive(b"mail"), json.dumps(letter).encode(), postbox._bound()))
+    return sealed.write(mail.TOPIC, letter)
 
 
 def test_only_so_many_are_kept(vault: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """The pages of the interaction and the two start pages. No page knows the next one: `idp.oauth.flow` does."""
 
-from idp.web.hosted import account, approve, codes, consent, device, enrol, home, login, mailbox, mfa
+from idp.web.hosted import account, approve, codes, consent, device, enrol, home, login, mailbox, mfa, recover
 
 DOORS = (
     login.door,
@@ -9,6 +9,7 @@ DOORS = (
     enrol.door,
     codes.door,
     consent.door,
+    recover.door,
     approve.door,
     device.door,
     home.door,

@@ -14,7 +14,7 @@ from idp.oauth.request import Browser
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
-from idp.web.hosted import steps
+from idp.web.hosted import links, steps
 
 door = Door("login", __name__, gate=Gate.TENANT, page="error")
 
@@ -85,6 +85,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         action=answers.step_address(Step.LOGIN, due.going.identifier),
         username=username[:512],
         error=trouble,
+        forgot_url=links.forgot(due.going.identifier),
         again=due.session is not None and due.going.same is not False,
         request_id=asked.request_id(),
         form_action=answers.targets(due.request),
