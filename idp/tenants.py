@@ -228,6 +228,11 @@ class Policy:
         "certificates of authorities, each the base64 of its DER in one line",
         "Authorities whose certificates applications may authenticate with (tls_client_auth, RFC 8705).",
     )
+    security_profile: str = _choice(
+        "none",
+        ("none", "fapi2"),
+        "Whether every application keeps a security profile, whatever else is set: FAPI 2.0, or none.",
+    )
     require_dpop_nonce: bool = _flag(
         False,
         "Whether DPoP proofs must hold a nonce that the issuer has handed out in the last minutes (RFC 9449).",

@@ -10,6 +10,7 @@ from idp.control import clients, record, users
 from idp.errors import Conflict, NotFound
 from idp.oauth import scopes
 from idp.oauth.scopes import Target
+from idp.registration import fapi
 from idp.store.durable.clients import Client
 from idp.store.durable.users import User
 from idp.tenants import Tenant, current, entered
@@ -120,7 +121,8 @@ def _protocol(
 
 
 def _of_id_token(tenant: Tenant, client: Client, nonce: str | None) -> list[Member]:
-    alg = client.metadata.get("id_token_signed_response_alg") or tenant.policy.id_token_signing_alg
+    registered = client.metadata.get("id_token_signed_response_alg")
+    alg = fapi.alg(client, registered, tenant.policy.id_token_signing_alg)
     members = [
         Member("aud", client.client_id, "OpenID Connect Core section 2: the client"),
         Member(

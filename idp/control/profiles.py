@@ -11,6 +11,7 @@ from typing import Any
 
 from idp.control import apis, clients, tenants
 from idp.oauth import metadata
+from idp.registration import fapi
 from idp.store.durable.clients import SETTINGS, Client
 from idp.tenants import Policy, current, entered
 
@@ -109,6 +110,10 @@ def _uses(grant_type: str) -> Which:
     return lambda client: grant_type in client.metadata.get("grant_types", ())
 
 
+def _bound_by_no_certificate(client: Client) -> bool:
+    return not client.metadata.get("tls_client_certificate_bound_access_tokens")
+
+
 A, F = Profile.ASVS_L2, Profile.FAPI2
 _OFF, _ON = _is(False), _is(True)
 
@@ -132,8 +137,10 @@ TABLE = (
     Row(F, Of.POLICY, "assertion_for_token_endpoint", _OFF, "false: assertions are for the issuer alone", "5.3.2.1"),
     Row(F, Of.POLICY, "id_token_signing_alg", _fapi_algorithm, "PS256, ES256 or EdDSA", "5.4.1"),
     Row(F, Of.POLICY, "access_token_signing_alg", _fapi_algorithm, "PS256, ES256 or EdDSA", "5.4.1"),
-    Row(F, Of.CLIENT, "token_endpoint_auth_method", _is("private_key_jwt"),
-        "private_key_jwt: confidential, and without a shared secret", "5.3.2.1"),
+    Row(F, Of.CLIENT, "token_endpoint_auth_method", lambda value: value in fapi.METHODS,
+        "private_key_jwt or mutual TLS: confidential, and without a shared secret", "5.3.2.1"),
+    Row(F, Of.CLIENT, "dpop_bound_access_tokens", _ON, "true: tokens bound to their sender, or else a certificate",
+        "5.3.2.1", _bound_by_no_certificate),
     Row(F, Of.CLIENT, "rotate_refresh_tokens", _OFF, "false: what binds the token to its client is enough",
         "5.3.2.1", _uses("refresh_token")),
     Row(F, Of.CLIENT, "require_pkce", _unless_unset(_ON), "true: PKCE with S256", "5.3.2.2",
@@ -173,15 +180,25 @@ def check(profile: Profile, slug: str | None = None) -> Verdict:
 def _of_policy(rows: list[Row]) -> Iterator[Broken]:
     policy: Policy = current().policy
     for row in rows:
-        if row.of is Of.POLICY:
+        if row.of is Of.POLICY and not (row.profile is F and fapi.policy_holds()):
             yield from _judged(row, getattr(policy, row.name))
 
 
 def _of_clients(rows: list[Row]) -> Iterator[Broken]:
     for client in _each(clients.list_, lambda last: last.client_id):
+        if rows[0].profile is F and fapi.of(client):
+            yield from _of_switched(client)
+            continue
         for row in rows:
             if row.of is Of.CLIENT and row.which(client):
                 yield from _judged(row, _value(client, row.name), client.client_id)
+
+
+def _of_switched(client: Client) -> Iterator[Broken]:
+    """What a client that keeps the profile by a switch says against it, which the switch overrules or refuses."""
+    for name in fapi.broken(client.metadata, client.settings):
+        of, asks = f"{Of.CLIENT} {client.client_id}", f"{fapi.PROMISES[name][0]}: {fapi.PROMISES[name][1]}"
+        yield Broken(current().slug, of, name, _value(client, name), asks, "5.3.2")
 
 
 def _of_apis(rows: list[Row]) -> Iterator[Broken]:

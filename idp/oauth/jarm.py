@@ -7,6 +7,7 @@ nobody takes it for another JWT of ours (RFC 8725 §3.11).
 from idp import clock
 from idp.errors import InvalidRequest
 from idp.oauth import encryption
+from idp.registration import fapi
 from idp.signing import jwt
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -22,7 +23,7 @@ def alg(client: Client) -> str:
     """What the client's answers are signed with: what it registered for them, else what its ID tokens are."""
     own = ("authorization_signed_response_alg", "id_token_signed_response_alg")
     registered = next((client.metadata[name] for name in own if name in client.metadata), None)
-    return str(registered or current().policy.id_token_signing_alg)
+    return fapi.alg(client, registered, current().policy.id_token_signing_alg)
 
 
 def ready(client: Client) -> None:

@@ -115,6 +115,7 @@ SETTING: dict[str, Callable[[object], Any]] = {
     "rotate_refresh_tokens": flag,
     "token_exchange": exchanges,
     "may_act": identifiers.client_id,
+    "profile": one_of(("fapi2",)),
     "allowed_origins": several(urls.origin),
     "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value)],
     **dict.fromkeys(LIFETIMES, seconds),

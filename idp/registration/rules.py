@@ -5,7 +5,7 @@ from typing import Any
 
 from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
-from idp.registration import flows, keys, sectors
+from idp.registration import fapi, flows, keys, sectors
 from idp.registration.certificates import SUBJECTS
 from idp.registration.names import ELSEWHERE, ENCRYPTED, LIFETIMES, SECRET_METHODS, TOKEN_EXCHANGE
 from idp.signing import jwe
@@ -165,6 +165,15 @@ def binding(new: dict[str, Any], _kept: dict[str, Any]) -> None:
         raise wrong("dpop_bound_access_tokens", "must not be true where a response type has a token")
 
 
+def profile(new: dict[str, Any], kept: dict[str, Any]) -> None:
+    """FAPI 2.0 Security Profile: what a client of it may not say off, and the promise that would fall."""
+    if kept.get("profile") != fapi.FAPI2 and not fapi.policy_holds():
+        return
+    for name in fapi.broken(new, kept):
+        clause, promise = fapi.PROMISES[name]
+        raise wrong(name, f"{clause}: of the profile fapi2 this would fall, that {promise}")
+
+
 def lifetimes(_new: dict[str, Any], kept: dict[str, Any]) -> None:
     """A client may have less than its tenant, never more."""
     policy = current_tenant().policy
@@ -185,5 +194,6 @@ CHECKS = (
     encryption,
     certificate,
     binding,
+    profile,
     lifetimes,
 )

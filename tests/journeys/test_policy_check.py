@@ -86,6 +86,7 @@ KEY = json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "alg": "
                             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})  # fmt: skip
 BY_KEY = (
     "token_endpoint_auth_method=private_key_jwt", f"jwks={KEY}", "token_endpoint_auth_signing_alg=EdDSA",
+    "dpop_bound_access_tokens=true",
 )  # fmt: skip
 CODE = 'grant_types=["authorization_code","refresh_token"]'
 HTTPS = 'redirect_uris=["https://rp.example/cb"]'
@@ -97,15 +98,17 @@ SAFE = (CODE, HTTPS, ONCE, *BY_KEY)
     ("profile", "given", "broken"),
     [
         ("fapi2", SAFE, set()),
-        ("fapi2", (CODE, HTTPS, ONCE), {"token_endpoint_auth_method"}),
+        ("fapi2", (CODE, HTTPS, ONCE), {"token_endpoint_auth_method", "dpop_bound_access_tokens"}),
         ("fapi2", (CODE, HTTPS, "token_endpoint_auth_method=none"),
-         {"token_endpoint_auth_method", "rotate_refresh_tokens"}),
+         {"token_endpoint_auth_method", "rotate_refresh_tokens", "dpop_bound_access_tokens"}),
         ("fapi2", (CODE, HTTPS, *BY_KEY), {"rotate_refresh_tokens"}),
         ("fapi2", (*SAFE, "require_pkce=false"), {"require_pkce"}),
         ("fapi2", (*SAFE, "id_token_signed_response_alg=RS256"), {"id_token_signed_response_alg"}),
         ("fapi2", (*SAFE, "userinfo_signed_response_alg=RS256"), {"userinfo_signed_response_alg"}),
         ("fapi2", (*SAFE, "request_object_signing_alg=RS256"), {"request_object_signing_alg"}),
-        ("fapi2", (CODE, HTTPS, ONCE, *BY_KEY[:2], "token_endpoint_auth_signing_alg=RS256"),
+        ("fapi2", (CODE, HTTPS, ONCE, *BY_KEY[:3]), {"dpop_bound_access_tokens"}),
+        ("fapi2", (CODE, HTTPS, *BY_KEY[:3], "profile=fapi2"), set()),
+        ("fapi2", (CODE, HTTPS, ONCE, *BY_KEY[:2], BY_KEY[3], "token_endpoint_auth_signing_alg=RS256"),
          {"token_endpoint_auth_signing_alg"}),
         ("fapi2", (*SAFE, "assertion_for_token_endpoint=true"), {"assertion_for_token_endpoint"}),
         ("fapi2", (CODE, 'redirect_uris=["http://localhost:8001/cb"]', ONCE, *BY_KEY), {"redirect_uris"}),

@@ -1,5 +1,7 @@
 """What a token is bound to, and whom a bound grant goes on for."""
 
+from dataclasses import replace
+
 import pytest
 
 from idp import clock
@@ -8,6 +10,7 @@ from idp.ids import uuid7
 from idp.oauth import binding
 from idp.oauth.binding import Binding
 from idp.store.durable.clients import Client
+from idp.tenants import Tenant, entered
 
 ONE, OTHER = Binding("jkt", "a" * 43), Binding("jkt", "b" * 43)
 
@@ -51,10 +54,13 @@ def test_a_grant_that_is_bound_to_what_nobody_knows_goes_on_for_nobody(who: Clie
 
 def test_who_wants_bound_tokens_gets_no_others() -> None:
     wants = client("private_key_jwt", dpop_bound_access_tokens=True)
-    binding.asked_for(wants, ONE)
-    with pytest.raises(InvalidRequest):
-        binding.asked_for(wants, None)
-    binding.asked_for(CONFIDENTIAL, None)
+    fapi = replace(CONFIDENTIAL, settings={"profile": "fapi2"})
+    with entered(Tenant(uuid7(), "acme", "Acme", "active", "https://id.test")):
+        for one in (wants, fapi):
+            binding.asked_for(one, ONE)
+            with pytest.raises(InvalidRequest):
+                binding.asked_for(one, None)
+        binding.asked_for(CONFIDENTIAL, None)
 
 
 def test_a_binding_is_read_as_it_was_written() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from idp.errors import InvalidGrant, InvalidRequest
+from idp.registration import fapi
 from idp.store.durable.clients import Client
 
 JKT = "jkt"
@@ -47,7 +48,8 @@ def of(cnf: object) -> Binding | None:
 
 def demanded(client: Client) -> str | None:
     """The member of `cnf` that every token of this client has; None where it may do without."""
-    return next((member for member, name in DEMANDS.items() if client.metadata.get(name)), None)
+    own = next((member for member, name in DEMANDS.items() if client.metadata.get(name)), None)
+    return JKT if own is None and fapi.of(client) else own
 
 
 def asked_for(client: Client, binding: Binding | None) -> None:

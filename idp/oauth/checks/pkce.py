@@ -4,7 +4,7 @@ import re
 
 from idp.errors import InvalidRequest
 from idp.oauth.checks.pending import Pending
-from idp.registration import flows
+from idp.registration import fapi, flows
 from idp.tenants import current
 
 METHODS = ("S256",)
@@ -17,7 +17,8 @@ def pkce_present(pending: Pending) -> None:
         return  # there is no code that could be stolen
     client = pending.known_client
     own = client.setting("require_pkce")
-    demanded = client.public or (current().policy.require_pkce == "all" if own is None else bool(own))
+    usual = current().policy.require_pkce == "all" if own is None else bool(own)
+    demanded = client.public or fapi.of(client) or usual
     if demanded and pending.get("code_challenge") is None:
         raise InvalidRequest(
             "code_challenge is missing; PKCE with S256 is required.",

@@ -14,6 +14,7 @@ from idp.errors import Busy, InvalidRequest, Refusal
 from idp.ids import secret
 from idp.oauth.checks.pending import Pending
 from idp.oauth.checks.request_object import InvalidRequestUri, to_client
+from idp.registration import fapi
 from idp.store.ephemeral import pushed
 from idp.tenants import current
 
@@ -81,12 +82,12 @@ def _needless(pending: Pending) -> None:
         pending.known_client.metadata.get(name),
         current().policy.require_pushed_authorization_requests,
     )
-    if client or tenant:
+    if client or tenant or fapi.of(pending.known_client):
         raise InvalidRequest(
             "This application pushes its requests.",
             rule="pushed.required",
             expected="a request_uri of the pushed authorization request endpoint",
-            setting=f"{'client' if client else 'policy'}.{name}",
+            setting=f"{'policy' if tenant else 'client'}.{name}" if client or tenant else "client.profile",
         )
 
 

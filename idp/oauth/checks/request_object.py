@@ -15,7 +15,7 @@ from idp.fetching import Memory, Rules, Wanted
 from idp.oauth import client_keys
 from idp.oauth.checks import client, response
 from idp.oauth.checks.pending import Pending
-from idp.registration import ALGORITHMS
+from idp.registration import ALGORITHMS, fapi
 from idp.signing import jwe, parts
 from idp.signing.foreign import FOREIGN, Foreign
 from idp.store.durable.clients import Client
@@ -143,11 +143,11 @@ def _verified(known: Client, token: str, *, served: bool) -> dict[str, Any]:
     """
     if jwe.encrypted(token):
         token = _decrypted(token)
-    pinned = known.metadata.get("request_object_signing_alg")
+    pinned, strict = known.metadata.get("request_object_signing_alg"), fapi.of(known)
     seen = Foreign(
         token,
         client_keys.of(known, parts.kid(token)),
-        (pinned,) if pinned else ALGORITHMS,
+        [alg for alg in ((pinned,) if pinned else ALGORITHMS) if not strict or alg in fapi.ALGORITHMS],
         TYPES,
         known.client_id,
         None,
@@ -162,6 +162,8 @@ def _verified(known: Client, token: str, *, served: bool) -> dict[str, Any]:
         rule = str(refusal.rule).replace("assertion.", "request_object.").replace("token.", "request_object.")
         raise InvalidRequestObject(rule=rule, expected=refusal.expected, got=refusal.got) from None
     claims = seen.claims
+    if strict and not clock.epoch() - fapi.REQUEST_AGE - parts.SKEW <= claims.get("nbf", 0):
+        raise _wrong("nbf", "must be there, and at most an hour ago")  # FAPI 2.0 Message Signing §5.3.1
     if claims.get("client_id", known.client_id) != known.client_id:
         raise _wrong("client_id", "is another one than that of the request")
     if claims.get("sub") == known.client_id:

@@ -6,7 +6,7 @@ Tokens never travel in a query, where servers and histories keep them.
 from idp.errors import InvalidRequest, UnauthorizedClient, UnsupportedResponseType
 from idp.oauth import jarm
 from idp.oauth.checks.pending import Pending
-from idp.registration import flows
+from idp.registration import fapi, flows
 from idp.tenants import current
 
 RESPONSE_MODES = ("query", "fragment", "form_post", *jarm.MODES)
@@ -55,6 +55,10 @@ def response_type(pending: Pending) -> None:
         known = flows.spelled(given)
     except ValueError:
         raise UnsupportedResponseType(rule="response_type.known", expected=spoken, got=given[:64]) from None
+    if known != flows.CODE and fapi.of(pending.known_client):
+        raise UnsupportedResponseType(
+            rule="response_type.profile", expected=flows.CODE, got=known, setting="client.profile"
+        )
     if known not in spoken:
         setting = "policy.hybrid_flow" if flows.has(known, flows.CODE) else "policy.implicit_flow"
         raise UnsupportedResponseType(

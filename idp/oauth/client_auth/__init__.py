@@ -17,6 +17,7 @@ from idp.oauth import encryption, metadata_documents
 from idp.oauth.binding import shown
 from idp.oauth.client_auth import certificate, none, private_key_jwt, secret
 from idp.oauth.request import ProtocolRequest
+from idp.registration import fapi
 from idp.store.database import transaction
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -146,6 +147,8 @@ def _client_id(request: ProtocolRequest, method: str) -> str:
 
 def may_use(client: Client, method: str) -> bool:
     """Whether a client may authenticate so: exactly as it is registered."""
+    if fapi.of(client) and method not in fapi.METHODS:
+        return False
     if method == client.auth_method:
         return True
     return method in _SECRET and client.auth_method in _SECRET and bool(client.setting("client_secret_any"))

@@ -17,6 +17,7 @@ from idp.errors import InvalidToken
 from idp.ids import digest, unb64
 from idp.oauth import client_keys
 from idp.oauth.request import ProtocolRequest
+from idp.registration import fapi
 from idp.signing import jwt, parts
 from idp.signing.checks import Check, Table, no
 from idp.signing.foreign import FOREIGN, Foreign
@@ -49,13 +50,14 @@ def claimed_client(assertion: str) -> str:
 def presented(token: str, client: Client) -> Foreign:
     """An assertion as it is to be checked for a client of the entered tenant: by whose keys, for whom."""
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
-    audience = {current().issuer}
-    if client.setting("assertion_for_token_endpoint") or current().policy.assertion_for_token_endpoint:
+    audience, strict = {current().issuer}, fapi.of(client)
+    lax = client.setting("assertion_for_token_endpoint") or current().policy.assertion_for_token_endpoint
+    if lax and not strict:
         audience.add(f"{current().issuer}/token")
     return replace(
         unknown(token),
         jwks=client_keys.of(client, parts.kid(token)),
-        algs=(pinned,) if pinned else ALGORITHMS,
+        algs=[alg for alg in ((pinned,) if pinned else ALGORITHMS) if not strict or alg in fapi.ALGORITHMS],
         issuer=client.client_id,
         subject=client.client_id,
         audience=audience,
@@ -82,6 +84,10 @@ def read(token: str, client: Client) -> dict[str, Any]:
     seen = presented(token, client)
     FOREIGN.hold(seen)
     NAMED.hold(seen.claims)
+    if fapi.of(client) and not isinstance(seen.claims["aud"], str):
+        raise no(
+            "assertion.aud", expected="the issuer as a string (FAPI 2.0 §5.3.2.1)", got=seen.claims["aud"]
+        )
     return seen.claims
 
 

@@ -13,6 +13,7 @@ from idp.errors import InsufficientScope, InvalidToken
 from idp.oauth import encryption, protected
 from idp.oauth.protected import Presented
 from idp.oauth.tokens.access import AccessToken
+from idp.registration import fapi
 from idp.signing import jwt
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -25,7 +26,8 @@ def answer(presented: Presented) -> dict[str, Any] | str:
     """
     with protected.admitted(presented) as good:
         client, told = _claims(good)
-    alg = client.metadata.get("userinfo_signed_response_alg")
+    registered = client.metadata.get("userinfo_signed_response_alg")
+    alg = None if registered is None else fapi.alg(client, registered, "")
     encryption.ready(client, encryption.USERINFO)
     if alg is None and not encryption.wanted(client, encryption.USERINFO):
         return told

@@ -19,6 +19,7 @@ from idp.oauth.redeeming import refresh_expiry
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.scopes import split
 from idp.oauth.tokens import refresh
+from idp.registration import fapi
 from idp.store.database import Kept, again, transaction
 from idp.store.durable import grants, users
 from idp.store.durable.clients import Client
@@ -105,7 +106,7 @@ def _replayed() -> InvalidGrant:
 
 def _following(client: Client, row: RefreshToken, grant: Grant, token: str) -> str:
     """The refresh token to answer with at the first use of `token`, whose row is held."""
-    if not client.setting("rotate_refresh_tokens"):
+    if fapi.of(client) or not client.setting("rotate_refresh_tokens"):
         grants.prolong(row.id, refresh_expiry(client, grant))
         return token
     if not grants.consume(row.id, clock.now()):

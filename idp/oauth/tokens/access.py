@@ -12,6 +12,7 @@ from idp.errors import InvalidToken
 from idp.ids import b64, unb64, unique
 from idp.oauth.binding import Binding
 from idp.oauth.scopes import Target
+from idp.registration import fapi
 from idp.signing import jwt
 from idp.signing.checks import Check, Table, no
 from idp.store.database import transaction
@@ -92,7 +93,7 @@ def make(
             claims["act"] = grant.act
         elif client.setting("may_act") is not None:
             claims["may_act"] = {"sub": client.setting("may_act")}
-    return jwt.sign(claims, alg=target.alg, typ=target.typ), lifetime
+    return jwt.sign(claims, alg=fapi.alg(client, None, target.alg), typ=target.typ), lifetime
 
 
 def _jti(client: Client, grant: Grant | None) -> str:

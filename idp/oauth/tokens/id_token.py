@@ -6,6 +6,7 @@ from typing import Any
 from idp import clock, registration
 from idp.accounts import subjects
 from idp.oauth import encryption
+from idp.registration import fapi
 from idp.signing import jwe, jwt
 from idp.signing.checks import Check, Table, no
 from idp.store.durable.clients import Client
@@ -30,7 +31,8 @@ def make(
     `sid`: what this client knows the session by, None for one that has no use for it.
     """
     tenant, now = current(), clock.epoch()
-    alg = str(client.metadata.get("id_token_signed_response_alg") or tenant.policy.id_token_signing_alg)
+    registered = client.metadata.get("id_token_signed_response_alg")
+    alg = fapi.alg(client, registered, tenant.policy.id_token_signing_alg)
     lifetime = registration.effective(client, "id_token_lifetime")
     claims: dict[str, Any] = {
         **extra,

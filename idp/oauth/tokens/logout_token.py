@@ -4,6 +4,7 @@ from typing import Any
 
 from idp import clock, ids
 from idp.oauth import encryption
+from idp.registration import fapi
 from idp.signing import jwt
 from idp.store.durable.clients import Client
 from idp.tenants import current
@@ -22,7 +23,8 @@ def make(client: Client, *, subject: str, sid: str, issuer: str) -> str:
     must not take the second try for a replay of the first, whose answer was lost.
     """
     now = clock.epoch()
-    alg = str(client.metadata.get("id_token_signed_response_alg") or current().policy.id_token_signing_alg)
+    registered = client.metadata.get("id_token_signed_response_alg")
+    alg = fapi.alg(client, registered, current().policy.id_token_signing_alg)
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": subject,

@@ -61,6 +61,7 @@ SETTINGS: dict[str, Any] = {
     "rotate_refresh_tokens": True,
     "token_exchange": None,
     "may_act": None,
+    "profile": None,
     "allowed_origins": (),
     "access_token_lifetime": None,
     "id_token_lifetime": None,
