@@ -27,14 +27,21 @@ from idp.tenants import current
 SECONDS = 5.0
 _LONGEST_LINE = 1_024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
+_JSON = "application/json"
+_FIELD = re.compile(r"[\t -~]{1,8192}")
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=([0-9]{1,9})(?=$|[\s,])")
 
 
 class NotSent(Exception):
     """Nobody answered, or not with what was asked for.
 
-    The text is for operators, and tells neither addresses nor what the other side said.
+    The text is for operators, and tells neither addresses nor what the other side said. `status`: with which it
+    answered, where it did.
     """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,27 @@ def get(uri: str, kinds: tuple[str, ...], most: int, *, vouched: bool = True) ->
     with _reached(uri, vouched=vouched) as (channel, url):
         _send(channel, "GET", url, f"Accept: {', '.join(kinds)}\r\nAccept-Encoding: identity\r\n")
         return _read(channel, kinds, most)
+
+
+def ask(
+    uri: str, most: int, *, form: dict[str, str] | None = None, heads: dict[str, str] | None = None
+) -> bytes:
+    """The JSON with which `uri` answers a POST of `form`, or without one a GET, with the header fields `heads`.
+
+    At most `most` bytes, read once and never kept. Raises NotSent.
+    """
+    fields = {"Accept": _JSON, "Accept-Encoding": "identity", **(heads or {})}
+    body = b""
+    if form is not None:
+        body = urlencode(form).encode()
+        fields |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
+    if not all(_FIELD.fullmatch(value) for value in fields.values()):
+        # What one side says is sent to the other: a line's end in it would begin another field (RFC 9110 §5.5).
+        raise NotSent("a header field would hold what does not belong there")
+    with _reached(uri, vouched=True) as (channel, url):
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        _send(channel, "GET" if form is None else "POST", url, lines, body)
+        return _read(channel, (_JSON,), most).body
 
 
 @contextmanager
@@ -110,7 +138,8 @@ def _read(channel: socket.socket, kinds: tuple[str, ...], most: int) -> Document
             answer.begin()
             kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower()
             if answer.status != 200 or not _wanted(kind, kinds) or answer.getheader("Content-Encoding"):
-                raise NotSent(f"answered {answer.status} with another kind of document than was asked for")
+                text = f"answered {answer.status} with another kind of document than was asked for"
+                raise NotSent(text, answer.status)
             body = answer.read(most + 1)
             if len(body) <= most and answer.length:
                 raise NotSent("the document is cut off")

@@ -167,6 +167,10 @@ class Policy:
     hash_seconds_per_minute: int = _count(
         60, 100_000, "Budget of processor seconds spent on password hashing."
     )
+    upstream_by_login_hint: bool = _flag(
+        False,
+        "Whether a login_hint whose domain leads to an upstream goes there at once, without the sign-in page.",
+    )
     client_registration: str = _choice(
         "closed",
         ("closed", "token", "open"),

@@ -24,6 +24,7 @@ from idp.embedded.folder import REDIS_USERS, USERS
 from idp.embedded.postgres import DATABASE, Postgres
 from idp.embedded.postgres import url as postgres_url
 from idp.embedded.redis import OPERATOR, Redis
+from idp.federation import offers
 from idp.signing import cache as signing_cache
 from idp.tenants import Tenant, entered
 from tests.attacks.coverage import pytest_terminal_summary as pytest_terminal_summary
@@ -135,6 +136,7 @@ def _forget(services: Services) -> None:
         client.flushall()
     directory.forget_all()
     signing_cache.forget()
+    offers.forget()
 
 
 @pytest.fixture

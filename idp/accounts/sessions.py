@@ -9,7 +9,7 @@ carried out by `drop`).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -41,9 +41,11 @@ def start(
     agent: str | None,
     *,
     replaces: Session | None = None,
+    auth_time: datetime | None = None,
 ) -> tuple[Session, str]:
     """Begin a session for `user` after a sign-in: the session and its new cookie token.
 
+    `auth_time`: when they proved who they are, where that was before now (at an upstream).
     `replaces`, the browser's session until now, ends or, when it is the same person's, goes on under the new
     token with a new `auth_time`. The oldest sessions beyond the policy's `sessions_per_user` end.
     Raises AccessDenied when the user was disabled meanwhile, Unavailable without Postgres.
@@ -51,8 +53,8 @@ def start(
     token = secret()
     ended: list[Ended] = []
     with transaction():
-        session = _renewed(user, amr, address, agent, token, replaces, ended) or _new(
-            user, amr, address, agent, token, ended
+        session = _renewed(user, amr, address, agent, token, replaces, ended, auth_time) or _new(
+            user, amr, address, agent, token, ended, auth_time
         )
         notices.leave(ended)
     _bury([each.digest for each in ended])
@@ -63,11 +65,17 @@ def start(
 
 
 def _new(
-    user: User, amr: Sequence[str], address: str | None, agent: str | None, token: str, ended: list[Ended]
+    user: User,
+    amr: Sequence[str],
+    address: str | None,
+    agent: str | None,
+    token: str,
+    ended: list[Ended],
+    auth_time: datetime | None,
 ) -> Session:
     at = clock.now()
     session = Session(
-        id=uuid7(), digest=digest(token), sid=secret(128), user_id=user.id, auth_time=at, amr=tuple(amr),
+        id=uuid7(), digest=digest(token), sid=secret(128), user_id=user.id, auth_time=auth_time or at, amr=tuple(amr),
         acr=assurance.acr(amr), created_at=at, last_seen_at=at, ended_at=None, end_reason=None,
         expires_at=at + timedelta(seconds=current().policy.session_absolute),
         address=_short(address, _ADDRESS_LONGEST), user_agent=_short(agent, _AGENT_LONGEST),
@@ -88,11 +96,15 @@ def _renewed(
     token: str,
     old: Session | None,
     ended: list[Ended],
+    auth_time: datetime | None,
 ) -> Session | None:
-    """The same person's session under a new token, or None when there is none to go on with."""
+    """The same person's session under a new token, or None when there is none to go on with.
+
+    A sign-in that lies before that of the session does not go on with it: what was proved later was something else.
+    """
     if old is None:
         return None
-    if old.user_id != user.id:
+    if old.user_id != user.id or (auth_time is not None and auth_time < old.auth_time):
         if (gone := sessions.end(old.id, "replaced")) is not None:
             ended.append(gone)
             audit.record(
@@ -101,7 +113,7 @@ def _renewed(
         return None
     at = clock.now()
     new = replace(
-        old, digest=digest(token), auth_time=at, amr=tuple(amr), acr=assurance.acr(amr), last_seen_at=at,
+        old, digest=digest(token), auth_time=auth_time or at, amr=tuple(amr), acr=assurance.acr(amr), last_seen_at=at,
         expires_at=at + timedelta(seconds=current().policy.session_absolute),
         address=_short(address, _ADDRESS_LONGEST), user_agent=_short(agent, _AGENT_LONGEST),
     )  # fmt: skip
@@ -160,7 +172,9 @@ def within_age(session: Session) -> bool:
     policy, now, since = current().policy, clock.now(), directory.not_before()
     if since is not None and session.auth_time < since:
         return False
-    oldest = session.auth_time + timedelta(seconds=policy.session_absolute)
+    # A session can be younger than the sign-in at an upstream that it rests on.
+    began = max(session.auth_time, session.created_at)
+    oldest = began + timedelta(seconds=policy.session_absolute)
     idle = session.last_seen_at + timedelta(seconds=policy.session_idle)
     return now < idle and now < min(session.expires_at, oldest)
 

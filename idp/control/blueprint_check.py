@@ -13,9 +13,17 @@ from idp.control import apis, blueprint_plan, clients, users
 from idp.control.blueprint_file import File, secret
 from idp.control.blueprint_plan import Plan
 from idp.control.blueprint_work import Change, absent, listed, named
+from idp.federation import fields
 from idp.tenants import Branding, Policy, Tenant, entered
 
-NAMES = {"groups": "name", "clients": "client_id", "apis": "identifier", "roles": "name", "users": "username"}
+NAMES = {
+    "groups": "name",
+    "upstreams": "name",
+    "clients": "client_id",
+    "apis": "identifier",
+    "roles": "name",
+    "users": "username",
+}
 
 
 def check(
@@ -36,11 +44,11 @@ def check(
                     if kind in _PLAIN:
                         _PLAIN[kind](plan, member, at)
                         continue
-                    fields = named(plan, member, at, key)
-                    if not absent(fields):
+                    entries = named(plan, member, at, key)
+                    if not absent(entries):
                         check_, add = _CHECKS[kind]
-                        check_(file, fields, at, plain)
-                        add(plan, fields, at)
+                        check_(file, entries, at, plain)
+                        add(plan, entries, at)
         blueprint_plan.connect(plan, entry, where)
     return plan.changes
 
@@ -73,8 +81,14 @@ def _user(file: File, fields: Mapping[str, Any], at: str, plain: bool) -> None:
             passwords.accepted(encoded)
 
 
+def _upstream(file: File, given: Mapping[str, Any], at: str, plain: bool) -> None:
+    fields.checked({name: value for name, value in given.items() if name not in ("client_secret", "state")})
+    secret(file, f"{at}.client_secret", given.get("client_secret"), plain=plain)
+
+
 _PLAIN = {"groups": blueprint_plan.add_group, "roles": blueprint_plan.add_role}
 _CHECKS = {
+    "upstreams": (_upstream, blueprint_plan.add_upstream),
     "clients": (_client, blueprint_plan.add_client),
     "apis": (_api, blueprint_plan.add_api),
     "users": (_user, blueprint_plan.add_user),

@@ -30,6 +30,7 @@ class Plan:
     users: dict[str, str] = field(default_factory=dict)
     clients: set[str] = field(default_factory=set)
     apis: set[str] = field(default_factory=set)
+    upstreams: set[str] = field(default_factory=set)
     roles: set[Role] = field(default_factory=set)
     held: set[tuple[object, ...]] = field(default_factory=set)
 
@@ -88,6 +89,12 @@ def add_user(plan: Plan, fields: Mapping[str, Any], _where: str) -> None:
     name = fields["username"]
     plan.make("user", name, () if _prepared(name) not in plan.users else (name,))
     plan.users.setdefault(_prepared(name), name)
+
+
+def add_upstream(plan: Plan, fields: Mapping[str, Any], _where: str) -> None:
+    """A provider with which people may sign in."""
+    plan.make("upstream", fields["name"], plan.upstreams)
+    plan.upstreams.add(fields["name"])
 
 
 def add_client(plan: Plan, fields: Mapping[str, Any], where: str) -> None:

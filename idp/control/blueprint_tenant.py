@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from idp.accounts import passwords
-from idp.control import apis, clients, users
+from idp.control import apis, clients, upstreams, users
 from idp.control.blueprint_file import secret
 from idp.control.blueprint_members import connect, group, own_roles, role
 from idp.control.blueprint_work import Work, absent, gone, listed, named, same_source, source
@@ -84,6 +84,29 @@ def _new_secret(work: Work, client: Client, value: str) -> bool:
         keep_old=timedelta(0),
     )
     return True
+
+
+def _upstream(work: Work, given: object, where: str) -> None:
+    entry = named(work, given, where, "name")
+    name = entry["name"]
+    if absent(entry):
+        return gone(work, "upstream", name, lambda: upstreams.delete(name, work.actor))
+    fields = {key: value for key, value in entry.items() if key not in ("name", "client_secret", "state")}
+    value = secret(work.file, f"{where}.client_secret", entry.get("client_secret"), plain=work.plain_secrets)
+    digest = source("upstream_secret", name, value)
+    try:
+        present = upstreams.show(name)
+    except NotFound:
+        upstreams.create(name, fields, work.actor, client_secret=value, source_digest=digest)
+        return work.note("upstream", name, "create")
+    new = value is not None and not same_source(present.source_digest, "upstream_secret", name, value)
+    made = upstreams.update(
+        name, fields, work.actor, client_secret=value if new else None, source_digest=digest if new else None
+    )
+    changed = upstreams.differences(present, made) + (["client_secret"] if new else [])
+    if changed:
+        work.note("upstream", name, "change", *changed)
+    return None
 
 
 def _api(work: Work, given: object, where: str) -> None:
@@ -181,6 +204,7 @@ def _hashed(work: Work, kind: str, value: str, where: str) -> str:
 
 STEPS: tuple[tuple[str, Callable[[Work, Any, str], None]], ...] = (
     ("groups", group),
+    ("upstreams", _upstream),
     ("clients", _client),
     ("apis", _api),
     ("roles", role),

@@ -14,6 +14,7 @@ from idp.config import ConfigError, Settings
 from idp.control import schema, tenants
 from idp.control.tenants import as_tenant, show
 from idp.errors import Conflict, NotFound
+from idp.federation import secrets
 from idp.signing import persons, ring, rotation
 from idp.signing.keys import state
 from idp.store.durable.signing_keys import SigningKey
@@ -74,7 +75,7 @@ def ring_add(settings: Settings) -> dict[str, Any]:
     resealed = 0
     for tenant in _every():
         with entered(tenant):
-            resealed += rotation.rewrap() + persons.rewrap()
+            resealed += rotation.rewrap() + persons.rewrap() + secrets.rewrap()
     return {"id": renewed.newest.id, "resealed": resealed}
 
 
@@ -88,7 +89,7 @@ def ring_drop(settings: Settings, ring_id: str) -> None:
     except ValueError as problem:
         raise Conflict(str(problem)) from None
     if _sealed()[ring_id]:
-        raise Conflict("This key still seals keys of tenants; idp keys ring add seals them anew.")
+        raise Conflict("This key still seals keys or secrets of tenants; idp keys ring add seals them anew.")
     ring.save(ring.driver(settings), left)
     ring.use(left)
     if settings.migrator_database_url is not None:
@@ -117,6 +118,7 @@ def _sealed() -> Counter[str]:
         with entered(tenant):
             counts.update(key.kek_id for key in rotation.listing() if key.sealed)
             counts.update(persons.sealed_by())
+            counts.update(secrets.sealed_by())
     return counts
 
 

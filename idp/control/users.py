@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, identifiers
-from idp.accounts import passwords, recovery, sessions
+from idp.accounts import attributes, passwords, recovery, sessions
 from idp.audit import Actor, Event
-from idp.control import attributes
 from idp.errors import Conflict, Invalid, NotFound
 from idp.store.database import transaction
 from idp.store.durable import credentials, grants, groups, users

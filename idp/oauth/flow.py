@@ -6,6 +6,7 @@ what a page posts.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from idp import audit
 from idp.accounts import assurance, consent, sessions
@@ -175,13 +176,15 @@ def due(identifier: str, browser: Browser) -> Due:
     return Due(next_step(facts), request, client, session, going, waiting, given)
 
 
-def sign_in(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> Entered:
+def sign_in(
+    due_now: Due, user: User, amr: tuple[str, ...], browser: Browser, auth_time: datetime | None = None
+) -> Entered:
     """The person has given a first factor on the page: on to the second, or to a session and what follows.
 
-    Raises AccessDenied, Unavailable, Away.
+    `auth_time`: when they did, where that was before now (at an upstream). Raises AccessDenied, Unavailable, Away.
     """
     going = due_now.going
-    proof = going.wait(user, amr)
+    proof = going.wait(user, amr, auth_time)
     bound = replace(browser, proof=proof)
     facts = situation.of(due_now.request, due_now.client, due_now.session, going, bound, user)
     if not short(facts):
@@ -197,9 +200,10 @@ def enter(due_now: Due, user: User, amr: tuple[str, ...], browser: Browser) -> E
     Raises AccessDenied, Unavailable, Away.
     """
     going = due_now.going
+    auth_time = going.first.auth_time if going.first is not None else None
     with transaction(), audit.together(), gathering():
         session, token = sessions.start(
-            user, amr, browser.address, browser.user_agent, replaces=due_now.session
+            user, amr, browser.address, browser.user_agent, replaces=due_now.session, auth_time=auth_time
         )
         going.session_id, going.first = session.id, None
         try:

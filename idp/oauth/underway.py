@@ -7,6 +7,7 @@ bound to a cookie of its own that was made at that moment, and counts for some m
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,14 +42,25 @@ class First:
     at: float
     proof: str
     """The digest of the cookie, in hexadecimal."""
+    since: float | None = None
+    """When the person proved it, where that was before (at an upstream)."""
+
+    @property
+    def auth_time(self) -> datetime | None:
+        """The instant of `since`."""
+        return None if self.since is None else clock.from_instant(self.since)
 
     def state(self) -> dict[str, Any]:
         """As it is kept."""
-        return {"user": str(self.user_id), "amr": list(self.amr), "at": self.at, "proof": self.proof}
+        return {
+            "user": str(self.user_id), "amr": list(self.amr), "at": self.at, "proof": self.proof, "since": self.since,
+        }  # fmt: skip
 
 
 def _first(kept: dict[str, Any] | None) -> First | None:
-    return None if kept is None else First(UUID(kept["user"]), tuple(kept["amr"]), kept["at"], kept["proof"])
+    if kept is None:
+        return None
+    return First(UUID(kept["user"]), tuple(kept["amr"]), kept["at"], kept["proof"], kept.get("since"))
 
 
 @dataclass(slots=True)
@@ -98,10 +110,14 @@ class Transaction:
             "codes": self.codes,
         }
 
-    def wait(self, user: User, amr: tuple[str, ...]) -> str:
-        """Note that this person has given a first factor; the cookie to which that is bound from now on."""
+    def wait(self, user: User, amr: tuple[str, ...], auth_time: datetime | None = None) -> str:
+        """Note that this person has given a first factor; the cookie to which that is bound from now on.
+
+        `auth_time`: when they did, where that was before now.
+        """
         token = secret()
-        self.first = First(user.id, amr, clock.now().timestamp(), digest(token).hex())
+        since = None if auth_time is None else auth_time.timestamp()
+        self.first = First(user.id, amr, clock.now().timestamp(), digest(token).hex(), since)
         return token
 
     def waiting(self, browser: Browser) -> User | None:

@@ -20,6 +20,7 @@ TENANT = {
     "grants": FULL,
     "group_members": FULL,
     "groups": FULL,
+    "identities": FULL,
     "initial_access_tokens": FULL,
     "issuer_uses": FULL,
     "links": FULL,
@@ -40,6 +41,7 @@ TENANT = {
     "subject_salts": APPEND,
     "throttles": FULL,
     "undelivered": FULL,
+    "upstreams": FULL,
     "users": FULL,
 }
 """Tables of tenants' rows, and what the runtime role may do with its own tenant's."""
@@ -166,7 +168,7 @@ _TOUCH = (
 )
 TRIGGERS = {
     (table, "touch"): _TOUCH.format(table)
-    for table in ("api_grants", "apis", "client_secrets", "clients", "signing_keys")
+    for table in ("api_grants", "apis", "client_secrets", "clients", "signing_keys", "upstreams")
 }
 """The triggers that tell the directory, as `pg_get_triggerdef` says them."""
 

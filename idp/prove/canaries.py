@@ -41,6 +41,8 @@ KEY_ID = "canary-key"
 """The `kid` that both tenants' KEY_CLIENT has; the keys differ."""
 LIVES, OVER = 600, -60
 """Seconds for which the canaries' contexts are signed."""
+UPSTREAM = "elsewhere"
+"""The provider that both tenants trust under one name; nobody ever asks it anything."""
 _ENOUGH = 1_000_000
 _POLICY = {
     "account_failures": _ENOUGH, "address_failures": _ENOUGH, "client_failures": _ENOUGH,
@@ -84,7 +86,7 @@ class Plan:
         return {
             "slug": self.slug, "name": "Canary", "policy": _POLICY,
             "groups": [{"name": "staff", "groups": [{"name": "sales"}]}], "roles": ["buyer"],
-            "clients": self._clients(), "apis": _apis(),
+            "clients": self._clients(), "apis": _apis(), "upstreams": [_upstream()],
             "users": [*(self._user(name) for name in USERS), *self._spare(), {"username": self.slug}],
         }  # fmt: skip
 
@@ -141,6 +143,16 @@ def _apis() -> list[dict[str, Any]]:
             "grants": [{"client_id": "service", "scope": "brief.read"}],
         },
     ]  # fmt: skip
+
+
+def _upstream() -> dict[str, Any]:
+    """One of before OpenID Connect: its endpoints are written down, so that the way to it needs nobody's answer."""
+    base = "https://upstream.canary.example"
+    endpoints = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+    return {
+        "name": UPSTREAM, "protocol": "oauth2", "issuer": base, "client_id": "canary", "display_name": "Elsewhere",
+        "subject_claim": "id", "scopes": ["id"], **{name: f"{base}/{name}" for name in endpoints},
+    }  # fmt: skip
 
 
 class TwinRefused(Exception):

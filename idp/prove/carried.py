@@ -116,7 +116,9 @@ def _cookie(place: Place) -> Iterator[Use]:
 
 def _before(page: Page | None) -> Part:
     """A page of the victim's as it is before anybody has signed in, with its own way on pressed."""
-    return Part({**page.inputs, "action": "allow"}, page.query, {}, page.anonymous) if page else Part()
+    if page is None or page.once:
+        return Part()
+    return Part({**page.inputs, "action": "allow"}, page.query, {}, page.anonymous)
 
 
 def _paged(place: Place, name: str, page: Page) -> Use:
@@ -241,6 +243,16 @@ def _par_uri(place: Place) -> Iterator[Use]:
     yield Use("beside a request", Part({"request_uri": name}), Part({"request_uri": other}), beside)
 
 
+def _upstream_state(place: Place) -> Iterator[Use]:
+    page = place.own.pages[place.path]
+    state = dict(page.query)["state"]
+    came = Part(query=tuple(each for each in page.query if each[0] != "state"))
+    absent = Part(query=(("state", shuffled(state)),))
+    for who, cookies in (("the browser that left", page.cookies), ("any browser", {})):
+        rest = came | Part(cookies=place.renamed(cookies))
+        yield Use(f"in {who}", Part(query=(("state", state),)), absent, rest)
+
+
 def _access_token(place: Place) -> Iterator[Use]:
     token = place.own.tokens["access_token"]
     absent = shuffled(token)
@@ -343,7 +355,7 @@ KINDS: dict[str, Uses] = {
     "refresh_token": _refresh_token, "code": _code, "id_token": _id_token,
     "request_object": _request_object, "par_uri": _par_uri, "initial_access_token": _initial_access_token,
     "registration_access_token": _registration_access_token, "device_code": _device_code,
-    "user_code": _user_code, "link": _link,
+    "user_code": _user_code, "link": _link, "upstream_state": _upstream_state,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlencode, urlsplit
 
 from idp.prove import clock, wallet
+from idp.prove.canaries import UPSTREAM
 from idp.prove.carried import AUTHENTICATION, KINDS, Part, Place, Use, everything
 from idp.prove.likeness import unlike
 from idp.prove.promises import Group, Promise, Tally
@@ -20,7 +21,7 @@ from idp.prove.visitor import Party
 from idp.prove.wallet import Wallet
 from idp.prove.wire import FORM, NOT_NOW, Answer, Net
 
-VARIABLES = {"filename": "app.css"}
+VARIABLES = {"filename": "app.css", "upstream": UPSTREAM}
 """What stands for a variable of a route that is not the tenant's slug."""
 COSTLY = {"password": (PLAIN, EVERY_HEADER)}
 """Kinds that cost the deployment work, and the only reaches with which they are tried."""

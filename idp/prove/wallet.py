@@ -1,7 +1,9 @@
 """Everything that a person, a browser and the clients of one canary can hold, gathered once over HTTP."""
 
+import re
 import secrets
 from dataclasses import dataclass, field, replace
+from html import unescape
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -36,6 +38,8 @@ class Page:
     cookies: dict[str, str]
     anonymous: dict[str, str]
     """Those of the cookies that a browser has before anybody signs in."""
+    once: bool = False
+    """Whether to open it uses it up."""
 
 
 @dataclass(slots=True)
@@ -98,6 +102,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     page = client.authorize(stranger)
     known = frozenset(name for _, name in stranger.cookies)
     _open(wallet, stranger, page, "login-form", known)
+    _left(wallet, net, stranger, page, known)
     wallet.tokens = client.sign_in(browser, "alice", canary.passwords["alice"])
     brief = party(net, canary, "service").client_credentials("brief.read").json()
     wallet.brief, wallet.ends = brief["access_token"], clock.elapsed() + brief["expires_in"]
@@ -206,6 +211,27 @@ def _open(wallet: Wallet, browser: Browser, answer: Answer, form_id: str, known:
     cookies = {name: value for (_, name), value in browser.cookies.items()}
     anonymous = {name: value for name, value in cookies.items() if name in known}
     wallet.pages[path] = Page(tuple(parse_qsl(action.query)), form.inputs, cookies, anonymous)
+
+
+def _left(wallet: Wallet, net: Net, browser: Browser, page: Answer, known: frozenset[str]) -> None:
+    """Leave for the upstream, and note how one leaves and what has to come back. Raises Unexpected."""
+    leave = "/interaction/upstream"
+    found = _LINK.search(page.text)
+    if found is None:
+        raise page.unexpected("without the way to an upstream")
+    address = urlsplit(unescape(found[1]))
+    cookies = {name: value for (_, name), value in browser.cookies.items()}
+    anonymous = {name: value for name, value in cookies.items() if name in known}
+    wallet.pages[leave] = Page(tuple(parse_qsl(address.query)), {}, cookies, anonymous)
+    away = net.ask("GET", address.geturl(), {"Cookie": browser.sent(address.geturl())})
+    state = dict(parse_qsl(urlsplit(away.header("Location")).query)).get("state")
+    if away.status != 303 or not state:
+        raise away.unexpected("where the way to an upstream is due")
+    back = (("state", state), ("error", "access_denied"))
+    wallet.pages["/upstream/{upstream}/callback"] = Page(back, {}, cookies, anonymous, once=True)
+
+
+_LINK = re.compile(r'href="([^"]+/interaction/upstream\?[^"]+)"')
 
 
 def shuffled(value: str) -> str:

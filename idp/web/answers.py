@@ -76,6 +76,24 @@ def see_other(location: str) -> Response:
     return response
 
 
+def beyond(response: Response) -> Response:
+    """A redirect of which nobody knows where it ends, as a browser that heeds `form-action` will follow it.
+
+    Chromium holds each redirect of a chain against the policy of the page whose form began it: our own, or that of
+    another provider, which knows our address and not the application's. A page that goes on by itself ends the chain;
+    whoever is no browser is sent on as ever.
+    """
+    if response.status_code != 303 or asked.environ().get("HTTP_SEC_FETCH_MODE") != "navigate":
+        return response
+    html, csp = pages.render(
+        "onward", tenant=pages.face(current()), continue_url=response.headers["Location"]
+    )
+    onward = page(html, csp)
+    for value in response.headers.getlist("Set-Cookie"):
+        onward.headers.add("Set-Cookie", value)
+    return onward
+
+
 def without_cookies() -> bool:
     """Whether a browser posts here from another site, which keeps SameSite=Lax cookies back."""
     return request.method == "POST" and asked.foreign() and cookies.read(cookies.SESSION) is None

@@ -88,7 +88,7 @@ def page_answer(refusal: Refusal, name: str = "error") -> Response:
     values: dict[str, Any] = {
         "tenant": pages.face(tenant) if tenant is not None else None,
         "request_id": asked.request_id(),
-        "details": _details(refusal),
+        "details": details(refusal),
     }
     if status == 429:
         seconds = refusal.retry_after or 1
@@ -106,7 +106,7 @@ def page_answer(refusal: Refusal, name: str = "error") -> Response:
     return _finish(refusal, response)
 
 
-def _details(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+def details(refusal: Refusal) -> tuple[tuple[str, str], ...]:
     """What an operator would learn from `idp explain`; told on the page in development alone."""
     if not config.settings().development:
         return ()

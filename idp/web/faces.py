@@ -6,7 +6,10 @@ Owns the fields and nothing else; `idp.web.pages` renders them. Imports no Flask
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from idp.web.upstream_faces import ProviderFace
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,15 @@ class Login(Form):
     tenant: TenantFace
     client: ClientFace | None = None
     username: str = ""
-    error: Literal["", "failed", "no_username", "no_password", "nothing", "stale", "busy"] = ""
+    error: Literal["", "failed", "no_username", "no_password", "nothing", "stale", "busy", "no_lead"] = ""
     again: bool = False
     """True when the person is signed in and must prove it once more (prompt=login, max_age)."""
     can_cancel: bool = True
     forgot_url: str = ""
     """Where people go who forgot their password; empty: not offered."""
+    providers: "tuple[ProviderFace, ...]" = ()
+    by_domain: bool = False
+    """Whether an address can lead to the provider of its organisation."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from idp.web.pages import (
     form_target,
     render,
 )
-from tests.journeys import gallery_account
+from tests.journeys import gallery_account, gallery_upstream
 
 BASE = "http://localhost:8000"
 LOGO = "https://logo.example/mark.svg"
@@ -81,6 +81,9 @@ DISCOVERY = (
 )
 
 
+PROVIDERS = gallery_upstream.providers(BASE)
+
+
 def login_states() -> dict[str, dict[str, object]]:
     """The sign-in page in its states."""
     plain = {"tenant": ACME, "client": WEB, "csrf": "x"}
@@ -98,6 +101,10 @@ def login_states() -> dict[str, dict[str, object]]:
         "login-long": plain | {"client": LONG},
         "login-serif-yellow": plain | {"tenant": GLOBEX},
         "login-dark-tenant": plain | {"tenant": NIGHT},
+        "login-providers": plain | {"providers": PROVIDERS, "by_domain": True},
+        "login-no-lead": plain
+        | {"providers": PROVIDERS[:1], "by_domain": True, "username": "a@b.example", "error": "no_lead"},
+        "login-providers-rtl": plain | {"direction": "rtl", "providers": PROVIDERS, "tenant": NIGHT},
         "login-rtl": plain | {"direction": "rtl", "username": "alice", "error": "failed", "client": STRANGER},
     }
 
@@ -314,7 +321,7 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         "mailbox-empty": ("mailbox", {}),
         "mailbox-open": ("mailbox", {"letter": letter}),
     }
-    return made | gallery_account.states(ACME, NIGHT)
+    return made | gallery_account.states(ACME, NIGHT) | gallery_upstream.states(ACME, BASE, REQUEST_ID)
 
 
 def rendered() -> Iterator[tuple[str, str, str]]:

@@ -62,6 +62,30 @@ def test_a_persons_life(idp, acme, globex, database):
         assert users.show("alice").active
 
 
+def test_an_upstreams_life(idp, acme, globex, database):
+    args = ("--tenant", "acme", "--json")
+    made = answer(idp("upstream", "create", "google", *args, "--preset", "google", "--client-id", "us",
+                      "--secret-file", "-", "--creation", "--as", "carol", stdin="a secret from a pipe\n"))  # fmt: skip
+    assert made["redirect_uri"] == "http://localhost/t/acme/upstream/google/callback"
+    assert (made["issuer"], made["client_secret"]) == ("https://accounts.google.com", "set")
+    assert database("SELECT actor->>'id' FROM audit_log WHERE event = 'upstream.created'") == [("carol",)]
+    assert [row["name"] for row in answer(idp("upstream", "list", *args))] == ["google"]
+    assert answer(idp("upstream", "list", "--tenant", "globex", "--json")) == []
+    changed = answer(idp("upstream", "update", "google", *args, "--domain", "corp.example", "--set", "order=1",
+                         "--no-creation"))  # fmt: skip
+    assert (changed["domains"], changed["order"], changed["creation"]) == (["corp.example"], 1, False)
+    assert answer(idp("upstream", "suspend", "google", *args))["status"] == "suspended"
+    assert answer(idp("upstream", "resume", "google", *args))["status"] == "active"
+    assert idp("upstream", "delete", "google", "--tenant", "globex", "--json")[0] == 2
+    assert answer(idp("upstream", "show", "google", *args))["people"] == 0
+    assert answer(idp("upstream", "delete", "google", *args)) == {
+        "name": "google",
+        "deleted": True,
+        "people": 0,
+    }
+    assert idp("upstream", "show", "google", *args)[0] == 2
+
+
 def test_an_applications_life(idp, acme):
     args = ("--tenant", "acme", "--json")
     made = answer(idp("client", "create", "shop", *args, "--redirect-uri", "https://shop.test/cb",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from idp.control import attributes
+from idp.accounts import attributes
 from idp.errors import Invalid
 
 GOOD = {

@@ -1,6 +1,19 @@
 """The pages of the interaction and the two start pages. No page knows the next one: `idp.oauth.flow` does."""
 
-from idp.web.hosted import account, approve, codes, consent, device, enrol, home, login, mailbox, mfa, recover
+from idp.web.hosted import (
+    account,
+    approve,
+    codes,
+    consent,
+    device,
+    enrol,
+    home,
+    login,
+    mailbox,
+    mfa,
+    recover,
+    upstream,
+)
 
 DOORS = (
     login.door,
@@ -15,4 +28,5 @@ DOORS = (
     home.door,
     home.base,
     mailbox.base,
+    upstream.door,
 )

@@ -1,12 +1,14 @@
 """The sign-in page. Its field names and ids are a public contract; its answer is the same for every failure."""
 
 from typing import Literal
+from urllib.parse import urlencode
 
 from flask import Response
 
 from idp.accounts import assurance, authenticate
 from idp.accounts.authenticate import SignInFailed
 from idp.errors import AccessDenied, Busy
+from idp.federation import offers
 from idp.oauth import flow
 from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
@@ -15,18 +17,26 @@ from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
 from idp.web.hosted import links, steps
+from idp.web.upstream_faces import ProviderFace
 
 door = Door("login", __name__, gate=Gate.TENANT, page="error")
 
-Trouble = Literal["", "failed", "no_username", "no_password", "nothing", "stale", "busy"]
+Trouble = Literal["", "failed", "no_username", "no_password", "nothing", "stale", "busy", "no_lead"]
 
 
 @door.route("/interaction/login", credentials=("cookie",))
 def show() -> Response:
     """The page, when signing in is what is due; else on to what is."""
-    return steps.show(
-        Step.LOGIN, lambda due, binding: _page(due, binding, username=due.request.login_hint or "")
-    )
+    return steps.show(Step.LOGIN, _shown)
+
+
+def _shown(due: Due, binding: str) -> Response:
+    hint = due.request.login_hint or ""
+    if current().policy.upstream_by_login_hint and due.session is None and "stay" not in asked.query():
+        offer = offers.for_address(hint)
+        if offer is not None:
+            return answers.see_other(_way_to(offer.name, due, hint[:254]))
+    return _page(due, binding, username=hint)
 
 
 @door.route(
@@ -45,6 +55,9 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
         return answers.go(flow.denied(due, refusal, browser), binding)
     if due.step is not Step.LOGIN:
         return answers.go(flow.go_on(due, browser), binding)
+    wordless = not form.get("password") and offers.for_address(form.get("username", "")) is not None
+    if form.get("action") == "organisation" or wordless:
+        return _led(due, form.get("username", ""), binding)
     return _sign_in(due, form, browser, binding)
 
 
@@ -72,6 +85,25 @@ def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> 
     return response
 
 
+def _led(due: Due, username: str, binding: str) -> Response:
+    """On to the provider to which the domain of an address leads, whoever has that address."""
+    offer = offers.for_address(username)
+    if offer is None:
+        return _page(due, binding, username=username, trouble="no_lead")
+    return answers.beyond(answers.see_other(_way_to(offer.name, due, username[:254])))
+
+
+def _way_to(name: str, due: Due, hint: str = "") -> str:
+    query = {"tx": due.going.identifier, "to": name} | ({"hint": hint} if hint else {})
+    return f"{current().issuer}/interaction/upstream?{urlencode(query)}"
+
+
+def _providers(due: Due) -> tuple[ProviderFace, ...]:
+    return tuple(
+        ProviderFace(each.display_name, _way_to(each.name, due), each.preset) for each in offers.every()
+    )
+
+
 def _step(due: Due) -> str:
     return f"login|{due.going.identifier}"
 
@@ -89,5 +121,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         again=due.session is not None and due.going.same is not False,
         request_id=asked.request_id(),
         form_action=answers.targets(due.request),
+        providers=_providers(due),
+        by_domain=offers.by_domain(),
     )
     return answers.page(html, csp, status=status, binding=binding)
