@@ -62,6 +62,14 @@ def post(uri: str, form: dict[str, str], *, vouched: bool = True) -> int:
         return _posted(channel, url, urlencode(form).encode())
 
 
+def post_json(uri: str, body: bytes, bearer: str, *, vouched: bool = True) -> int:
+    """As `post`, of a JSON document and with a bearer token (RFC 6750 section 2.1)."""
+    with _reached(uri, vouched=vouched) as (channel, url):
+        return _posted(
+            channel, url, body, f"Content-Type: application/json\r\nAuthorization: Bearer {bearer}\r\n"
+        )
+
+
 def get(uri: str, kinds: tuple[str, ...], most: int, *, vouched: bool = True) -> Document:
     """What lies at `uri`, when it is of one of the media types `kinds` and has at most `most` bytes. Raises NotSent.
 
@@ -258,8 +266,10 @@ def _send(channel: socket.socket, method: str, url: urls.Url, heads: str, body: 
     channel.sendall(head.encode("ascii") + body)
 
 
-def _posted(channel: socket.socket, url: urls.Url, body: bytes) -> int:
-    kind = "Content-Type: application/x-www-form-urlencoded\r\n"
+_FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
+
+
+def _posted(channel: socket.socket, url: urls.Url, body: bytes, kind: str = _FORM) -> int:
     _send(channel, "POST", url, f"{kind}Content-Length: {len(body)}\r\nAccept: */*\r\n", body)
     line = b""
     while b"\n" not in line and len(line) < _LONGEST_LINE:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from idp import identifiers
 from idp.store.durable import users
 from idp.store.durable.users import User
 
@@ -21,3 +22,22 @@ def shown_name(user_id: UUID) -> str:
 def name_of(user: User) -> str:
     """The name that they know themselves by: their e-mail address or username."""
     return user.email or user.username
+
+
+def named(sign_in_name: str) -> User | None:
+    """Whoever signs in by this username or verified e-mail address, also when they are disabled."""
+    name = sign_in_name[:256]
+    try:
+        username = identifiers.username(name)
+    except ValueError:
+        username = ""
+    found = users.for_sign_in(username, identifiers.email_key(name) or "")
+    return None if found is None else found[0]
+
+
+def by_subject(subject: str) -> User | None:
+    """Whose public `sub` this is, also when they are disabled."""
+    try:
+        return users.by_id(UUID(subject)) if len(subject) == 36 else None
+    except ValueError:
+        return None

@@ -15,7 +15,7 @@ from idp.control import hosts, proofs
 from idp.errors import Busy
 from idp.jobs.deliverer import Deliverer
 from idp.logs import log
-from idp.oauth import backchannel
+from idp.oauth import backchannel, pings
 from idp.signing import rotation
 from idp.tenants import Tenant, entered
 
@@ -49,6 +49,7 @@ class Worker:
         self._deliverer = Deliverer()
         outbox.handle(sessions.TOPIC, sessions.drop)
         outbox.handle(notices.TOPIC, backchannel.tell)
+        outbox.handle(pings.TOPIC, pings.tell)
         outbox.handle(mail.TOPIC, mail.deliver)
         outbox.handle(recovery.TOPIC, recovery.answer)
         directory.on_change(self._changed.add)

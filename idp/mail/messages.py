@@ -28,9 +28,10 @@ class Kind(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_RESET = "password_reset"
+    APPROVAL_ASKED = "approval_asked"
 
 
-KNOCKED = frozenset({Kind.PASSWORD_RESET})
+KNOCKED = frozenset({Kind.PASSWORD_RESET, Kind.APPROVAL_ASKED})
 """What a stranger can have sent to an address: so many a day. What concerns an account's safety always goes out."""
 
 

@@ -10,16 +10,26 @@ from typing import Literal, cast
 
 from idp.errors import Refusal
 from idp.oauth import jarm, session_state
-from idp.oauth.checks import client, dpop_jkt, openid, pkce, pushed, request_object, response, scope
+from idp.oauth.checks import (
+    backchannel,
+    client,
+    dpop_jkt,
+    openid,
+    pkce,
+    pushed,
+    request_object,
+    response,
+    scope,
+)
 from idp.oauth.checks.pending import Pending
 from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.request import AuthorizationRequest
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 
-AUTHORIZE, PAR, DEVICE = "authorize", "par", "device_authorization"
-_EVERYWHERE = frozenset({AUTHORIZE, PAR, DEVICE})
-_ELSEWHERE = frozenset({DEVICE})
+AUTHORIZE, PAR, DEVICE, BACKCHANNEL = "authorize", "par", "device_authorization", "bc-authorize"
+_EVERYWHERE = frozenset({AUTHORIZE, PAR, DEVICE, BACKCHANNEL})
+_BACKCHANNEL = frozenset({BACKCHANNEL})
 """Where what is asked is allowed at another place: there is no redirect_uri and no response."""
 
 Mode = Literal["query", "fragment", "form_post"]
@@ -44,10 +54,17 @@ SCORE: tuple[Check, ...] = (
     Check(openid.lengths),
     Check(response.response_type),
     Check(client.grant_allowed),
-    Check(client.device_allowed, _ELSEWHERE),
+    Check(client.device_allowed, frozenset({DEVICE})),
+    Check(backchannel.allowed, _BACKCHANNEL),
+    Check(backchannel.opened, _BACKCHANNEL),
     Check(scope.scope_wellformed, _EVERYWHERE),
     Check(scope.scope_allowed, _EVERYWHERE),
     Check(scope.resource_known, _EVERYWHERE),
+    Check(backchannel.openid_asked, _BACKCHANNEL),
+    Check(backchannel.told, _BACKCHANNEL),
+    Check(backchannel.message, _BACKCHANNEL),
+    Check(backchannel.expiry, _BACKCHANNEL),
+    Check(backchannel.hinted, _BACKCHANNEL),
     Check(pkce.pkce_present),
     Check(pkce.pkce_method),
     Check(pkce.pkce_challenge),
@@ -56,7 +73,7 @@ SCORE: tuple[Check, ...] = (
     Check(openid.encryption),
     Check(openid.prompt),
     Check(openid.max_age),
-    Check(openid.acr_values),
+    Check(openid.acr_values, _EVERYWHERE),
     Check(openid.claims),
 )
 

@@ -7,12 +7,13 @@ begin is the score's (`idp.oauth.authorize`), the pages are the flow's, what it 
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from idp import audit, clock, directory
-from idp.accounts import sessions
+from idp import audit, clock, config, directory
+from idp.accounts import assurance, consent, sessions, subjects
 from idp.audit import Actor, Event
 from idp.errors import AccessDenied, Busy, InvalidGrant, Refusal
-from idp.oauth import own
+from idp.oauth import own, pings, scopes
 from idp.oauth.granting import kept_scopes, meaning_of, person
 from idp.oauth.interaction import Step
 from idp.oauth.own import Arrived
@@ -23,6 +24,7 @@ from idp.store.durable import sessions as session_store
 from idp.store.durable import users
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
+from idp.store.durable.users import User
 from idp.store.ephemeral import elsewhere
 from idp.tenants import current
 
@@ -72,22 +74,32 @@ class Begun:
 
 
 def keep(
-    request: AuthorizationRequest, client: Client, handle: str, place: Elsewhere, more: dict[str, Any]
+    request: AuthorizationRequest,
+    client: Client,
+    handle: str,
+    place: Elsewhere,
+    *,
+    user: User | None = None,
+    ping: dict[str, str] | None = None,
+    most: int | None = None,
 ) -> Begun:
     """Keep a request that has passed the score; `handle` is what its client holds. Raises Away.
 
-    `more`: what its own endpoint wants to know again; members of its own names.
+    `user`: the only one who may answer; `ping`: what its client is to be told, sealed; `most`: seconds that it waits
+    at most.
     """
-    lifetime = current().policy.elsewhere_lifetime
+    lifetime = min(current().policy.elsewhere_lifetime, most or current().policy.elsewhere_lifetime)
+    sub = None if user is None else subjects.of(client, user.id)
     name = elsewhere.name_of(handle)
     value = {
-        **more,
+        "user": None if user is None else str(user.id),
+        "ping": ping,
         "kind": place.kind,
         "client": str(client.id),
         "client_id": client.client_id,
         "scopes": list(request.scopes),
         "resources": list(request.resources),
-        "claims": request.claims,
+        "claims": request.claims if sub is None else {"id_token": {"sub": {"value": sub}}},
         "acr_values": list(request.acr_values),
         "login_hint": request.login_hint,
         "address": place.address,
@@ -97,6 +109,8 @@ def keep(
         "message": place.message,
     }
     elsewhere.put(name, value, lifetime + REMEMBERED)
+    if user is not None:
+        elsewhere.note(user.id, name, lifetime)
     return Begun(name, lifetime)
 
 
@@ -142,6 +156,18 @@ def _request(name: str, value: dict[str, Any]) -> AuthorizationRequest:
             value["kind"], value["address"], value["agent"], name, value["asked"], value["message"]
         ),
     )
+
+
+def waiting_for(user: User) -> tuple[tuple[str, AuthorizationRequest, Client], ...]:
+    """What waits for this person's answer, with its name and whose it is, the oldest first. Raises Away."""
+    found = []
+    for name in elsewhere.noted(user.id):
+        try:
+            request, client = asked(name)
+        except Gone:
+            continue
+        found.append((name, request, client))
+    return tuple(sorted(found, key=lambda each: _place(each[1]).asked))
 
 
 def under_way(name: str) -> tuple[AuthorizationRequest, Client]:
@@ -213,6 +239,8 @@ def _recorded(
     allowed = "allowed" in answer
     event = Event.AUTHORIZATION_GRANTED if allowed else Event.AUTHORIZATION_DENIED
     with transaction():
+        if value["ping"] is not None:
+            pings.leave(client, UUID(value["user"]), value["ping"], value["expires"])
         if allowed:
             session_store.use(session.id, client.id)
         audit.record(
@@ -223,6 +251,32 @@ def _recorded(
             scopes=value["scopes"],
             session_id=session.id,
         )
+
+
+def answered_for(handle: str, browser: Browser, *, allow: bool) -> bool:
+    """Answer a backchannel request in its person's name, with a session of their own: development's test hook alone.
+
+    False when nothing waits. Raises RuntimeError in production.
+    """
+    if not config.settings().development:
+        raise RuntimeError("nobody answers for people in production")
+    name = elsewhere.name_of(handle)
+    try:
+        request, client = asked(name)
+    except Gone:
+        return False
+    value, _, _ = elsewhere.get(name)
+    user = users.by_id(UUID(value["user"])) if value is not None and value["user"] else None
+    if user is None or not user.active:
+        return False
+    session, _ = sessions.start(user, (assurance.PASSWORD,), browser.address, browser.user_agent)
+    if not allow:
+        denied(request, client, session, browser, Step.APPROVE)
+        return True
+    entries = scopes.qualified(client, request.scopes, request.resources)
+    consent.remember(user.id, client.id, entries)
+    allowed(request, client, session, browser, entries)
+    return True
 
 
 def presented(handle: str, kind: str, client: Client) -> tuple[str, dict[str, Any]] | None:

@@ -7,6 +7,7 @@ from idp import directory
 from idp.accounts import assurance, claims
 from idp.oauth import mutual, server, session_state
 from idp.oauth.binding import dpop
+from idp.oauth.checks.backchannel import ALGORITHMS as BACKCHANNEL_ALGORITHMS
 from idp.oauth.client_auth import certificate
 from idp.oauth.scopes import STANDARD
 from idp.registration import SUBJECT_TYPES, flows
@@ -27,6 +28,7 @@ def addresses(issuer: str) -> dict[str, str]:
         "end_session_endpoint": f"{issuer}/logout",
         "pushed_authorization_request_endpoint": f"{issuer}/par",
         "device_authorization_endpoint": f"{issuer}/device_authorization",
+        "backchannel_authentication_endpoint": f"{issuer}/bc-authorize",
     }
 
 
@@ -71,6 +73,9 @@ def document() -> dict[str, Any]:
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         **_mutual_tls(),
+        "backchannel_token_delivery_modes_supported": ["poll", "ping"],
+        "backchannel_authentication_request_signing_alg_values_supported": list(BACKCHANNEL_ALGORITHMS),
+        "backchannel_user_code_parameter_supported": False,
         "claim_types_supported": ["normal"],
         "claims_supported": list(claims.SUPPORTED),
         "claims_parameter_supported": True,

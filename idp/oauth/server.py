@@ -19,11 +19,13 @@ from idp.oauth.checks.response import RESPONSE_MODES
 from idp.oauth.checks.scope import MOST_RESOURCES
 from idp.oauth.client_auth import spoken as client_auth_methods
 from idp.oauth.client_auth.private_key_jwt import ALGORITHMS as ASSERTION_ALGORITHMS
+from idp.oauth.endpoints.backchannel_authentication import begin as backchannel_authentication
 from idp.oauth.endpoints.device_authorization import begin as device_authorization
 from idp.oauth.endpoints.introspection import Introspection
 from idp.oauth.endpoints.par import push
 from idp.oauth.endpoints.revocation import Revocation
 from idp.oauth.grants.authorization_code import AuthorizationCode
+from idp.oauth.grants.ciba import Ciba
 from idp.oauth.grants.client_credentials import ClientCredentials
 from idp.oauth.grants.device_code import DeviceCode
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
@@ -32,7 +34,7 @@ from idp.oauth.request import Answer, ProtocolRequest
 from idp.registration import ALGORITHMS as REQUEST_OBJECT_ALGORITHMS
 from idp.store.durable.clients import Client
 
-GRANTS = (AuthorizationCode, RefreshTokenGrant, ClientCredentials, DeviceCode, TokenExchange)
+GRANTS = (AuthorizationCode, RefreshTokenGrant, ClientCredentials, DeviceCode, Ciba, TokenExchange)
 ENDPOINTS = (Introspection, Revocation)
 GRANT_TYPES = tuple(str(grant.GRANT_TYPE) for grant in GRANTS)
 
@@ -43,6 +45,7 @@ __all__ = [
     "PROMPTS",
     "REQUEST_OBJECT_ALGORITHMS",
     "RESPONSE_MODES",
+    "backchannel_authentication",
     "client_auth_methods",
     "device_authorization",
     "introspect",

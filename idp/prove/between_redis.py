@@ -21,7 +21,7 @@ PLATFORM = ("idp:heartbeat:", "idp:refusals")
 """Beginnings of keys that belong to no tenant, each with a reason: who lives; refusals outside of any tenant."""
 MOST = 20_000
 """Keys whose names are looked at."""
-MOVED = ("cookie", "csrf", "code", "par_uri", "device_code", "user_code", "upstream_state")
+MOVED = ("cookie", "csrf", "code", "par_uri", "device_code", "user_code", "upstream_state", "auth_req_id")
 """Kinds of credential behind which something lies in Redis."""
 _KEY = re.compile(r"idp:\{([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}:([a-z0-9_-]+):(.+)")
 

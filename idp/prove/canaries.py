@@ -37,6 +37,8 @@ SECRET_CLIENTS = ("web", "post", "asks", "service", "reader")
 KEY_CLIENT = "signer"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 """RFC 8628 section 3.4."""
+CIBA = "urn:openid:params:grant-type:ciba"
+"""CIBA Core 1.0 section 10.1."""
 KEY_ID = "canary-key"
 """The `kid` that both tenants' KEY_CLIENT has; the keys differ."""
 LIVES, OVER = 600, -60
@@ -110,7 +112,7 @@ class Plan:
     def _clients(self) -> list[dict[str, Any]]:
         codes = {
             "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [CALLBACK],
-            "grant_types": ["authorization_code", "refresh_token", DEVICE], "require_consent": False,
+            "grant_types": ["authorization_code", "refresh_token", DEVICE, CIBA], "require_consent": False,
             "scope": "openid profile email offline_access groups roles",
         }  # fmt: skip
         machine = {"grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_basic"}
@@ -119,10 +121,11 @@ class Plan:
         return [
             *({"client_id": name, "client_secret": self._secret(name), "token_endpoint_auth_method": method, **codes,
                "require_consent": name == "asks"} for name, method in methods.items()),
-            {"client_id": "spa", "token_endpoint_auth_method": "none", **codes},
+            {"client_id": "spa", "token_endpoint_auth_method": "none", **codes,
+             "grant_types": ["authorization_code", "refresh_token", DEVICE]},
             {"client_id": KEY_CLIENT, "token_endpoint_auth_method": "private_key_jwt", **codes,
              "token_endpoint_auth_signing_alg": "ES256", "jwks": {"keys": [public]},
-             "grant_types": ["authorization_code", "refresh_token", "client_credentials", DEVICE]},
+             "grant_types": ["authorization_code", "refresh_token", "client_credentials", DEVICE, CIBA]},
             *({"client_id": name, "client_secret": self._secret(name), **machine} for name in ("service", "reader")),
             {"client_id": self.slug, "client_secret": self._secret(self.slug), **codes,
              "redirect_uris": [f"https://{self.slug}.example.com/callback", CALLBACK],

@@ -5,13 +5,15 @@ adds a kind of credential says here how it is obtained.
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 from joserfc.jwk import ECKey
 
-from idp.prove.canaries import CALLBACK, DEVICE, KEY_CLIENT
-from idp.prove.target import Route
+from idp.prove.canaries import CALLBACK, CIBA, DEVICE, KEY_CLIENT
+from idp.prove.carrying import Part as Part
+from idp.prove.carrying import Place as Place
+from idp.prove.carrying import Use as Use
+from idp.prove.carrying import Uses as Uses
 from idp.prove.visitor import (
     ASSERTION_TYPE,
     assertion,
@@ -20,77 +22,11 @@ from idp.prove.visitor import (
     one_time_code,
     request_object,
 )
-from idp.prove.wallet import Page, Wallet, shuffled
+from idp.prove.wallet import Page, shuffled
 
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """Of user codes (RFC 8628 §6.1)."""
 AUTHENTICATION = frozenset({"client_id", "client_secret", "private_key_jwt"})
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a request: parameters (of the form, or of the query of a GET), query, headers, cookies."""
-
-    form: Mapping[str, str] = field(default_factory=dict)
-    query: tuple[tuple[str, str], ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cookies: Mapping[str, str] = field(default_factory=dict)
-    json: Mapping[str, object] | None = None
-    """In place of a form."""
-
-    def __or__(self, other: "Part") -> "Part":
-        """Both; where they name the same thing, that of `other`."""
-        return Part(
-            {**self.form, **other.form},
-            (*(each for each in self.query if each[0] not in dict(other.query)), *other.query),
-            {**self.headers, **other.headers},
-            {**self.cookies, **other.cookies},
-            self.json if other.json is None else other.json,
-        )
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """Everything that it says."""
-        held = (self.form, dict(self.query), self.headers, self.cookies)
-        return tuple(value for each in held for value in each.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One way to present a credential of `own` where `victim` is: it, and what is nobody's, around the same rest."""
-
-    name: str
-    foreign: Part
-    absent: Part
-    rest: Part = field(default_factory=Part)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something is tried: a route at the victim's address, and who brings what."""
-
-    route: Route
-    own: Wallet
-    victim: Wallet
-
-    @property
-    def path(self) -> str:
-        """The route below the issuer."""
-        return self.route.path.removeprefix("/t/{slug}")
-
-    def renamed(self, cookies: Mapping[str, str]) -> dict[str, str]:
-        """Cookies under the names that the victim's have."""
-        return {
-            name.replace(self.own.canary.slug, self.victim.canary.slug): value
-            for name, value in cookies.items()
-        }
-
-    def takes(self, kind: str) -> bool:
-        """Whether the route declares this kind."""
-        return kind in self.route.credentials
-
-
-Uses = Callable[[Place], Iterator[Use]]
 
 
 def _altered(values: Mapping[str, str]) -> dict[str, str]:
@@ -305,6 +241,18 @@ def _device_code(place: Place) -> Iterator[Use]:
         yield Use(f"form{who}", Part({"device_code": code}), Part({"device_code": shuffled(code)}), asked)
 
 
+def _auth_req_id(place: Place) -> Iterator[Use]:
+    if not place.takes("client_secret"):
+        waiting = place.own.asking
+        rest = Part({"action": "deny"})
+        yield Use("form", Part({"auth_req_id": waiting}), Part({"auth_req_id": shuffled(waiting)}), rest)
+        return
+    handle = place.own.asked
+    for who, rest in _clients(place):
+        asked = rest | Part({"grant_type": CIBA})
+        yield Use(f"form{who}", Part({"auth_req_id": handle}), Part({"auth_req_id": shuffled(handle)}), asked)
+
+
 def _user_code(place: Place) -> Iterator[Use]:
     code, page = place.own.waiting["user_code"], place.victim.pages[place.path]
     absent = "".join(secrets.choice(LETTERS) if sign.isalpha() else sign for sign in code)
@@ -356,6 +304,7 @@ KINDS: dict[str, Uses] = {
     "request_object": _request_object, "par_uri": _par_uri, "initial_access_token": _initial_access_token,
     "registration_access_token": _registration_access_token, "device_code": _device_code,
     "user_code": _user_code, "link": _link, "upstream_state": _upstream_state,
+    "auth_req_id": _auth_req_id,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
 
@@ -380,6 +329,8 @@ def _asked(place: Place) -> Part:
         return Part({name: value for name, value in place.victim.request.items() if name != "client_id"})
     if place.path == "/device_authorization":
         return Part({"scope": "openid"})
+    if place.path == "/bc-authorize":
+        return Part({"scope": "openid", "login_hint": "alice"})
     token = place.victim.tokens["access_token"]
     return Part({"grant_type": "client_credentials"} if place.takes("code") else {"token": token})
 

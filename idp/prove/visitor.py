@@ -198,6 +198,11 @@ class Party:
         """What the device authorization endpoint says (RFC 8628 §3.1)."""
         return self.post("device_authorization_endpoint", {"scope": scope})
 
+    def ask_for(self, sign_in_name: str) -> Answer:
+        """What the backchannel authentication endpoint says (CIBA Core §7.1)."""
+        form = {"scope": "openid", "login_hint": sign_in_name}
+        return self.post("backchannel_authentication_endpoint", form)
+
     def register(self, token: str) -> Answer:
         """What the registration endpoint says to an application that registers itself (RFC 7591 §3.1)."""
         body = json.dumps({"redirect_uris": [self.redirect_uri], "scope": "openid"}).encode()

@@ -62,6 +62,10 @@ class Wallet:
     """What a device was told whose request has been allowed, so that its code is worth tokens."""
     waiting: dict[str, Any] = field(default_factory=dict, repr=False)
     """What a device was told whose request waits, so that its user code leads on."""
+    asked: str = field(default="", repr=False)
+    """By what `web` asks after a request for Alice, which she has allowed."""
+    asking: str = field(default="", repr=False)
+    """The same of one that waits."""
     registered: dict[str, Any] = field(default_factory=dict, repr=False)
     """An application that registered itself, as it was answered."""
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"), repr=False)
@@ -129,6 +133,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     wallet.bound = bound.redeem_bound(code, wallet.key).json()["access_token"]
     wallet.pushed = client.push(wallet.request).json(201)["request_uri"]
     _devices(net, wallet, client, browser, known)
+    _asked(wallet, client, browser, known)
     wallet.registered = client.register(canary.initial).json(201)
     return wallet
 
@@ -179,6 +184,18 @@ def _between(page: Answer, before: str, after: str) -> str:
     if not found:
         raise page.unexpected("where a page about second factors is due")
     return found
+
+
+def _asked(wallet: Wallet, client: Party, browser: Browser, known: frozenset[str]) -> None:
+    """Two requests for Alice, of which she allows the first, and the page on which the other waits."""
+    address = f"{wallet.canary.issuer}/approve"
+    wallet.asked = client.ask_for("alice").json()["auth_req_id"]
+    page = browser.get(address)
+    name = _between(page, 'id="waiting-1" class="choice" type="submit" name="action" value="', '"')
+    page = browser.submit(page, "waiting-form", "waiting-1", action=name)
+    browser.submit(page, "approve-form", "approve-allow")
+    wallet.asking = client.ask_for("alice").json()["auth_req_id"]
+    _open(wallet, browser, browser.get(address), "waiting-form", known)
 
 
 def fresh_code(net: Net, wallet: Wallet) -> tuple[str, str]:

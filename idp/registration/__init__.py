@@ -14,6 +14,7 @@ from typing import Any
 from idp import urls
 from idp.errors import Invalid, InvalidClientMetadata, InvalidRedirectUri
 from idp.registration.names import (
+    CIBA,
     DEVICE_CODE,
     LIFETIMES,
     METADATA,
@@ -32,6 +33,7 @@ STANDARD_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_ac
 
 __all__ = [
     "ALGORITHMS",
+    "CIBA",
     "DEVICE_CODE",
     "LIFETIMES",
     "METADATA",

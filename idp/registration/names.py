@@ -27,9 +27,11 @@ from idp.registration.shapes import (
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 """RFC 8628 section 3.4."""
+CIBA = "urn:openid:params:grant-type:ciba"
+"""OpenID Connect CIBA Core 1.0 section 10.1."""
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 """RFC 8693 section 2.1."""
-ELSEWHERE = (DEVICE_CODE,)
+ELSEWHERE = (DEVICE_CODE, CIBA)
 """Grants of a person who signs in at another place than where the client is."""
 GRANT_TYPES = (
     "authorization_code",
@@ -54,6 +56,9 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "authorization_encrypted_response_alg": key_encryption,
     "authorization_encrypted_response_enc": content_encryption,
     "authorization_signed_response_alg": algorithm,
+    "backchannel_authentication_request_signing_alg": one_of(("PS256", "ES256", "EdDSA")),
+    "backchannel_client_notification_endpoint": page,
+    "backchannel_token_delivery_mode": one_of(("poll", "ping")),
     "backchannel_logout_session_required": flag,
     "backchannel_logout_uri": page,
     "client_name": text,

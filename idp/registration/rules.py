@@ -7,7 +7,7 @@ from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
 from idp.registration import fapi, flows, keys, sectors
 from idp.registration.certificates import SUBJECTS
-from idp.registration.names import ELSEWHERE, ENCRYPTED, LIFETIMES, SECRET_METHODS, TOKEN_EXCHANGE
+from idp.registration.names import CIBA, ELSEWHERE, ENCRYPTED, LIFETIMES, SECRET_METHODS, TOKEN_EXCHANGE
 from idp.signing import jwe
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
@@ -91,6 +91,17 @@ def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         raise wrong(
             "grant_types", "must not name client_credentials where token_endpoint_auth_method is none"
         )
+    if public and CIBA in new["grant_types"]:
+        raise wrong("grant_types", f"must not name {CIBA} where token_endpoint_auth_method is none")
+    if (
+        new.get("backchannel_token_delivery_mode") == "ping"
+        and "backchannel_client_notification_endpoint" not in new
+    ):
+        raise wrong(
+            "backchannel_client_notification_endpoint", "must be there where the delivery mode is ping"
+        )
+    if "backchannel_authentication_request_signing_alg" in new and not {"jwks", "jwks_uri"} & set(new):
+        raise wrong("jwks", "or jwks_uri must be there where backchannel requests are signed")
     if public and TOKEN_EXCHANGE in new["grant_types"]:
         raise wrong("grant_types", "must not name token exchange where token_endpoint_auth_method is none")
     if kept.get("token_exchange") is not None and TOKEN_EXCHANGE not in new["grant_types"]:

@@ -125,51 +125,6 @@ class Consent(Form):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Device(Form):
-    """Where the code of a device is typed. The field's name and id are a public contract."""
-
-    tenant: TenantFace
-    user_code: str = ""
-    filled: bool = False
-    """True when the address brought the code, so that it has to be compared instead of typed."""
-    error: Literal["", "nothing", "unknown", "stale"] = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Approve(Form):
-    """What a device or a service asks for, from where, and for how long."""
-
-    tenant: TenantFace
-    client: ClientFace
-    kind: Literal["device", "service"]
-    apis: tuple[ApiFace, ...]
-    access_seconds: int
-    offline_seconds: int | None = None
-    user: str = ""
-    address: str = ""
-    """From where it was asked for; empty: not known."""
-    agent: str = ""
-    same_place: bool = False
-    """Whether that is where this browser is, too."""
-    ago: int = 0
-    """Seconds since then."""
-    message: str = ""
-    """What the application says, which its own screen shows too (CIBA Core §7.1)."""
-
-
-ENDS: Final = ("allowed", "denied", "left", "other")
-"""How what was asked for elsewhere may end in this browser."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done(Page):
-    """The end of what was asked for elsewhere: `how` is one of ENDS."""
-
-    tenant: TenantFace
-    how: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class AuthorizationError(Page):
     """An authorization request that may not be answered by a redirect. `code` as the wire says it."""
 
@@ -373,9 +328,6 @@ HOSTED: Final[dict[str, type[Page]]] = {
     "login": Login,
     "account": Account,
     "consent": Consent,
-    "device": Device,
-    "approve": Approve,
-    "done": Done,
     "authorization_error": AuthorizationError,
     "logout": Logout,
     "logout_error": LogoutError,

@@ -24,7 +24,7 @@ from markupsafe import Markup, escape
 
 from idp import branding, ids, paths
 from idp.tenants import Tenant
-from idp.web import account_faces, content_policy, faces, factor_faces, upstream_faces, words
+from idp.web import account_faces, content_policy, elsewhere_faces, faces, factor_faces, upstream_faces, words
 from idp.web.content_policy import form_target as form_target
 from idp.web.content_policy import policy as policy
 
@@ -43,6 +43,7 @@ PAGES: Final[Mapping[str, type[faces.Page]]] = {
     **account_faces.PAGES,
     **factor_faces.PAGES,
     **upstream_faces.PAGES,
+    **elsewhere_faces.PAGES,
 }
 """Each page and what it is told. A name with a slash is below `templates/`, any other one in `hosted/`."""
 

@@ -14,11 +14,12 @@ from idp import directory
 from idp.accounts import consent, sessions
 from idp.control import clients, tenants, users
 from idp.oauth import server
-from idp.registration import DEVICE_CODE, TOKEN_EXCHANGE
+from idp.registration import CIBA, DEVICE_CODE, TOKEN_EXCHANGE
 from idp.store.durable import users as people
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import client, party
 from tests.playing import RelyingParty
+from tests.spec.ciba.asking import begun as asking_begun
 from tests.spec.rfc8628.devices import begun
 from tests.spec.rfc8693.test_token_exchange import exchange
 
@@ -50,6 +51,7 @@ def _made(app: Any, tenant: Tenant, secret: str) -> RelyingParty:
             "authorization_code",
             "refresh_token",
             "client_credentials",
+            CIBA,
             DEVICE_CODE,
             TOKEN_EXCHANGE,
         ],
@@ -94,11 +96,18 @@ def _exchange(scene: Scene) -> Present:
     return lambda rp: exchange(rp, token, scope="things")
 
 
+def _ciba(scene: Scene) -> Present:
+    asking = asking_begun(scene.rp, scope="openid things")
+    asking.answered()
+    return asking.poll
+
+
 ROWS: dict[str, Callable[[Scene], Present]] = {
     "authorization_code": _code,
     "refresh_token": _refresh,
     "client_credentials": _own,
     DEVICE_CODE: _device,
+    CIBA: _ciba,
     TOKEN_EXCHANGE: _exchange,
 }
 """By grant type: prepare everything; what is left is one request."""

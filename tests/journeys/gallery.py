@@ -17,7 +17,8 @@ from uuid import UUID
 from idp import paths
 from idp.tenants import Branding, Tenant
 from idp.web import qr
-from idp.web.faces import ENDS, Letter
+from idp.web.elsewhere_faces import ENDS, Asked
+from idp.web.faces import Letter
 from idp.web.pages import (
     ApiFace,
     ClientFace,
@@ -189,6 +190,16 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
             "approve",
             approve | {"kind": "service", "message": "W4SC", "agent": "", "client": WEB, "tenant": NIGHT},
         ),
+        "waiting": (
+            "waiting",
+            {
+                "tenant": ACME,
+                "csrf": "x",
+                "user": "alice@acme.example",
+                "requests": (Asked("a", "Acme Bank", "W4SC", 25), Asked("b", "Acme Insurance", "", 190)),
+            },
+        ),
+        "waiting-nothing": ("waiting", {"tenant": NIGHT, "csrf": "x", "user": "alice"}),
         "approve-rtl": ("approve", approve | {"direction": "rtl"}),
         **{f"done-{how}": ("done", {"tenant": ACME, "how": how}) for how in ENDS},
         "oauth-error": ("authorization_error", trouble | {"code": "invalid_redirect_uri"}),

@@ -41,7 +41,8 @@ def test_both_ways_give_the_same_nothing(app: Any, acme: Any, slug: str) -> None
 def test_every_token_like_endpoint_is_plain_and_pages_are_not(app: Any) -> None:
     plain = {one.endpoint for one in gates.declarations(app).values() if one.plain is not None}
     assert plain == {
-        "tokens.token", "tokens.par", "tokens.device_authorization", "tokens.introspect", "tokens.revoke",
+        "tokens.token", "tokens.par", "tokens.device_authorization", "tokens.backchannel_authentication",
+        "tokens.introspect", "tokens.revoke",
         "userinfo.userinfo", "register.register", "register.registered",
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from idp.store.durable.clients import Client
+from idp.store.durable.users import User
 
 
 @dataclass(slots=True)
@@ -36,6 +37,10 @@ class Pending:
     code_challenge: str | None = None
     resources: tuple[str, ...] = ()
     acr_values: tuple[str, ...] = ()
+    user: User | None = None
+    """Whom a backchannel request names."""
+    message: str | None = None
+    expiry: int | None = None
 
     def get(self, name: str) -> str | None:
         """A parameter as it came, or None."""

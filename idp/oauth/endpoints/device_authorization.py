@@ -21,7 +21,7 @@ def begin(request: ProtocolRequest) -> Answer:
     params = {**request.form, "client_id": client.client_id}
     asked, _ = authorize.play(params, request.resources, authorize.DEVICE)
     handle = secret()
-    begun = elsewhere.keep(asked, client, handle, Elsewhere(KIND, request.address, request.agent), {})
+    begun = elsewhere.keep(asked, client, handle, Elsewhere(KIND, request.address, request.agent))
     code = user_codes.shown(user_codes.new(begun.name, begun.expires_in))
     page = f"{current().issuer}/device"
     return Answer(

@@ -6,6 +6,7 @@ Redeeming takes the request away, by the command that reads it.
 """
 
 from typing import Any
+from uuid import UUID
 
 from idp.ids import digest
 from idp.store import redis
@@ -14,6 +15,7 @@ KIND = "elsewhere"
 ANSWER = "elsewhere_answer"
 POLLED = "elsewhere_polled"
 USER_CODE = "user_code"
+FOR = "elsewhere_for"
 
 
 def name_of(handle: str) -> str:
@@ -55,6 +57,24 @@ def burn(name: str) -> dict[str, Any] | None:
 def restore(name: str, value: dict[str, Any], lifetime: int) -> None:
     """Give a burned request back because nothing came of it; Postgres still keeps it from being used twice."""
     redis.put_once(KIND, name, value, lifetime)
+
+
+_NOTE = """
+redis.call('SADD', KEYS[1], ARGV[1])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+
+
+def note(user_id: UUID, name: str, lifetime: int) -> None:
+    """Note that a request waits for a person. Raises Away."""
+    redis.script(_NOTE, [redis.key(FOR, str(user_id))], [name, max(1, lifetime)])
+
+
+def noted(user_id: UUID) -> tuple[str, ...]:
+    """The names of requests that wait, or have waited lately, for a person. Raises Away."""
+    found = redis.script("return redis.call('SMEMBERS', KEYS[1])", [redis.key(FOR, str(user_id))], [])
+    return tuple(sorted(each.decode() if isinstance(each, bytes) else str(each) for each in found))
 
 
 def name_user_code(user_code: str, name: str, lifetime: int) -> bool:

@@ -13,6 +13,7 @@ from idp.web.hosted import (
     mfa,
     recover,
     upstream,
+    waiting,
 )
 
 DOORS = (
@@ -24,6 +25,8 @@ DOORS = (
     consent.door,
     recover.door,
     approve.door,
+    waiting.door,
+    waiting.hook,
     device.door,
     home.door,
     home.base,

@@ -13,7 +13,7 @@ from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
 from idp.tenants import current
 from idp.web import answers, asked, csrf, pages
-from idp.web.faces import ENDS
+from idp.web.elsewhere_faces import ENDS
 from idp.web.gates import Door, Gate
 from idp.web.hosted import consent, steps
 

@@ -45,7 +45,7 @@ def _write(answer: Answer) -> Reply:
 @door.route(
     "/token",
     methods=("POST",),
-    credentials=(*_AUTHENTICATION, "code", "refresh_token", "device_code"),
+    credentials=(*_AUTHENTICATION, "code", "refresh_token", "device_code", "auth_req_id"),
     cors=Cors.CLIENTS,
 )
 def token() -> Reply:
@@ -65,6 +65,12 @@ def par() -> Reply:
 def device_authorization() -> Reply:
     """The device authorization endpoint."""
     return _write(server.device_authorization(_with_resources("device_authorization")))
+
+
+@door.route("/bc-authorize", methods=("POST",), credentials=_AUTHENTICATION)
+def backchannel_authentication() -> Reply:
+    """The backchannel authentication endpoint (CIBA Core §7)."""
+    return _write(server.backchannel_authentication(_with_resources("bc-authorize")))
 
 
 @door.route("/introspect", methods=("POST",), credentials=(*_AUTHENTICATION, "access_token", "refresh_token"))

@@ -23,7 +23,9 @@ MEMBERS = {
     "pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
     "dpop_signing_alg_values_supported", "authorization_signing_alg_values_supported",
     "authorization_encryption_alg_values_supported", "authorization_encryption_enc_values_supported",
-    "device_authorization_endpoint",
+    "device_authorization_endpoint", "backchannel_authentication_endpoint",
+    "backchannel_token_delivery_modes_supported", "backchannel_user_code_parameter_supported",
+    "backchannel_authentication_request_signing_alg_values_supported",
 }  # fmt: skip
 
 
