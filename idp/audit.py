@@ -54,6 +54,7 @@ class Event(StrEnum):
     USER_UPDATED = "user.updated"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
+    USER_UNLOCKED = "user.unlocked"
     USER_DELETED = "user.deleted"
     USER_SHOWN = "user.shown"
     PASSWORD_SET = "password.set"

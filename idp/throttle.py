@@ -28,6 +28,7 @@ from idp.store.redis import Away
 from idp.tenants import current
 
 UNLIMITED = 2**40
+MOST_COUNTED = 2**31 - 1  # more than Postgres' counters hold
 ANY_WINDOW = -1
 MINUTE = 60
 LOOKS, LOOK_EVERY = 40, 0.05  # how often a place is looked for that others may leave, and the seconds between
@@ -310,6 +311,24 @@ def forgive(kind: str, *parts: str) -> None:
         throttle_counters.give_back([each], [ANY_WINDOW])
     except Away:
         log(__name__).warning("throttle_not_given_back", kinds=[kind])
+
+
+def standing(counters: Sequence[Counter]) -> list[tuple[Counter, int, int]]:
+    """Each counter that has counted something, its count, and the seconds until its window ends. Raises Away."""
+    found = throttle_counters.look(counters, clock.epoch()) if counters else []
+    pairs = zip(counters, found, strict=True)
+    return [(each, count, seconds) for each, (count, seconds) in pairs if count]
+
+
+def lift(counters: Sequence[Counter]) -> None:
+    """Let these begin anew, in Redis and in Postgres; what one process counted alone ends with its window.
+
+    Raises Away.
+    """
+    for each in counters:
+        throttles.take_back(each.kind, bytes.fromhex(each.key), MOST_COUNTED)
+    if counters:
+        throttle_counters.lift(counters)
 
 
 def budget(kind: str, amount: float = 1) -> None:

@@ -112,6 +112,13 @@ def _reserved(account: str, user_id: UUID | None, address: str, known: bool) -> 
         raise
 
 
+def counters(user_id: UUID, address: str) -> tuple[Counter, Counter, Counter]:
+    """What counts failed sign-ins of a person: from one address, with a known device, from everywhere."""
+    account = str(user_id)
+    own, device = throttle.counter("account", account, address), throttle.counter("device", account)
+    return own, device, throttle.everywhere(account)
+
+
 def _unbounded(budgets: list[Counter]) -> list[Counter]:
     """Budgets that are used but stop nobody."""
     return [throttle.unlimited(each) for each in budgets]

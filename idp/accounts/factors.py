@@ -17,6 +17,7 @@ from idp.store.database import transaction
 from idp.store.durable import authenticators, groups, remembered_devices, users
 from idp.store.durable import recovery_codes as code_rows
 from idp.store.durable.users import User
+from idp.store.ephemeral.throttle_counters import Counter
 from idp.tenants import current
 from idp.throttle import Reservation
 
@@ -87,13 +88,17 @@ def attempt(user: User, way: str, address: str) -> Reservation:
     by_address = throttle.counter("address", address)
     if way == RECOVERY:
         return throttle.reserve([by_address])
-    account = str(user.id)
-    own = throttle.counter("second_factor", account, address)
+    return throttle.reserve([*counters(user.id, address), by_address])
+
+
+def counters(user_id: UUID, address: str) -> tuple[Counter, Counter]:
+    """What counts wrong second factors of a person: from one address, and of a day."""
+    account = str(user_id)
     daily = replace(
         throttle.counter("second_factor", account),
         kind="second_factor-everywhere", most=current().policy.second_factor_failures_daily, window=DAY,
     )  # fmt: skip
-    return throttle.reserve([own, daily, by_address])
+    return throttle.counter("second_factor", account, address), daily
 
 
 _WAYS: dict[str, tuple[Callable[[UUID, str], bool], tuple[str, ...]]] = {

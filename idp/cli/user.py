@@ -112,6 +112,51 @@ def sign_out(username: str, offline: bool, slug: str) -> None:
     session.answer({"username": username, "sessions": ended}, f"{ended} session(s) of {username} have ended")
 
 
+@command.command("why")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def why(username: str, slug: str) -> None:
+    """Say what stops a person from signing in, and what would change it; recorded. Status 1 when something does."""
+    from idp.control import help_desk
+
+    with given.inside(slug):
+        told = help_desk.why(username, session.actor())
+    session.answer(told, lambda: _reasons(told))
+    if told["stopped"]:
+        session.no()
+
+
+def _reasons(told: dict[str, Any]) -> str:
+    lines = [
+        f"{told['username']} cannot sign in." if told["stopped"] else f"Nothing stops {told['username']}."
+    ]
+    for reason in told["reasons"]:
+        lines.append(f"  {'STOPS' if reason['stops'] else 'note':<6} {reason['sentence']}")
+        lines += [f"         {reason['command']}"] if reason["command"] else []
+    lines += ["", "Lately:" if told["lately"] else "Nothing was recorded lately."]
+    lines += [
+        f"  {row['ago'] + ' ago':<12} {row['event']:<24} {row['address'] or '':<24} {row['request_id'] or ''}".rstrip()
+        for row in told["lately"]
+    ]
+    return "\n".join(lines)
+
+
+@command.command("unlock")
+@click.argument("username")
+@given.tenant_option
+@session.options
+def unlock(username: str, slug: str) -> None:
+    """Let a person try to sign in again at once, whatever failed before."""
+    from idp.control import help_desk
+
+    with given.inside(slug):
+        name, counting = help_desk.unlock(username, session.actor())
+    session.answer(
+        {"username": name, "limits": counting}, f"{name} may try again: {counting} limit(s) begin anew"
+    )
+
+
 @command.command("reset-factors")
 @click.argument("username")
 @given.tenant_option

@@ -23,6 +23,8 @@ NOT_IN_COMPOSE = {
     "IDP_HOME": "the data folder of a local deployment",
     "IDP_KEY_RING": "the ring lies on the volume that IDP_KEYS names",
     "IDP_OUTBOUND_ALLOW": "its default reaches the public Internet alone",
+    "IDP_CLIENT_CERTIFICATE_SECRET": "Caddy as it is shipped asks nobody for a certificate",
+    "IDP_MTLS_BASE_URL": "the same",
     "IDP_BREACHED_PASSWORDS": "the shipped filter is in the image",
     "IDP_OUTBOUND_CA": "its default trusts what the image trusts",
     "IDP_BUDGET": "its default is the shipped one",

@@ -99,3 +99,21 @@ def test_bf04_a_hundred_at_once_count_as_a_hundred(in_acme, where):
     for thread in threads:
         thread.join(20)
     assert sorted(counts) == list(range(1, 8 * 13 + 1))
+
+
+def test_looking_and_lifting_are_one_tenants(twins):
+    acme, globex = twins
+    other = Counter("account", "cd" * 32, most=3, window=60)
+    for tenant in twins:
+        with entered(tenant):
+            throttle_counters.add([COUNTER], 1000)
+            throttle_counters.add([COUNTER], 1000)
+            assert throttle_counters.begin([COUNTER], "open", 1000) is None
+    with entered(acme):
+        assert throttle_counters.look([COUNTER, other], 1010) == [(2, 50), (0, 0)]
+        assert throttle_counters.look([COUNTER], 1060) == [(0, 0)]
+        throttle_counters.lift([COUNTER, other])
+        assert throttle_counters.look([COUNTER], 1010) == [(0, 0)]
+        assert throttle_counters.begin([COUNTER], "another", 1010) is None
+    with entered(globex):
+        assert throttle_counters.look([COUNTER], 1010) == [(2, 50)]

@@ -90,6 +90,20 @@ end
 return answer
 """
 
+_LOOK = """
+local now, mark = tonumber(ARGV[1]), ARGV[2]
+local answer = {}
+for i = 1, #KEYS do
+  local kept = redis.call('HMGET', KEYS[i], 'count', 'begin', 'mark')
+  local begin = tonumber(kept[2] or now)
+  local fresh = kept[1] and kept[3] == mark and begin + tonumber(ARGV[i + 2]) > now
+  answer[2 * i - 1], answer[2 * i] = fresh and tonumber(kept[1]) or 0, begin
+end
+return answer
+"""
+
+_LIFT = "return redis.call('DEL', unpack(KEYS))"
+
 LASTS = 30
 """Seconds after which the place of an attempt that nobody ended is free again."""
 
@@ -176,3 +190,16 @@ def end(counters: Sequence[Counter], attempt: str, now: int, *, failed: bool) ->
     for counter in counters:
         arguments += [counter.window, counter.amount]
     return [int(number) for number in redis.script(_END, _places(counters), arguments)]
+
+
+def look(counters: Sequence[Counter], now: int) -> list[tuple[int, int]]:
+    """Each counter's count, and the seconds until its window ends; 0 and 0 where none runs. Raises Away."""
+    arguments = [now, str(current().id), *(counter.window for counter in counters)]
+    answer = [int(number) for number in redis.script(_LOOK, _keys(counters), arguments)]
+    pairs = zip(counters, answer[::2], answer[1::2], strict=True)
+    return [(count, max(1, begin + each.window - now) if count else 0) for each, count, begin in pairs]
+
+
+def lift(counters: Sequence[Counter]) -> None:
+    """Forget what these counters have counted, open attempts too. Raises Away."""
+    redis.script(_LIFT, _places(counters), [])

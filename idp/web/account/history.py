@@ -43,6 +43,7 @@ SENTENCES = {
     Event.USER_UPDATED: "Your profile was changed",
     Event.USER_DISABLED: "Your account was suspended",
     Event.USER_ENABLED: "Your account was opened again",
+    Event.USER_UNLOCKED: "An administrator let you try to sign in again at once",
     Event.USER_SHOWN: "An administrator looked at your profile",
 }
 """What is told, and how."""
