@@ -1,12 +1,13 @@
 """A service: answers whoever brings an access token that one tenant issued for it.
 
-Environment: IDP_ISSUER, AUDIENCE, PORT (8002), TYP (at+jwt), TENANT (the slug at the issuer's end).
+Environment: IDP_ISSUER, AUDIENCE, PORT (8002), TYP (at+jwt), TENANT (the slug at the issuer's end); see binding.py.
 """
 
 import os
 import time
 
 import requests
+from binding import sender_holds
 from flask import Flask, Response, jsonify, request
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
@@ -54,17 +55,17 @@ def claims_of(token: str) -> dict:
 
 
 def refuse(status: int, error: str) -> Response:
-    answer = jsonify(error=error)
-    answer.status_code = status
-    answer.headers["WWW-Authenticate"] = f'Bearer error="{error}"'  # RFC 6750 section 3
-    return answer
+    ways = f'Bearer error="{error}", DPoP error="{error}", algs="ES256 PS256 EdDSA"'
+    # RFC 6750 section 3, RFC 9449 section 7.1
+    return app.make_response((jsonify(error=error), status, {"WWW-Authenticate": ways}))
 
 
 @app.get("/orders")
 def orders() -> Response:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     try:
-        claims = claims_of(token if scheme.lower() == "bearer" else "")
+        claims = claims_of(token)
+        sender_holds(claims, scheme, token)
     except (JoseError, ValueError):
         return refuse(401, "invalid_token")
     except requests.RequestException:

@@ -18,6 +18,7 @@ NAMES = {
     "AUDIENCE",
     "TYP",
     "TENANT",
+    "CLIENT_CERTIFICATE_SECRET",
 }
 
 

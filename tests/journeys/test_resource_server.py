@@ -1,0 +1,131 @@
+"""examples/resource_server: a service that takes bound tokens from whoever they are bound to, and from nobody else."""
+
+import base64
+import hashlib
+import importlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from idp.app import create_app
+from idp.config import Settings
+from idp.tenants import Tenant
+from tests.attacks.acting import change
+from tests.playing import relying_party
+from tests.running import TOP
+from tests.spec.rfc8705.certifying import PEER, PROXY, Shown, certificate
+from tests.spec.rfc8705.certifying import SECRET as THEIRS
+from tests.spec.rfc9449.proving import Key, Prover
+
+SERVICE, AUDIENCE, SECRET = "https://orders.example", "https://api.example.com", "s" * 40
+MINE, OTHER = certificate(), certificate("CN=thief")
+
+
+@pytest.fixture
+def service(app: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The example, which asks the application of this process for the issuer's documents."""
+    given = {"IDP_ISSUER": acme.issuer, "AUDIENCE": AUDIENCE, "SERVICE_URL": SERVICE, "TENANT": "acme",
+             "CLIENT_CERTIFICATE_SECRET": SECRET}  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(str(TOP / "examples" / "resource_server"))
+
+    class Answer:
+        def __init__(self, path: str) -> None:
+            self.body = app.test_client().get(path.removeprefix("http://localhost")).get_json()
+
+        def json(self) -> Any:
+            return self.body
+
+        def raise_for_status(self) -> None:
+            assert self.body
+
+    monkeypatch.setattr(requests, "get", lambda url, timeout: Answer(url))
+    try:
+        yield importlib.import_module("app").app.test_client()
+    finally:
+        for name in ("app", "binding"):
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def nightly(app: Any, acme: Tenant) -> Prover:
+    return Prover(relying_party(app, acme, "nightly"))
+
+
+def issued(prover: Prover, *, bound: bool = True) -> str:
+    """A token of the service `nightly`, for the API."""
+    headers = prover.headers() if bound else {}
+    answer = prover.rp.post(
+        "token", {"grant_type": "client_credentials", "scope": "orders.read"}, headers=headers
+    )
+    return str(answer.get_json()["access_token"])
+
+
+def ordered(service: Any, token: str, scheme: str, **headers: str) -> int:
+    answer = service.get("/orders", headers={"Authorization": f"{scheme} {token}", **headers})
+    assert answer.status_code == 200 or 'algs="ES256 PS256 EdDSA"' in answer.headers["WWW-Authenticate"]
+    return int(answer.status_code)
+
+
+def test_a_plain_token_is_taken_as_before(service: Any, nightly: Prover) -> None:
+    token = issued(nightly, bound=False)
+    assert ordered(service, token, "Bearer") == 200
+    assert (
+        ordered(service, token, "DPoP", DPoP=nightly.key.proof(f"{SERVICE}/orders", "GET", token=token))
+        == 401
+    )
+    assert ordered(service, token, "Basic") == ordered(service, "x", "Bearer") == 401
+
+
+def test_a_token_that_a_key_binds(service: Any, nightly: Prover) -> None:
+    token = issued(nightly)
+
+    def proof(key: Key = nightly.key, place: str = f"{SERVICE}/orders", **changes: Any) -> str:
+        return key.proof(place, changes.pop("method", "GET"), token=changes.pop("token", token), **changes)
+
+    once = proof()
+    assert ordered(service, token, "DPoP", DPoP=once) == 200
+    assert ordered(service, token, "DPoP", DPoP=once) == 401
+    assert ordered(service, token, "Bearer") == ordered(service, token, "DPoP") == 401
+    wrong = [
+        proof(Key()), proof(place="https://other.example/orders"), proof(method="POST"), proof(token="another"),
+        proof(iat=int(time.time()) - 60), proof(iat="x"), proof(iat=...), proof(jti=...), proof(ath=...),
+        proof(headers={"typ": "JWT"}), proof(headers={"jwk": ...}), proof(headers={"jwk": {"kty": "oct", "k": "AA"}}),
+        "x", "a.b.c", once[:-4] + "AAAA",
+    ]  # fmt: skip
+    assert {ordered(service, token, "DPoP", DPoP=each) for each in wrong} == {401}
+    assert ordered(service, token, "DPoP", DPoP=proof()) == 200
+
+
+def test_a_token_that_a_certificate_binds(
+    service: Any, nightly: Prover, acme: Tenant, vault: Settings
+) -> None:
+    change(acme, "nightly", tls_client_certificate_bound_access_tokens=True)
+    mine = vault.with_(trusted_proxies=(PROXY,), client_certificate_secret=THEIRS)
+    form = {"grant_type": "client_credentials", "scope": "orders.read"}
+    pair = base64.b64encode(f"nightly:{nightly.rp.secret}".encode()).decode()
+    headers = {"Authorization": f"Basic {pair}", **MINE.headers}
+    answer = (
+        create_app(mine).test_client().post("/t/acme/token", data=form, headers=headers, environ_base=PEER)
+    )
+    token = str(answer.get_json()["access_token"])
+
+    def sent(shown: Shown, secret: str = SECRET) -> dict[str, str]:
+        return {"X-Client-Certificate": f"{secret} {quote(shown.pem)}"}
+
+    der = base64.b64decode(MINE.der)
+    assert MINE.thumbprint == base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    assert ordered(service, token, "Bearer", **sent(MINE)) == 200
+    for headers in (
+        {},
+        sent(OTHER),
+        sent(MINE, "x" * 40),
+        {"X-Client-Cert": sent(MINE)["X-Client-Certificate"]},
+    ):
+        assert ordered(service, token, "Bearer", **headers) == 401
