@@ -122,6 +122,14 @@ class Policy:
     pushed_requests_window: int = _seconds(60, _DAY, "Window of pushed_requests.")
     password_recovery: bool = _flag(True, "Whether people who forgot their password set a new one by e-mail.")
     reset_lifetime: int = _seconds(1800, _DAY, "Lifetime of a link that sets a new password.", 60)
+    registration: str = _choice(
+        "invitation",
+        ("closed", "invitation", "open"),
+        "Who comes to an account: nobody, the invited, anybody.",
+    )
+    invitation_lifetime: int = _seconds(7 * _DAY, 30 * _DAY, "Lifetime of an invitation.", 60)
+    confirmation_lifetime: int = _seconds(_DAY, 7 * _DAY, "Lifetime of a link that confirms an address.", 60)
+    email_changes: bool = _flag(True, "Whether people change their e-mail address themselves.")
     recoveries: int = _count(20, 1_000_000, "Requests for a new password from one address.")
     recoveries_window: int = _seconds(600, _DAY, "Window of recoveries.")
     breached_passwords_service: bool = _flag(

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """What a link opens, and the path of its page below the issuer."""
 
     RESET = "recover"
+    ADDRESS = "confirm"
+    JOIN = "join"
 
 
 class LinkGone(NotFound):
@@ -93,7 +95,10 @@ def forget(user_id: UUID) -> None:
 def _unchanged(link: Link, user: User) -> bool:
     if link.state is None or not same(link.state, _state(user)):
         return False
-    return all(each.auth_time <= link.created_at for each in sessions.of_user(user.id))
+    # Whoever signs in since has not forgotten the password.
+    return link.kind != Kind.RESET or all(
+        each.auth_time <= link.created_at for each in sessions.of_user(user.id)
+    )
 
 
 def _state(user: User) -> bytes:

@@ -30,8 +30,8 @@ def least(user: User | None) -> int:
     return BESIDE if user is not None and factors.held_by(user.id).own else ALONE
 
 
-def check(password: str, user: User | None) -> None:
-    """Raise Weak unless this may become the password of `user`, or of somebody new."""
+def check(password: str, user: User | None, called: tuple[str, ...] = ()) -> None:
+    """Raise Weak unless this may become the password of `user`, or of somebody new who is `called` so."""
     length, needed = len(password), least(user)
     if length < needed:
         raise Weak(f"Use at least {needed} characters. A few unrelated words are a good choice.", "short")
@@ -43,7 +43,7 @@ def check(password: str, user: User | None) -> None:
     if breached.known(password):
         raise Weak("This password is on lists of stolen passwords. Use a few unrelated words.", "breached")
     rest = folded
-    for name in _names(user):
+    for name in _names(user, called):
         rest = rest.replace(name, "")
     if len(rest) < needed // 2:
         raise Weak("This password is mostly your own name or address. Use a few unrelated words.", "names")
@@ -54,10 +54,10 @@ def _repeats(text: str) -> bool:
     return any(text == (text[:size] * len(text))[: len(text)] for size in range(1, len(text) // 3 + 1))
 
 
-def _names(user: User | None) -> list[str]:
+def _names(user: User | None, called: tuple[str, ...]) -> list[str]:
     """Words that anybody would try for this person, the longest first."""
     tenant = current()
-    told = [tenant.slug, tenant.name]
+    told = [tenant.slug, tenant.name, *called, *(part for each in called for part in each.split("@"))]
     if user is not None:
         told += [user.username, user.email or "", *(user.email or "").split("@")]
         told += [str(value) for name, value in user.claims.items() if "name" in name]

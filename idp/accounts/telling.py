@@ -9,6 +9,12 @@ from idp.store.durable.users import User
 from idp.tenants import current
 
 
+def address_changed(user: User) -> None:
+    """Tell at the address until now, as `user` was before, that there is another one."""
+    if user.email and user.email_verified:
+        mail.send(Kind.ADDRESS_CHANGED, user.email, user_id=user.id, link=f"{current().issuer}/account")
+
+
 def password_changed(user: User, how: str) -> None:
     """Tell that the password was changed; `how`: in a few words, as in "on your account page"."""
     if user.email and user.email_verified:

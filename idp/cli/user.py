@@ -202,6 +202,39 @@ def send_reset(username: str, show_link: bool, slug: str) -> None:
     session.answer(row, link or f"a link is on its way to {username}")
 
 
+@command.command("set-address")
+@click.argument("username")
+@click.argument("email")
+@click.option("--show-link", is_flag=True, help="Print the link instead of sending it; recorded.")
+@given.tenant_option
+@session.options
+def set_address(username: str, email: str, show_link: bool, slug: str) -> None:
+    """Let a person confirm another e-mail address; it counts once they have."""
+    from idp.control import users
+
+    with given.inside(slug):
+        link = users.set_address(username, email, session.actor(), reveal=show_link)
+    row = {"username": username, "sent": link is None} | ({"link": link} if link else {})
+    session.answer(row, link or f"a link is on its way to {email}")
+
+
+@command.command("invite")
+@click.argument("email")
+@click.option("--role", "roles", multiple=True, help="A role of the tenant; may come several times.")
+@click.option("--group", "groups", multiple=True, help="A group; may come several times.")
+@click.option("--show-link", is_flag=True, help="Print the link instead of sending it; recorded.")
+@given.tenant_option
+@session.options
+def invite(email: str, roles: tuple[str, ...], groups: tuple[str, ...], show_link: bool, slug: str) -> None:
+    """Invite somebody, who makes their account by the link."""
+    from idp.control import invitations
+
+    with given.inside(slug):
+        link = invitations.send(email, roles, groups, session.actor(), reveal=show_link)
+    row = {"email": email, "sent": link is None} | ({"link": link} if link else {})
+    session.answer(row, link or f"an invitation is on its way to {email}")
+
+
 @command.command("suspend")
 @click.argument("username")
 @given.tenant_option

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, identifiers
-from idp.accounts import attributes, passwords, recovery, sessions
+from idp.accounts import addresses, attributes, passwords, recovery, sessions
 from idp.audit import Actor, Event
 from idp.errors import Conflict, Invalid, NotFound
 from idp.store.database import transaction
@@ -205,6 +205,25 @@ def send_reset(username: str, actor: Actor | None = None, *, reveal: bool = Fals
             raise Invalid(
                 "There is no confirmed e-mail address to write to, or no mail server.", rule="email"
             )
+    return None
+
+
+def set_address(username: str, email: str, actor: Actor | None = None, *, reveal: bool = False) -> str | None:
+    """Write to an address that is to be a person's; it counts once they have confirmed it there.
+
+    `reveal`: nothing is written, and the link is answered. Raises NotFound, Invalid.
+    """
+    try:
+        new = identifiers.email(email)
+    except ValueError as problem:
+        raise Invalid(f"email {problem}.", rule="email") from None
+    with transaction():
+        user = show(username)
+        if reveal:
+            audit.record(Event.ADDRESS_ASKED, actor, user_id=user.id, email=new, shown=True)
+            return addresses.made(user, new)
+        if not addresses.send(user, new, actor):
+            raise Invalid("No message can be sent to this address.", rule="email")
     return None
 
 

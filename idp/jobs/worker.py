@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, directory, mail, metrics, outbox, seals, upkeep
-from idp.accounts import notices, recovery, sessions
+from idp.accounts import joining, notices, recovery, sessions
 from idp.control import hosts, proofs
 from idp.errors import Busy
 from idp.jobs.deliverer import Deliverer
@@ -52,6 +52,7 @@ class Worker:
         outbox.handle(pings.TOPIC, pings.tell)
         outbox.handle(mail.TOPIC, mail.deliver)
         outbox.handle(recovery.TOPIC, recovery.answer)
+        outbox.handle(joining.TOPIC, joining.answer)
         directory.on_change(self._changed.add)
 
     def run(self) -> None:

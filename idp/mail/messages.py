@@ -29,9 +29,16 @@ class Kind(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_RESET = "password_reset"
     APPROVAL_ASKED = "approval_asked"
+    ADDRESS = "address"
+    ADDRESS_CHANGED = "address_changed"
+    ADDRESS_TAKEN = "address_taken"
+    REGISTRATION = "registration"
+    INVITATION = "invitation"
 
 
-KNOCKED = frozenset({Kind.PASSWORD_RESET, Kind.APPROVAL_ASKED})
+KNOCKED = frozenset(
+    {Kind.PASSWORD_RESET, Kind.APPROVAL_ASKED, Kind.ADDRESS, Kind.ADDRESS_TAKEN, Kind.REGISTRATION}
+)
 """What a stranger can have sent to an address: so many a day. What concerns an account's safety always goes out."""
 
 

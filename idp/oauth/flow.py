@@ -44,6 +44,8 @@ class Ask:
     begun: tuple[dict[str, str], tuple[str, ...]] | None = None
     own: str = ""
     """The page of our own that it leads to, as `Transaction.own`."""
+    create: bool = False
+    """Whether the client asks that an account be made first (Initiating User Registration 1.0 §4)."""
 
 
 Outcome = Response | Ask | Arrived
@@ -88,7 +90,8 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
     started = underway.begin(
         pending.params, pending.resources_given, browser, opened=pending.opened, pushed=pending.pushed
     )
-    return Ask(step, started.identifier, (params, resources))
+    create = step is Step.LOGIN and "create" in request.prompt
+    return Ask(step, started.identifier, (params, resources), create=create)
 
 
 def begin_own(path: str, browser: Browser, *, max_age: int | None = None) -> Arrived | Ask:

@@ -95,7 +95,7 @@ def must_sign_in(situation: Situation) -> bool:
         return True
     if situation.signed_in_here:
         return False
-    if "login" in request.prompt or situation.same is False:
+    if request.prompt & {"login", "create"} or situation.same is False:
         return True
     if short(situation) and not situation.holding.any:
         return True

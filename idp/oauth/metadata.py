@@ -7,6 +7,7 @@ from idp import directory
 from idp.accounts import assurance, claims
 from idp.oauth import mutual, server, session_state
 from idp.oauth.binding import dpop
+from idp.oauth.checks import openid
 from idp.oauth.checks.backchannel import ALGORITHMS as BACKCHANNEL_ALGORITHMS
 from idp.oauth.client_auth import certificate
 from idp.oauth.scopes import STANDARD
@@ -86,7 +87,7 @@ def document() -> dict[str, Any]:
         "request_object_signing_alg_values_supported": list(server.REQUEST_OBJECT_ALGORITHMS),
         **_encrypted_requests(),
         "acr_values_supported": list(assurance.reachable()),
-        "prompt_values_supported": list(server.PROMPTS),
+        "prompt_values_supported": list(openid.prompts()),
         "ui_locales_supported": ["en"],
     }
 

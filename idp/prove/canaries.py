@@ -53,7 +53,7 @@ _POLICY = {
     "registered_clients": 100_000, "pushed_requests": _ENOUGH,
     "elsewhere_requests": _ENOUGH, "user_code_failures": _ENOUGH,
     "second_factor_failures": _ENOUGH, "second_factor_failures_daily": _ENOUGH, "recoveries": _ENOUGH,
-    "reset_lifetime": 86_400,
+    "reset_lifetime": 86_400, "registration": "open",
 }  # fmt: skip
 
 
@@ -201,18 +201,27 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
             ],
             slugs,
         )
-        sent = beside.map(
-            lambda slug: program.json("user", "send-reset", USERS[1], "--tenant", slug, "--show-link")[
-                "link"
-            ],
-            slugs,
-        )
+        sent = list(beside.map(lambda slug: _links(program, slug), slugs))
         signed = program.json("context", "sign", *slugs, "--lives", str(LIVES), "--lives", str(OVER))
         tenants = {row["slug"]: row for row in rows.result()}
         list(hosts)  # raises what failed
         initial, links = (dict(zip(slugs, each, strict=True)) for each in (begins, sent))
     a, b = (_canary(plan, tenants[plan.slug], signed, initial[plan.slug], links[plan.slug]) for plan in plans)
     return a, b
+
+
+def _links(program: Program, slug: str) -> dict[str, str]:
+    """A link of each kind that people are sent, by the path of its page below the issuer."""
+    somebody, elsewhere = USERS[1], f"new-{USERS[1]}@canary.example"
+    asked = {
+        "/recover": ("send-reset", somebody),
+        "/confirm": ("set-address", somebody, elsewhere),
+        "/join": ("invite", f"invited-{elsewhere}", "--role", "buyer", "--group", "staff"),
+    }
+    return {
+        path: str(program.json("user", *words, "--tenant", slug, "--show-link")["link"])
+        for path, words in asked.items()
+    }
 
 
 def _alone(program: Program, plans: Sequence[Plan], refused: str) -> None:
@@ -234,12 +243,16 @@ def _alone(program: Program, plans: Sequence[Plan], refused: str) -> None:
 
 
 def _canary(
-    plan: Plan, tenant: Mapping[str, Any], signed: Sequence[Mapping[str, Any]], initial: str, link: str
+    plan: Plan,
+    tenant: Mapping[str, Any],
+    signed: Sequence[Mapping[str, Any]],
+    initial: str,
+    links: Mapping[str, str],
 ) -> Canary:
     contexts = {each["lives"]: str(each["context"]) for each in signed if each["slug"] == plan.slug}
     return Canary(
         slug=plan.slug, id=str(tenant["id"]), issuer=str(tenant["issuer"]), passwords=plan.passwords,
-        secrets=plan.secrets, initial=initial, link=link, spare=list(SPARE),
+        secrets=plan.secrets, initial=initial, links=links, spare=list(SPARE),
         keys={KEY_CLIENT: plan.key}, context=contexts[LIVES],
         expired=contexts[OVER],
     )  # fmt: skip

@@ -291,7 +291,7 @@ def _registration_access_token(place: Place) -> Iterator[Use]:
 
 
 def _link(place: Place) -> Iterator[Use]:
-    token = place.own.canary.link.rpartition("=")[2]
+    token = place.own.canary.links[place.path].rpartition("=")[2]
     yield Use("in the address", Part(query=(("link", token),)), Part(query=(("link", shuffled(token)),)))
 
 

@@ -79,8 +79,8 @@ class Canary:
     """An initial access token that is good for any number of registrations."""
     spare: list[str] = field(default_factory=list, compare=False)
     """People with Alice's password who have no second factor yet; whoever uses one up takes it off."""
-    link: str = field(default="", repr=False)
-    """The address of a link that sets a new password for somebody who never signs in."""
+    links: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Addresses of links that somebody was sent who never signs in, by the path below the issuer."""
 
 
 @dataclass(frozen=True, slots=True)

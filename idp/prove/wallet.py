@@ -23,6 +23,7 @@ SCOPE = "openid profile email offline_access orders.read"
 
 ACCOUNT = {
     "/account/password": "password-form",
+    "/account/email": "email-form",
     "/account/sessions": "sessions-form",
     "/account/applications": "applications-form",
 }
@@ -124,7 +125,9 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     for path, form in ACCOUNT.items():
         _open(wallet, browser, browser.get(f"{canary.issuer}{path}"), form, known)
     _open(wallet, browser, browser.get(f"{canary.issuer}/forgot"), "forgot-form", known)
-    _open(wallet, browser, browser.get(canary.link), "recover-form", known)
+    _open(wallet, browser, browser.get(f"{canary.issuer}/create"), "register-form", known)
+    for path, link in canary.links.items():
+        _open(wallet, browser, browser.get(link), f"{path[1:]}-form", known)
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")
     wallet.code, wallet.verifier = fresh_code(net, wallet)

@@ -143,10 +143,20 @@ class History(AccountPage):
     """Where the ones before these are; empty: there are none."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Email(AccountPage):
+    """The change of an e-mail address."""
+
+    now: str
+    email: str = ""
+    error: str = ""
+
+
 PAGES: Final[dict[str, type[Page]]] = {
     "account/overview": Overview,
     "account/security": Security,
     "account/password": Password,
+    "account/email": Email,
     "account/sessions": Sessions,
     "account/applications": Applications,
     "account/history": History,

@@ -112,7 +112,9 @@ def go(outcome: flow.Outcome, binding: str) -> Response:
         watched(response, outcome.browser_state)
         return response
     if isinstance(outcome, Ask):
-        response = see_other(step_address(outcome.step, outcome.transaction))
+        tx = outcome.transaction
+        page = f"create?{urlencode({'tx': tx})}" if outcome.create else ""
+        response = see_other(f"{current().issuer}/{page}" if page else step_address(outcome.step, tx))
         if outcome.begun is not None:
             kept = resume.make(outcome.transaction, *outcome.begun, outcome.own)
             if kept is not None:

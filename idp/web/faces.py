@@ -93,6 +93,8 @@ class Login(Form):
     again: bool = False
     """True when the person is signed in and must prove it once more (prompt=login, max_age)."""
     can_cancel: bool = True
+    register_url: str = ""
+    """Where people go who have no account; empty: not offered."""
     forgot_url: str = ""
     """Where people go who forgot their password; empty: not offered."""
     providers: "tuple[ProviderFace, ...]" = ()

@@ -24,7 +24,16 @@ from markupsafe import Markup, escape
 
 from idp import branding, ids, paths
 from idp.tenants import Tenant
-from idp.web import account_faces, content_policy, elsewhere_faces, faces, factor_faces, upstream_faces, words
+from idp.web import (
+    account_faces,
+    content_policy,
+    elsewhere_faces,
+    faces,
+    factor_faces,
+    joining_faces,
+    upstream_faces,
+    words,
+)
 from idp.web.content_policy import form_target as form_target
 from idp.web.content_policy import policy as policy
 
@@ -41,6 +50,7 @@ DemoUser = faces.DemoUser
 PAGES: Final[Mapping[str, type[faces.Page]]] = {
     **faces.HOSTED,
     **account_faces.PAGES,
+    **joining_faces.PAGES,
     **factor_faces.PAGES,
     **upstream_faces.PAGES,
     **elsewhere_faces.PAGES,
@@ -103,7 +113,7 @@ def _logo_origins(page: faces.Page) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form_target(logo) for logo in logos if logo))
 
 
-def render(name: str, *, form_action: tuple[str, ...] = (), **context: Any) -> tuple[str, str]:
+def render(name: str, /, *, form_action: tuple[str, ...] = (), **context: Any) -> tuple[str, str]:
     """The HTML of a page and its Content-Security-Policy.
 
     `form_action` are CSP sources (see `form_target`) that a post from this page may be redirected to,

@@ -332,7 +332,12 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         "mailbox-empty": ("mailbox", {}),
         "mailbox-open": ("mailbox", {"letter": letter}),
     }
-    return made | gallery_account.states(ACME, NIGHT) | gallery_upstream.states(ACME, BASE, REQUEST_ID)
+    return (
+        made
+        | gallery_account.states(ACME, NIGHT)
+        | gallery_account.joining(ACME)
+        | gallery_upstream.states(ACME, BASE, REQUEST_ID)
+    )
 
 
 def rendered() -> Iterator[tuple[str, str, str]]:

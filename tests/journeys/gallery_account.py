@@ -37,6 +37,28 @@ def _application(name: str, *, assured: bool = True, offline: bool = False) -> A
     )
 
 
+def overview_of(every: dict[str, object]) -> dict[str, object]:
+    """What every page of the overview has."""
+    return every | {"section": "account"}
+
+
+def joining(acme: TenantFace) -> dict[str, tuple[str, dict[str, object]]]:
+    """The pages by which people come to an account: state name -> (page name, context)."""
+    form: dict[str, object] = {"tenant": acme, "csrf": "x"}
+    join = form | {"email": "dora@example.com", "least": 15}
+    return {
+        "register": ("register", form | {"back_url": "/t/acme/account"}),
+        "register-wrong": ("register", form | {"email": "dora", "error": "This is no e-mail address: it has no @."}),
+        "register-sent": ("register", form | {"email": "dora@example.com", "sent": True}),
+        "join": ("join", join),
+        "join-invited": ("join", join | {"invited": True, "name": "Dora Deer"}),
+        "join-weak": (
+            "join", join | {"name": "Dora", "error": "Use at least 15 characters.", "where": "new_password"},
+        ),
+        "confirm": ("confirm", form | {"email": "alice@new.example", "user": "alice@example.com"}),
+    }  # fmt: skip
+
+
 def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str, object]]]:
     """State name -> (page name, context)."""
     every: dict[str, object] = {"tenant": acme, "user": "alice@acme.example", "csrf": "x"}
@@ -69,6 +91,11 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         "account-overview": ("account/overview", overview),
         "account-overview-dark-tenant": ("account/overview", overview | {"tenant": night}),
         "account-overview-rtl": ("account/overview", overview | {"direction": "rtl"}),
+        "account-email": ("account/email", overview_of(every) | {"now": "alice@acme.example"}),
+        "account-email-wrong": (
+            "account/email",
+            overview_of(every) | {"now": "", "email": "alice", "error": "This is no e-mail address: it has no @."},
+        ),
         "account-security": ("account/security", security | {"rows": password}),
         "account-security-done": (
             "account/security", security | {"rows": password, "said": "Your password is changed."},

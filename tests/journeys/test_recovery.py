@@ -172,9 +172,9 @@ def test_tn01_a_link_of_the_twin_is_nothing_here(
     path = sent(app, globex, server)
     assert gone(app, acme, path)
     there = Person(app, globex).open(path)
-    value = there.browser.get_cookie("idp_globex_link").value
+    value = there.browser.get_cookie("idp_globex_link-recover").value
     here = Person(app, acme).open("forgot")
-    here.browser.set_cookie("idp_acme_link", value)
+    here.browser.set_cookie("idp_acme_link-recover", value)
     assert here.open("recover").answer.status_code == 400
     assert there.submit(new_password=NEW).at == "recover/done"
     assert at_account(app, acme).at == "account", "acme's Alice has her password"
@@ -191,7 +191,7 @@ def test_br02_the_form_of_another_browser_or_link_does_nothing(app: Any, acme: T
         alice.browser.post("/t/acme/recover", data=form, headers={"Origin": "https://evil.test"}).status_code
         == 403
     )
-    alice.browser.set_cookie("idp_acme_link", bob.browser.get_cookie("idp_acme_link").value)
+    alice.browser.set_cookie("idp_acme_link-recover", bob.browser.get_cookie("idp_acme_link-recover").value)
     assert alice.browser.post("/t/acme/recover", data=form).status_code == 403
 
 
@@ -340,7 +340,7 @@ def test_any_other_text_is_no_link(app: Any, acme: Tenant, given: str) -> None:
     assert app.test_client().get(f"/t/acme/recover?link={given}").status_code == 400
     browser = app.test_client()
     if given.isascii():
-        browser.set_cookie("idp_acme_link", f"recover.{given}"[:200])
+        browser.set_cookie("idp_acme_link-recover", given[:200])
     assert browser.get("/t/acme/recover").status_code == 400
 
 

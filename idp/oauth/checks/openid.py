@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from idp.accounts import assurance
+from idp.accounts import assurance, joining
 from idp.accounts.claims import SUPPORTED
 from idp.errors import InvalidRequest, Refusal
 from idp.oauth import encryption as sealing
@@ -50,13 +50,19 @@ def encryption(pending: Pending) -> None:
         sealing.ready(pending.known_client, sealing.ID_TOKEN)
 
 
+def prompts() -> tuple[str, ...]:
+    """What `prompt` may say: `create` where anybody may register (Initiating User Registration 1.0 §4)."""
+    return (*PROMPTS, "create") if joining.offered() else PROMPTS
+
+
 def prompt(pending: Pending) -> None:
     """Known values; `none` stands alone (§3.1.2.1)."""
     values = frozenset((pending.get("prompt") or "").split())
-    unknown = values - set(PROMPTS)
+    known = prompts()
+    unknown = values - {*known}
     if unknown:
         raise InvalidRequest(
-            "prompt has an unknown value.", rule="prompt.known", expected=PROMPTS, got=sorted(unknown)
+            "prompt has an unknown value.", rule="prompt.known", expected=known, got=sorted(unknown)
         )
     if "none" in values and len(values) > 1:
         raise InvalidRequest("prompt=none cannot stand beside other values.", rule="prompt.none")

@@ -3,7 +3,7 @@
 from flask import Response
 
 from idp import clock
-from idp.accounts import account, sessions
+from idp.accounts import account, addresses, sessions
 from idp.web import words
 from idp.web.account import answering
 from idp.web.account_faces import Row
@@ -36,7 +36,10 @@ def _rows(visit: Visit) -> tuple[Row, ...]:
     apps = len(account.applications(visit.user))
     changed = account.password_changed(visit.user)
     password = f"Password set {words.ago(changed, clock.now())}" if changed else "No password"
+    email = visit.user.email or "None yet"
+    change = Row(name="E-mail address", state=email, path="account/email", action="Change")
     return (
+        *((change,) if addresses.offered() else ()),
         Row(name="Security", state=password, path="account/security"),
         Row(name="Sessions", state=words.counted(open_, "browser", "signed in"), path="account/sessions"),
         Row(

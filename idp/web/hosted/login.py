@@ -117,6 +117,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         action=answers.step_address(Step.LOGIN, due.going.identifier),
         username=username[:512],
         error=trouble,
+        register_url=links.register(due.going.identifier),
         forgot_url=links.forgot(due.going.identifier),
         again=due.session is not None and due.going.same is not False,
         request_id=asked.request_id(),

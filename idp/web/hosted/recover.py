@@ -13,12 +13,7 @@ from idp.accounts import recovery, strength
 from idp.accounts.links import Kind, LinkGone
 from idp.accounts.strength import Weak
 from idp.errors import Busy, Forbidden, NotFound
-from idp.ids import digest
-from idp.oauth import flow
-from idp.oauth.authorize import Returned
 from idp.oauth.interaction import Step
-from idp.oauth.request import Browser
-from idp.oauth.underway import TransactionGone
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
@@ -47,7 +42,7 @@ def send() -> Response:
     name = form.get("username", "").strip()
     if not name:
         return _asking(error="nothing")
-    recovery.ask(name, _transaction(), browser.address)
+    recovery.ask(name, links.waiting(), browser.address)
     return _asking(sent=True)
 
 
@@ -56,15 +51,9 @@ def _offered() -> None:
         raise NotFound(rule="recovery.offered", setting="policy.password_recovery")
 
 
-def _transaction() -> str:
-    """The sign-in that is to go on, as the address names it; whose it is, is looked at when it goes on."""
-    found = asked.query().get("tx", "")
-    return found if len(found) <= 64 else ""
-
-
 def _asking(*, error: str = "", sent: bool = False) -> Response:
     _, binding = answers.browser()
-    transaction = _transaction()
+    transaction = links.waiting()
     back = answers.step_address(Step.LOGIN, transaction) if transaction else ""
     html, csp = pages.render(
         "forgot",
@@ -92,11 +81,7 @@ def show() -> Response:
 @door.route("/recover", methods=("POST",), credentials=("cookie", "csrf"), endpoint="reset")
 def reset() -> Response:
     """Set it, and go on with the sign-in."""
-    form = asked.page_form()
-    browser, binding = answers.browser()
-    token = links.held(Kind.RESET)
-    if asked.foreign() or not csrf.good(form.get("csrf"), binding, _step(token)):
-        raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
+    form, browser, token = links.posted(Kind.RESET)
     new = form.get("new_password", "")
     try:
         if not new:
@@ -108,16 +93,15 @@ def reset() -> Response:
         return _form(_BUSY, status=503)
     except LinkGone as refusal:
         return _gone(refusal)
-    going = urlencode({"tx": transaction}) if _alive(transaction, browser) else ""
-    response = answers.see_other(f"{current().issuer}/recover/done{'?' + going if going else ''}")
-    cookies.clear(response, cookies.LINK)
+    response = answers.see_other(f"{current().issuer}/recover/done{links.onward(transaction, browser)}")
+    cookies.clear(response, links.cookie(Kind.RESET))
     return response
 
 
 @door.route("/recover/done", credentials=())
 def done() -> Response:
     """It is set; on to the sign-in that waits, or to the account."""
-    transaction = _transaction()
+    transaction = links.waiting()
     onward = answers.step_address(Step.LOGIN, transaction) if transaction else f"{current().issuer}/account"
     return links.message(
         "recovered",
@@ -128,18 +112,6 @@ def done() -> Response:
     )
 
 
-def _alive(transaction: str, browser: Browser) -> bool:
-    """Whether that sign-in waits in this very browser."""
-    try:
-        return bool(transaction) and flow.due(transaction, browser) is not None
-    except (TransactionGone, Returned):
-        return False
-
-
-def _step(token: str | None) -> str:
-    return f"recover|{digest(token or '').hex()}"
-
-
 def _form(error: str = "", *, status: int = 200) -> Response:
     _, binding = answers.browser()
     token = links.held(Kind.RESET)
@@ -147,7 +119,7 @@ def _form(error: str = "", *, status: int = 200) -> Response:
     html, csp = pages.render(
         "recover",
         tenant=pages.face(current()),
-        csrf=csrf.token(binding, _step(token)),
+        csrf=csrf.token(binding, links.step(Kind.RESET, token)),
         username=user.username,
         least=strength.least(user),
         error=error,
