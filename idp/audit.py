@@ -119,6 +119,7 @@ class Event(StrEnum):
     CODE_BURNED = "code.burned"
     CODE_REPLAYED = "code.replayed"
     TOKEN_REFRESHED = "token.refreshed"
+    TOKEN_ASSERTED = "token.asserted"
     TOKEN_EXCHANGED = "token.exchanged"
     TOKEN_REVOKED = "token.revoked"
     REFRESH_REPLAYED = "refresh.replayed"

@@ -194,6 +194,11 @@ class Policy:
         "an issuer and its jwks_uri, with a blank between",
         "Issuers whose software statements are taken when an application registers (RFC 7591).",
     )
+    assertion_issuers: tuple[str, ...] = _list(
+        rf"{_ADDRESS} {_ADDRESS}",
+        "an issuer and its jwks_uri, with a blank between",
+        "Issuers whose assertions of people are taken for tokens (RFC 7523), from clients that may bring them.",
+    )
     registered_clients: int = _count(
         1_000, 100_000, "Applications that registered themselves, or describe themselves and were allowed."
     )

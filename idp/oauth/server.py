@@ -28,13 +28,14 @@ from idp.oauth.grants.authorization_code import AuthorizationCode
 from idp.oauth.grants.ciba import Ciba
 from idp.oauth.grants.client_credentials import ClientCredentials
 from idp.oauth.grants.device_code import DeviceCode
+from idp.oauth.grants.jwt_bearer import JwtBearer
 from idp.oauth.grants.refresh_token import RefreshTokenGrant
 from idp.oauth.grants.token_exchange import TokenExchange
 from idp.oauth.request import Answer, ProtocolRequest
 from idp.registration import ALGORITHMS as REQUEST_OBJECT_ALGORITHMS
 from idp.store.durable.clients import Client
 
-GRANTS = (AuthorizationCode, RefreshTokenGrant, ClientCredentials, DeviceCode, Ciba, TokenExchange)
+GRANTS = (AuthorizationCode, RefreshTokenGrant, ClientCredentials, DeviceCode, Ciba, TokenExchange, JwtBearer)
 ENDPOINTS = (Introspection, Revocation)
 GRANT_TYPES = tuple(str(grant.GRANT_TYPE) for grant in GRANTS)
 

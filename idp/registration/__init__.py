@@ -16,6 +16,7 @@ from idp.errors import Invalid, InvalidClientMetadata, InvalidRedirectUri
 from idp.registration.names import (
     CIBA,
     DEVICE_CODE,
+    JWT_BEARER,
     LIFETIMES,
     METADATA,
     SECRET_METHODS,
@@ -35,6 +36,7 @@ __all__ = [
     "ALGORITHMS",
     "CIBA",
     "DEVICE_CODE",
+    "JWT_BEARER",
     "LIFETIMES",
     "METADATA",
     "SECRET_METHODS",

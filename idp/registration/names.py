@@ -23,12 +23,15 @@ from idp.registration.shapes import (
     uri,
     version,
     with_fragment,
+    workload,
 )
 
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 """RFC 8628 section 3.4."""
 CIBA = "urn:openid:params:grant-type:ciba"
 """OpenID Connect CIBA Core 1.0 section 10.1."""
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+"""RFC 7523 section 2.1."""
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 """RFC 8693 section 2.1."""
 ELSEWHERE = (DEVICE_CODE, CIBA)
@@ -40,6 +43,7 @@ GRANT_TYPES = (
     "client_credentials",
     *ELSEWHERE,
     TOKEN_EXCHANGE,
+    JWT_BEARER,
 )
 SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -120,6 +124,8 @@ SETTING: dict[str, Callable[[object], Any]] = {
     "rotate_refresh_tokens": flag,
     "token_exchange": exchanges,
     "may_act": identifiers.client_id,
+    "assertion_issuers": several(page),
+    "workload_identity": workload,
     "profile": one_of(("fapi2",)),
     "allowed_origins": several(urls.origin),
     "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value)],

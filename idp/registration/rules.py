@@ -7,7 +7,15 @@ from idp import urls
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
 from idp.registration import fapi, flows, keys, sectors
 from idp.registration.certificates import SUBJECTS
-from idp.registration.names import CIBA, ELSEWHERE, ENCRYPTED, LIFETIMES, SECRET_METHODS, TOKEN_EXCHANGE
+from idp.registration.names import (
+    CIBA,
+    ELSEWHERE,
+    ENCRYPTED,
+    JWT_BEARER,
+    LIFETIMES,
+    SECRET_METHODS,
+    TOKEN_EXCHANGE,
+)
 from idp.signing import jwe
 from idp.tenants import Policy
 from idp.tenants import current as current_tenant
@@ -102,6 +110,8 @@ def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         )
     if "backchannel_authentication_request_signing_alg" in new and not {"jwks", "jwks_uri"} & set(new):
         raise wrong("jwks", "or jwks_uri must be there where backchannel requests are signed")
+    if public and JWT_BEARER in new["grant_types"]:
+        raise wrong("grant_types", f"must not name {JWT_BEARER} where token_endpoint_auth_method is none")
     if public and TOKEN_EXCHANGE in new["grant_types"]:
         raise wrong("grant_types", "must not name token exchange where token_endpoint_auth_method is none")
     if kept.get("token_exchange") is not None and TOKEN_EXCHANGE not in new["grant_types"]:
@@ -114,7 +124,10 @@ def authentication(new: dict[str, Any], kept: dict[str, Any]) -> None:
         raise wrong("client_secret_any", "is only for clients that have a secret")
     if "jwks" in new and "jwks_uri" in new:
         raise wrong("jwks_uri", "must not stand beside jwks")
-    if method == "private_key_jwt" and not {"jwks", "jwks_uri"} & set(new):
+    if kept.get("workload_identity") is not None and method != "private_key_jwt":
+        raise wrong("workload_identity", "is only for private_key_jwt")
+    own = bool({"jwks", "jwks_uri"} & set(new)) or kept.get("workload_identity") is not None
+    if method == "private_key_jwt" and not own:
         raise wrong("jwks", "or jwks_uri must be there where token_endpoint_auth_method is private_key_jwt")
     if new.get("require_signed_request_object") and not {"jwks", "jwks_uri"} & set(new):
         raise wrong("jwks", "or jwks_uri must be there where require_signed_request_object is true")

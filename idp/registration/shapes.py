@@ -98,6 +98,19 @@ def scope(value: object) -> str:
     return " ".join(identifiers.scope_set(value))
 
 
+_SUBJECT = re.compile(r"[!-~]{1,512}", re.ASCII)
+WORKLOAD = ("issuer", "subject", "jwks_uri")
+
+
+def workload(value: object) -> dict[str, str]:
+    """Which issuer says of a program that it is this one, under what name, and where its keys lie."""
+    if not isinstance(value, dict) or set(value) != set(WORKLOAD):
+        raise ValueError(f"must have exactly {', '.join(WORKLOAD)}")
+    if not isinstance(value["subject"], str) or not _SUBJECT.fullmatch(value["subject"]):
+        raise ValueError("must have a subject of 1 to 512 visible ASCII characters")
+    return {"issuer": page(value["issuer"]), "subject": value["subject"], "jwks_uri": page(value["jwks_uri"])}
+
+
 EXCHANGED = ("subject_clients", "audiences")
 
 

@@ -29,7 +29,6 @@ PERSONAL = [
     [
         "password",
         "implicit",
-        "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "PASSWORD",
         "x",
         "authorization_code ",
@@ -56,6 +55,7 @@ def test_tx07_there_is_no_grant_for_passwords_nor_any_unknown_one(app: Any, acme
         "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:token-exchange",
         "urn:openid:params:grant-type:ciba",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
     }
 
 

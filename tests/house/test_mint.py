@@ -4,7 +4,7 @@ A grant without a row, or a row without an answer to one of the breaks, fails he
 becomes of it when client, person, consent, session, tenant or scope is gone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,14 @@ from idp import directory
 from idp.accounts import consent, sessions
 from idp.control import clients, tenants, users
 from idp.oauth import server
-from idp.registration import CIBA, DEVICE_CODE, TOKEN_EXCHANGE
+from idp.registration import CIBA, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
 from idp.store.durable import users as people
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import client, party
 from tests.playing import RelyingParty
+from tests.receiving import Serving
 from tests.spec.ciba.asking import begun as asking_begun
+from tests.spec.rfc7523.asserting import ISSUER, asserted, brings, issuing, linked, trusting
 from tests.spec.rfc8628.devices import begun
 from tests.spec.rfc8693.test_token_exchange import exchange
 
@@ -39,6 +41,8 @@ class Scene:
     tenant: Tenant
     rp: RelyingParty
     other: RelyingParty
+    server: Serving
+    """An issuer's keys."""
 
 
 def _made(app: Any, tenant: Tenant, secret: str) -> RelyingParty:
@@ -53,18 +57,21 @@ def _made(app: Any, tenant: Tenant, secret: str) -> RelyingParty:
             "client_credentials",
             CIBA,
             DEVICE_CODE,
+            JWT_BEARER,
             TOKEN_EXCHANGE,
         ],
         token_exchange={"subject_clients": [CLIENT], "audiences": [tenant.issuer]},
         require_consent=True,
+        assertion_issuers=[ISSUER],
     )
     return party(app, tenant, made, secret)
 
 
 @pytest.fixture
-def scene(app: Any, twins: tuple[Tenant, Tenant]) -> Scene:
+def scene(app: Any, twins: tuple[Tenant, Tenant]) -> Iterator[Scene]:
     acme, globex = twins
-    return Scene(app, acme, _made(app, acme, SECRET), _made(app, globex, OTHERS_SECRET))
+    with issuing() as server:
+        yield Scene(app, acme, _made(app, acme, SECRET), _made(app, globex, OTHERS_SECRET), server)
 
 
 def _signed_in(scene: Scene) -> str:
@@ -102,6 +109,15 @@ def _ciba(scene: Scene) -> Present:
     return asking.poll
 
 
+def _assertion(scene: Scene) -> Present:
+    _signed_in(scene)  # Alice has allowed it
+    for tenant in (scene.tenant, scene.other.tenant):
+        trusting(tenant, scene.server)
+    linked(scene.tenant, "alice")
+    made = asserted(scene.tenant)
+    return lambda rp: brings(rp, made, scope="things")
+
+
 ROWS: dict[str, Callable[[Scene], Present]] = {
     "authorization_code": _code,
     "refresh_token": _refresh,
@@ -109,6 +125,7 @@ ROWS: dict[str, Callable[[Scene], Present]] = {
     DEVICE_CODE: _device,
     CIBA: _ciba,
     TOKEN_EXCHANGE: _exchange,
+    JWT_BEARER: _assertion,
 }
 """By grant type: prepare everything; what is left is one request."""
 
@@ -175,6 +192,7 @@ BREAKS: dict[str, tuple[Callable[[Scene], None], frozenset[str]]] = {
 """What happens between the preparation and the request, and the errors that say so; none: the tenant is no more."""
 
 SPARED: dict[str, dict[str, str]] = {
+    JWT_BEARER: {"session ended": "an issuer's word, within minutes: there is no session here"},
     "client_credentials": dict.fromkeys(PERSONAL, "a client in its own name: nobody signed in"),
 }
 """What cannot happen to a grant, each with why."""

@@ -137,12 +137,19 @@ def _client_id(request: ProtocolRequest, method: str) -> str:
     if method == "client_secret_basic" and request.basic is not None:
         named = request.basic[0]
     elif method == "private_key_jwt":
+        if given and _workload(given):
+            return given  # its token names it by the platform's name, which is no client_id
         named = private_key_jwt.claimed_client(request.form.get("client_assertion", ""))
     else:
         named = given
     if given and given != named:
         raise InvalidRequest("client_id differs from the authenticated client.", rule="client_auth.client_id")
     return named
+
+
+def _workload(client_id: str) -> bool:
+    found = directory.client(client_id) if len(client_id) <= 2048 else None
+    return found is not None and found.setting("workload_identity") is not None
 
 
 def may_use(client: Client, method: str) -> bool:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import uuid5
 
 from idp import audit, clock
 from idp.audit import Actor, Event
@@ -28,6 +29,10 @@ from idp.tenants import current
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
+SPIFFE = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
+"""draft-ietf-oauth-spiffe-client-auth: what proves a workload, as TYPE does."""
+WORKLOAD_LIFETIME = 86_400
+"""Seconds that a workload's token may live: whoever runs it makes it anew, and uses each many times."""
 TYPES = (None, "JWT", "client-authentication+jwt")
 """Header types of an assertion: the explicit one of draft-ietf-oauth-rfc7523bis, and those before it."""
 MARK = "client_assertion"
@@ -50,6 +55,9 @@ def claimed_client(assertion: str) -> str:
 def presented(token: str, client: Client) -> Foreign:
     """An assertion as it is to be checked for a client of the entered tenant: by whose keys, for whom."""
     pinned = client.metadata.get("token_endpoint_auth_signing_alg")
+    workload = client.setting("workload_identity")
+    if workload is not None:
+        return _of_workload(token, client, workload)
     audience, strict = {current().issuer}, fapi.of(client)
     lax = client.setting("assertion_for_token_endpoint") or current().policy.assertion_for_token_endpoint
     if lax and not strict:
@@ -61,6 +69,22 @@ def presented(token: str, client: Client) -> Foreign:
         issuer=client.client_id,
         subject=client.client_id,
         audience=audience,
+    )
+
+
+def _of_workload(token: str, client: Client, workload: Mapping[str, str]) -> Foreign:
+    """What the platform that runs the client says of it: a projected token of Kubernetes, or a JWT-SVID."""
+    issuer, strict = workload["issuer"], fapi.of(client)
+    return replace(
+        unknown(token),
+        jwks=client_keys.served(
+            uuid5(client.id, issuer), workload["jwks_uri"], parts.kid(token), vouched=True
+        ),
+        algs=[alg for alg in ALGORITHMS if not strict or alg in fapi.ALGORITHMS],
+        issuer=issuer,
+        subject=workload["subject"],
+        audience={current().issuer},
+        lifetime=WORKLOAD_LIFETIME,
     )
 
 
@@ -83,7 +107,8 @@ def read(token: str, client: Client) -> dict[str, Any]:
     """The claims of an assertion of `client`, whether or not it was used. Raises InvalidToken."""
     seen = presented(token, client)
     FOREIGN.hold(seen)
-    NAMED.hold(seen.claims)
+    if client.setting("workload_identity") is None:
+        NAMED.hold(seen.claims)
     if fapi.of(client) and not isinstance(seen.claims["aud"], str):
         raise no(
             "assertion.aud", expected="the issuer as a string (FAPI 2.0 §5.3.2.1)", got=seen.claims["aud"]
@@ -93,13 +118,16 @@ def read(token: str, client: Client) -> dict[str, Any]:
 
 def assertion(request: ProtocolRequest, client: Client | None) -> bool:
     """Whether the request's assertion is the client's, meant for us, fresh, and seen for the first time."""
-    if client is None or request.form.get("client_assertion_type") != TYPE:
+    workload = client is not None and client.setting("workload_identity") is not None
+    kinds = (TYPE, SPIFFE) if workload else (TYPE,)
+    if client is None or request.form.get("client_assertion_type") not in kinds:
         return False
     try:
         claims = read(request.form.get("client_assertion", ""), client)
     except InvalidToken:
         return False
-    return _first_use(claims, client, request)
+    # A workload has one token at a time and shows it as often as it needs to: it is no assertion for one use.
+    return True if workload else _first_use(claims, client, request)
 
 
 @again

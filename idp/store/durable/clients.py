@@ -61,6 +61,8 @@ SETTINGS: dict[str, Any] = {
     "rotate_refresh_tokens": True,
     "token_exchange": None,
     "may_act": None,
+    "assertion_issuers": (),
+    "workload_identity": None,
     "profile": None,
     "allowed_origins": (),
     "access_token_lifetime": None,
