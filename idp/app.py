@@ -15,7 +15,7 @@ from idp import config, lanes, logs, throttle
 from idp.accounts import passwords
 from idp.config import Settings
 from idp.errors import Refusal
-from idp.web import bodies, errors, gates, shares
+from idp.web import bodies, errors, gates, languages, shares
 from idp.web.direct import Direct
 from idp.web.environ import Doorstep
 from idp.web.fast import Fast
@@ -86,6 +86,7 @@ def create_app(settings: Settings, doors: tuple[Door, ...] | None = None) -> App
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     gates.register(app, every_door() if doors is None else doors)
+    languages.speak(app)
     _wire(app)
     inner = Doorstep(Direct(app.wsgi_app, gates.declarations(app)), settings)
     app.wsgi_app = Fast(  # type: ignore[method-assign]

@@ -5,14 +5,18 @@ a header or a global of the web framework.
 """
 
 import datetime as dt
-import re
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 from idp import urls
-from idp.errors import Invalid
+from idp.fields import choice as _choice
+from idp.fields import count as _count
+from idp.fields import flag as _flag
+from idp.fields import parse as _parse
+from idp.fields import seconds as _seconds
+from idp.fields import several as _list
 
 _DAY = 86_400
 
@@ -21,68 +25,12 @@ class NoTenant(RuntimeError):
     """Work that belongs to a tenant was started while none is entered."""
 
 
-def _seconds(default: int, ceiling: int, doc: str, least: int = 1) -> Any:
-    return field(default=default, metadata={"doc": doc, "ceiling": ceiling, "least": least, "unit": "s"})
-
-
-def _count(default: int, ceiling: int, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc, "ceiling": ceiling, "least": 1, "unit": ""})
-
-
-def _choice(default: str, choices: tuple[str, ...], doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc, "choices": choices})
-
-
-def _flag(default: bool, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc})
-
-
-def _list(pattern: str, shape: str, doc: str) -> Any:
-    return field(default=(), metadata={"doc": doc, "members": pattern, "shape": shape})
-
-
-_MOST_MEMBERS = 100
 _LONGEST_ADDRESS = 200  # of a client_id, here as everywhere
 _ADDRESS = r"(?:https://|http://localhost[:/])[!-~]{1,500}"
 _HOST = r"\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+LANGUAGES = ("en", "de", "fr", "es", "pt", "ja", "ar")
+"""The languages of the pages (BCP 47); the first is that in which they are written."""
 _ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
-
-
-def _parse(cls: type[Any], what: str, given: dict[str, Any]) -> Any:
-    """An instance of a settings class from a mapping; every field checked, unknown names refused."""
-    known = {f.name: f for f in fields(cls)}
-    for name, value in given.items():
-        if name not in known:
-            raise Invalid(f"{what}.{name} is not a known setting.", rule=f"{what}.{name}", got=name)
-        _check(what, name, value, known[name].metadata)
-    # A list is kept as what cannot change and can be compared.
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
-
-
-def _check(what: str, name: str, value: Any, rules: Any) -> None:
-    where = f"{what}.{name}"
-    if "choices" in rules:
-        if value not in rules["choices"]:
-            raise Invalid(f"{where} must be one of {', '.join(rules['choices'])}.", rule=where, got=value)
-    elif "ceiling" in rules:
-        fits = isinstance(value, int) and not isinstance(value, bool)
-        if not fits or not rules["least"] <= value <= rules["ceiling"]:
-            raise Invalid(
-                f"{where} must be a whole number from {rules['least']} to {rules['ceiling']}.",
-                rule=where,
-                got=value,
-            )
-    elif "members" in rules:
-        fits = isinstance(value, list | tuple) and len(value) <= _MOST_MEMBERS
-        if not fits or not all(isinstance(one, str) and re.fullmatch(rules["members"], one) for one in value):
-            raise Invalid(
-                f"{where} must be a list of at most {_MOST_MEMBERS}: {rules['shape']}.", rule=where, got=value
-            )
-    elif "pattern" in rules:
-        if value is not None and not (isinstance(value, str) and re.fullmatch(rules["pattern"], value)):
-            raise Invalid(f"{where} must be {rules['shape']}.", rule=where, got=value)
-    elif not isinstance(value, bool):
-        raise Invalid(f"{where} must be true or false.", rule=where, got=value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +127,11 @@ class Policy:
         False,
         "Whether a login_hint whose domain leads to an upstream goes there at once, without the sign-in page.",
     )
+    languages: tuple[str, ...] = _list(
+        "|".join(LANGUAGES),
+        f"languages of {', '.join(LANGUAGES)}; none: each of them",
+        "Languages of the pages.",
+    )
     client_registration: str = _choice(
         "closed",
         ("closed", "token", "open"),
@@ -270,6 +223,11 @@ class Policy:
         "RS256", _ALGORITHMS, "Algorithm of the default API's access tokens."
     )
     key_rotation_days: int = _count(90, 400, "Days that a signing key is active.")
+
+    @property
+    def ui_locales(self) -> tuple[str, ...]:
+        """The languages in which its pages speak, the first where nobody asks for another it has."""
+        return self.languages or LANGUAGES
 
     def reads(self, client_id: str) -> bool:
         """Whether `client_id` may be the address of a metadata document that describes its client.

@@ -10,8 +10,8 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   const field = document.getElementById(button.dataset.reveal);
   const set = (shown) => {
     field.type = shown ? "text" : "password";
-    button.textContent = shown ? "Hide" : "Show";
-    button.setAttribute("aria-label", shown ? "Hide password" : "Show password");
+    button.textContent = shown ? button.dataset.hide : button.dataset.show;
+    button.setAttribute("aria-label", shown ? button.dataset.hideLabel : button.dataset.showLabel);
     button.setAttribute("aria-pressed", shown);
   };
   button.addEventListener("click", () => { set(field.type === "password"); field.focus(); });
@@ -24,8 +24,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   const said = button.parentElement.querySelector("[data-copied]");
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
-    if (said) said.textContent = "Copied";
+    button.textContent = button.dataset.done;
+    if (said) said.textContent = button.dataset.done;
   });
   button.hidden = false;
 }

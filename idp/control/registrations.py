@@ -155,7 +155,7 @@ def update(client_id: str, token: str | None, metadata: Mapping[str, Any], addre
         ):
             raise InvalidRequest("client_secret is not the present one.", rule="registration.secret")
         actor, own = Actor("client", client_id, address, _by(stated=stated)), ids.secret()
-        fields = {**dict.fromkeys(registration.METADATA), **strangers.understood(counts)}
+        fields = {**dict.fromkeys([*registration.METADATA, *client.metadata]), **strangers.understood(counts)}
         fields |= {software_statements.NAME: stated.text} if stated is not None else {}
         made = clients.update(client_id, fields, actor)
         registrations.renew(client.id, ids.digest(own))

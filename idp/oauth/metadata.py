@@ -88,7 +88,7 @@ def document() -> dict[str, Any]:
         **_encrypted_requests(),
         "acr_values_supported": list(assurance.reachable()),
         "prompt_values_supported": list(openid.prompts()),
-        "ui_locales_supported": ["en"],
+        "ui_locales_supported": list(policy.ui_locales),
     }
 
 

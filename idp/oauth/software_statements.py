@@ -50,7 +50,10 @@ class Statement:
     def upon(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """What an application says of itself with what the statement says in its place (RFC 7591 §3.1.1)."""
         instead = set(self.metadata) | (_KEYS if _KEYS & set(self.metadata) else set())
-        return {name: value for name, value in metadata.items() if name not in instead} | self.metadata
+        # A name in another language would be another name.
+        return {
+            n: value for n, value in metadata.items() if n.partition("#")[0] not in instead
+        } | self.metadata
 
 
 def read(text: object) -> Statement:
@@ -74,7 +77,7 @@ def read(text: object) -> Statement:
     if not isinstance(software_id, str) or not software_id:
         # Whatever else its issuer signs, an ID token for one, is no statement of a software.
         raise Invalid(rule="software_statement.software_id", expected="a software_id", got=software_id)
-    said = {name: value for name, value in claims.items() if name in registration.METADATA}
+    said = {name: value for name, value in claims.items() if registration.check_of(name)}
     return Statement(str(text), issuer, software_id, {n: v for n, v in said.items() if v is not None})
 
 

@@ -19,11 +19,13 @@ from idp.registration.names import (
     JWT_BEARER,
     LIFETIMES,
     METADATA,
+    MOST_TAGGED,
     SECRET_METHODS,
     SETTING,
     SIGNED,
     SUBJECT_TYPES,
     TOKEN_EXCHANGE,
+    check_of,
 )
 from idp.registration.rules import CHECKS, wrong
 from idp.registration.shapes import ALGORITHMS
@@ -45,6 +47,7 @@ __all__ = [
     "STANDARD_SCOPES",
     "SUBJECT_TYPES",
     "TOKEN_EXCHANGE",
+    "check_of",
     "effective",
     "origins",
     "validate",
@@ -58,8 +61,8 @@ def validate(
 
     Raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 section 3.2.2); its `rule` names the field.
     """
-    new = _patched(current.metadata if current else {}, metadata, METADATA)
-    kept = _patched(current.settings if current else {}, settings, SETTING)
+    new = _patched(current.metadata if current else {}, metadata, check_of)
+    kept = _patched(current.settings if current else {}, settings, SETTING.get)
     _defaults(new, metadata)
     for check in CHECKS:
         check(new, kept)
@@ -67,15 +70,20 @@ def validate(
 
 
 def _patched(
-    old: Mapping[str, Any], given: Mapping[str, Any], checks: Mapping[str, Callable[[object], Any]]
+    old: Mapping[str, Any],
+    given: Mapping[str, Any],
+    check_of: Callable[[str], Callable[[object], Any] | None],
 ) -> dict[str, Any]:
     new = dict(old)
     for name, value in given.items():
-        if name not in checks:
+        check = check_of(str(name))
+        if check is None:
             raise wrong(str(name), "is not known here")
         new.pop(name, None)
         if value is not None:
-            new[name] = _checked(name, value, checks[name])
+            new[name] = _checked(name, value, check)
+    if sum("#" in name for name in new) > MOST_TAGGED:
+        raise wrong("client_name", f"and its like may stand for at most {MOST_TAGGED} languages together")
     return new
 
 

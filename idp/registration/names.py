@@ -1,5 +1,6 @@
 """Every name that client metadata and an operator's settings have, and the shape of what each holds."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -111,6 +112,20 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "userinfo_signed_response_alg": algorithm,
 }
 """Every name of client metadata and what it may hold. There are no others: an unknown one is refused."""
+
+TAGGED = ("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri")
+"""What people read, which may stand once more for each language, as `client_name#de` (RFC 7591 section 2.2)."""
+MOST_TAGGED = 50
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
+
+
+def check_of(name: str) -> Callable[[object], Any] | None:
+    """What the member `name` of client metadata may hold; None for one that is not known."""
+    plain, mark, language = name.partition("#")
+    if mark and not (plain in TAGGED and _LANGUAGE.fullmatch(language)):
+        return None
+    return METADATA.get(plain)
+
 
 SETTING: dict[str, Callable[[object], Any]] = {
     "require_consent": flag,

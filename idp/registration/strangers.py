@@ -29,7 +29,7 @@ class Full(Refusal):
 def understood(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """What is understood of it; the rest is left out (RFC 7591 section 2). Raises InvalidClientMetadata."""
     known = {
-        name: value for name, value in metadata.items() if name in registration.METADATA and value is not None
+        name: value for name, value in metadata.items() if registration.check_of(name) and value is not None
     }
     for name in _ALGORITHMS & known.keys():
         # A key that is there is used; no stranger makes one.

@@ -14,7 +14,7 @@ from idp.oauth.own import Arrived
 from idp.oauth.request import AuthorizationRequest, Browser
 from idp.oauth.underway import TransactionGone
 from idp.tenants import current
-from idp.web import asked, cookies, errors, pages, resume
+from idp.web import asked, cookies, errors, languages, pages, resume
 from idp.web.errors import VerifiedRedirect
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def page(html: str, csp: str, *, status: int = 200, binding: str | None = None) 
     response.headers["Content-Security-Policy"] = csp
     response.headers["Cache-Control"] = "no-store"
     _bind(response, binding)
+    if asked.method() == "GET" and languages.chosen_here():
+        cookies.write(response, cookies.LANGUAGE, languages.picked())
     return response
 
 
@@ -144,7 +146,8 @@ def watched(response: Response, browser_state: str | None) -> None:
 
 def step_address(step: interaction.Step, identifier: str) -> str:
     """The address of a step's page; relative to the issuer, whatever host the request named."""
-    return f"{current().issuer}/interaction/{step.value}?{urlencode({'tx': identifier})}"
+    query = {"tx": identifier, **({"ui_locales": languages.picked()} if languages.chosen_here() else {})}
+    return f"{current().issuer}/interaction/{step.value}?{urlencode(query)}"
 
 
 def stale(identifier: str, gone: TransactionGone | None = None) -> Response:
@@ -175,7 +178,6 @@ def stale(identifier: str, gone: TransactionGone | None = None) -> Response:
         kind="done",
         tenant=pages.face(current()),
         continue_url=f"{current().issuer}/",
-        continue_label="Go to the start page",
         request_id=asked.request_id(),
     )
     return page(html, csp, status=400)
@@ -193,14 +195,14 @@ def client_face(client: "Client", redirect_uri: str = "") -> pages.ClientFace:
     goes_to = parts.netloc or parts.scheme
     document = client.client_id if client.setting("metadata_document") else ""
     return pages.ClientFace(
-        name=client.name,
+        name=str(languages.best(client.metadata, "client_name") or client.name),
         host=urlsplit(document).netloc or goes_to,
         document=document,
         answer_host=goes_to,
         # No picture of a stranger's choice, which could be anybody's, and tells its owner who looks.
-        logo_uri=client.metadata.get("logo_uri") if assured or not document else None,
-        policy_uri=client.metadata.get("policy_uri"),
-        tos_uri=client.metadata.get("tos_uri"),
+        logo_uri=languages.best(client.metadata, "logo_uri") if assured or not document else None,
+        policy_uri=languages.best(client.metadata, "policy_uri"),
+        tos_uri=languages.best(client.metadata, "tos_uri"),
         assured=assured,
     )
 

@@ -24,11 +24,13 @@ SAID = "said"
 """What the next account page says once; signed, and read in one session only."""
 TRUSTED = "trusted"
 """Of a device on which a second factor is not asked for again."""
+LANGUAGE = "language"
+"""The language that the person chose for the pages in this browser."""
 STATE = "state"
 """What stands for the session in the frame that applications watch; the only one that a script may read."""
 
 _MONTHS = 180 * 86_400
-_LASTS = {DEVICE: _MONTHS, TRUSTED: 365 * 86_400}
+_LASTS = {DEVICE: _MONTHS, LANGUAGE: _MONTHS, TRUSTED: 365 * 86_400}
 
 
 def proof(transaction: str) -> str:

@@ -66,8 +66,10 @@ class ApiFace:
 class Page:
     """What every page has. `details` are rows under "Details for developers"; empty in production."""
 
-    lang: str = "en"
-    direction: Literal["ltr", "rtl"] = "ltr"
+    lang: str = ""
+    """In which language it speaks; empty: in that of the moment."""
+    direction: Literal["", "ltr", "rtl"] = ""
+    """Which way it reads; empty: as its language does."""
     request_id: str = ""
     details: tuple[tuple[str, str], ...] = ()
 
@@ -179,7 +181,6 @@ class Stale(Page):
     kind: Literal["old", "twice", "done"]
     tenant: TenantFace | None = None
     continue_url: str = ""
-    continue_label: str = "Start again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +206,7 @@ class Error(Page):
     description: str = ""
     tenant: TenantFace | None = None
     continue_url: str = ""
-    continue_label: str = "Go back"
+    continue_label: str = ""
 
 
 @dataclass(frozen=True)

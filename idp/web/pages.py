@@ -31,6 +31,7 @@ from idp.web import (
     faces,
     factor_faces,
     joining_faces,
+    languages,
     upstream_faces,
     words,
 )
@@ -90,10 +91,13 @@ def environment() -> Environment:
         finalize=words.neutral,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.install_gettext_callables(languages.WORDS.gettext, languages.WORDS.ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.globals["asset"] = asset
     made.filters.update(
         ago=words.ago,
+        direction=languages.direction,
         duration=words.duration,
         https=words.https_only,
         initial=words.initial,
@@ -127,9 +131,23 @@ def render(name: str, /, *, form_action: tuple[str, ...] = (), **context: Any) -
         field.name: getattr(page, field.name) for field in fields(page)
     }
     template = f"{name}.html" if "/" in name else f"hosted/{name}.html"
-    html = environment().get_template(template).render(nonce=nonce, **values)
+    values |= _language(template, page)
+    with languages.speaking(values["lang"]):
+        html = environment().get_template(template).render(nonce=nonce, **values)
     frames = tuple(form_target(frame) for frame in getattr(page, "frames", ()))
     return html, policy(nonce, tuple(dict.fromkeys(form_action)), _logo_origins(page), frames)
+
+
+def _language(template: str, page: faces.Page) -> dict[str, Any]:
+    """In which language a page speaks, which way it reads, and which others it offers."""
+    alone = template in languages.WRITTEN_ALONE
+    lang = page.lang or (languages.WRITTEN if alone else languages.now())
+    own = alone or isinstance(page, faces.NotFound | faces.FormPost)
+    return {
+        "lang": lang,
+        "direction": page.direction or languages.direction(lang),
+        "languages": () if own else languages.offered(),
+    }
 
 
 def frame(cookie: str, ancestors: tuple[str, ...]) -> tuple[str, str]:
@@ -142,4 +160,4 @@ def frame(cookie: str, ancestors: tuple[str, ...]) -> tuple[str, str]:
 @cache
 def not_found() -> tuple[str, str]:
     """The constant 404 page: no nonce, no tenant, no request id, the same bytes each time."""
-    return render("not_found")
+    return render("not_found", lang=languages.WRITTEN)

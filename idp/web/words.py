@@ -10,7 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from babel.units import format_unit
 from markupsafe import Markup
+
+from idp.web import languages
+from idp.web.languages import _
 
 LONGEST: Final = 80
 """Characters of a printed name; one of 64 kB does not push the form off the page."""
@@ -23,17 +27,6 @@ _UNSEEN: Final = re.compile(
     "[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u061c\u2060\ufeff\ufff9-\ufffb\x00-\x08\x0e-\x1f\x7f-\x9f]"
 )
 _BREAKS: Final = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029]+")
-
-STANDARD_SCOPES: Final = {
-    "openid": "Know who you are in this organisation",
-    "profile": "See your name, picture and other profile details",
-    "email": "See your e-mail address",
-    "address": "See your postal address",
-    "phone": "See your phone number",
-    "offline_access": "Keep access when you are not using it",
-    "groups": "See which groups you belong to",
-    "roles": "See your roles",
-}
 
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
@@ -54,13 +47,14 @@ def short(name: str, longest: int = LONGEST) -> str:
 def duration(seconds: int) -> str:
     """Seconds in words, at most two units, rounded up to a whole second: "1 hour 30 minutes"."""
     left, said = max(int(seconds), 0), []
+    language = languages.now()
     for unit, size in _UNITS:
         count, left = divmod(left, size)
         if count:
-            said.append(f"{count} {unit}{'' if count == 1 else 's'}")
+            said.append(format_unit(count, f"duration-{unit}", "long", locale=language))
         if len(said) == 2:
             break
-    return " ".join(said) or "a moment"
+    return " ".join(said) or _("a moment")
 
 
 def ago(then: datetime, now: datetime) -> str:
@@ -104,6 +98,20 @@ def initial(name: str) -> str:
     return next((sign.upper() for sign in neutral(name) if sign.isalnum()), "·")
 
 
+def standard_scope(name: str) -> str | None:
+    """What a scope of OpenID Connect, or of every tenant, allows."""
+    return {
+        "openid": _("Know who you are in this organisation"),
+        "profile": _("See your name, picture and other profile details"),
+        "email": _("See your e-mail address"),
+        "address": _("See your postal address"),
+        "phone": _("See your phone number"),
+        "offline_access": _("Keep access when you are not using it"),
+        "groups": _("See which groups you belong to"),
+        "roles": _("See your roles"),
+    }.get(name)
+
+
 def scope_sentence(name: str, sentence: str = "") -> str:
     """What a scope allows, in words: the API's own sentence, the standard one, or the name."""
-    return sentence or STANDARD_SCOPES.get(name, name)
+    return sentence or standard_scope(name) or name

@@ -11,7 +11,7 @@ from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
 from idp.oauth.underway import TransactionGone
-from idp.web import answers, asked
+from idp.web import answers, asked, languages
 
 
 def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
@@ -20,6 +20,7 @@ def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
     browser, binding = answers.browser(identifier)
     try:
         due = flow.due(identifier, browser)
+        languages.wish(due.request.params.get("ui_locales"))
         if due.step is not step:
             return answers.go(flow.go_on(due, browser), binding)
     except TransactionGone as gone:
@@ -37,7 +38,9 @@ def submit(act: Callable[[Due, dict[str, str], Browser, str], Response]) -> Resp
     if asked.foreign():
         raise Forbidden("This form was sent from another site.", rule="csrf.origin")
     try:
-        return act(flow.due(identifier, browser), form, browser, binding)
+        due = flow.due(identifier, browser)
+        languages.wish(due.request.params.get("ui_locales"))
+        return act(due, form, browser, binding)
     except TransactionGone as gone:
         return answers.stale(identifier, gone)
     except Returned as returned:

@@ -1,0 +1,205 @@
+"""In which language a page speaks, and its words in that language.
+
+Chosen once a request: what the application asks for (`ui_locales`, OpenID Connect Core 1.0 §3.1.2.1), then what the
+person chose in this browser before, then what the browser asks for, each within what the tenant's policy allows;
+a language that nobody here speaks is never an error. Words are marked with `_` in templates and in Python, and stand
+in `templates/languages/*.po`; English is what is written at the mark. docs/languages.md tells how.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask
+from flask_babel import Babel, Domain
+
+from idp import paths
+from idp.tenants import LANGUAGES, maybe_current
+from idp.web import asked, cookies
+
+WRITTEN = LANGUAGES[0]
+"""The language at the marks."""
+WRITTEN_ALONE = frozenset({
+    "account/applications.html", "account/base.html", "account/history.html", "account/overview.html",
+    "account/password.html", "account/security.html", "account/sessions.html",
+    "hosted/approve.html", "hosted/codes.html", "hosted/device.html", "hosted/done.html", "hosted/enrol.html",
+    "hosted/forgot.html", "hosted/message.html", "hosted/recover.html", "hosted/waiting.html",
+    "hosted/onward.html",
+    "account/email.html", "hosted/confirm.html", "hosted/join.html", "hosted/register.html", "hosted/upstream.html",
+    "hosted/mailbox.html", "hosted/mfa.html", "email/frame.html", "macros/factors.html",
+})  # fmt: skip
+"""Templates whose words stand in one language so far; a test tells which of their words wait."""
+_RIGHT_TO_LEFT = frozenset({"ar"})
+_MOST, _LONGEST, _LONGEST_QUERY = 20, 300, 4_000
+_TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
+_KEPT = "idp.language"
+
+_speaking: ContextVar[str | None] = ContextVar("idp_language", default=None)
+
+
+class _Catalogues(Domain):  # type: ignore[misc]
+    """Flask-Babel's way to a word, from catalogues that are read as they are written."""
+
+    def get_translations(self) -> NullTranslations:
+        """The words of the language of the moment."""
+        return catalogue(now())
+
+
+@cache
+def catalogue(language: str) -> NullTranslations:
+    """Every word in that language; of the language in which they are written, none is needed."""
+    if language == WRITTEN:
+        return NullTranslations()
+    compiled = BytesIO()
+    with (paths.templates() / "languages" / f"{language}.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+WORDS = _Catalogues()
+_ = WORDS.gettext
+"""A sentence in the language of the moment: `_("Signed in as %(name)s", name=name)`."""
+plural = WORDS.ngettext
+"""One of two sentences by a number: `plural("%(num)d day", "%(num)d days", days)`."""
+
+
+def speak(app: Flask) -> None:
+    """Let Flask-Babel know the language of each request, for its formats of numbers and dates."""
+    Babel(app, locale_selector=now)
+
+
+def direction(language: str) -> str:
+    """`rtl` or `ltr`, as HTML's `dir` says it."""
+    return "rtl" if language in _RIGHT_TO_LEFT else "ltr"
+
+
+@cache
+def own_name(language: str) -> str:
+    """What a language is called by those who speak it."""
+    name = str(Locale.parse(language).get_display_name() or language)
+    return name[:1].upper() + name[1:]
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak `language` inside the block, whatever is asked: for mails, pictures and tests."""
+    mark = _speaking.set(language)
+    try:
+        yield
+    finally:
+        _speaking.reset(mark)
+
+
+def now() -> str:
+    """The language of the moment; that in which words are written where there is no request."""
+    said = _speaking.get()
+    if said is not None:
+        return said
+    here = asked.of_request.get({})
+    if not here:
+        return WRITTEN
+    found: str | None = here.get(_KEPT)
+    if found is None:
+        found = here[_KEPT] = _chosen(here, None)
+    return found
+
+
+def wish(ui_locales: str | None) -> None:
+    """What the application of this sign-in asked for; a choice on the very page goes before it."""
+    here = asked.environ()
+    here[_KEPT] = _chosen(here, ui_locales)
+
+
+def picked() -> str:
+    """The language that this request's own address names, "" where it names none."""
+    here = asked.of_request.get({})
+    return _first(_tags(_parameter(here)), allowed()) or ""
+
+
+def chosen_here() -> bool:
+    """Whether the person has just chosen the language of a page of ours; at an endpoint its application asks for it."""
+    path = str(asked.of_request.get({}).get("PATH_INFO", ""))
+    return maybe_current() is not None and not path.endswith(("/authorize", "/logout")) and bool(picked())
+
+
+def allowed() -> tuple[str, ...]:
+    """The languages of the entered tenant, of every language where none is entered."""
+    tenant = maybe_current()
+    return LANGUAGES if tenant is None else tenant.policy.ui_locales
+
+
+def offered() -> tuple[tuple[str, str, str], ...]:
+    """Each language in which this very page can be had: its tag, its own name, and the page's address in it."""
+    here = asked.of_request.get({})
+    query, mine = here.get("QUERY_STRING", ""), allowed()
+    again = here.get("REQUEST_METHOD") == "GET" or "/interaction/" in here.get("PATH_INFO", "")
+    if not again or len(mine) < 2 or len(query) > _LONGEST_QUERY:
+        return ()
+    kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "ui_locales"]
+    return tuple((each, own_name(each), f"?{urlencode([*kept, ('ui_locales', each)])}") for each in mine)
+
+
+def _chosen(here: asked.Environ, ui_locales: str | None) -> str:
+    mine = allowed()
+    wishes = (_tags(_parameter(here)), _tags(ui_locales), _remembered(), _accepted(here))
+    found = next(filter(None, (_first(each, mine) for each in wishes)), None)
+    return found or (WRITTEN if WRITTEN in mine else mine[0])
+
+
+def _parameter(here: asked.Environ) -> str | None:
+    """`ui_locales` of the address, read without the strictness that is for the endpoint itself."""
+    found = re.search(r"(?:^|&)ui_locales=([A-Za-z0-9%+-]{1,300})", here.get("QUERY_STRING", ""))
+    return None if found is None else re.sub(r"\+|%20", " ", found[1])
+
+
+def _remembered() -> list[str]:
+    return _tags(cookies.read(cookies.LANGUAGE)) if maybe_current() is not None else []
+
+
+def _tags(text: str | None) -> list[str]:
+    """Language tags between blanks (BCP 47), those that are none left out."""
+    return [each for each in (text or "")[:_LONGEST].split()[:_MOST] if _TAG.fullmatch(each)]
+
+
+def _accepted(here: asked.Environ) -> list[str]:
+    """What the browser asks for, the best first (RFC 9110 §12.5.4)."""
+    weighed: list[tuple[float, int, str]] = []
+    for part in here.get("HTTP_ACCEPT_LANGUAGE", "")[:_LONGEST].split(",")[:_MOST]:
+        tag, _semicolon, weight = part.strip().partition(";")
+        quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight) if weight else None
+        if _TAG.fullmatch(tag.strip()) and (quality is not None or not weight):
+            weighed.append((-float(quality[1]) if quality else -1.0, len(weighed), tag.strip()))
+    return [tag for weight, _order, tag in sorted(weighed) if weight < 0]
+
+
+def _first(tags: list[str], mine: tuple[str, ...]) -> str | None:
+    """The first tag that is spoken, each cut from its end until it is (RFC 4647 §3.4)."""
+    for tag in tags:
+        parts = tag.lower().split("-")
+        for length in range(len(parts), 0, -1):
+            if (whole := "-".join(parts[:length])) in mine:
+                return whole
+    return None
+
+
+def best(tagged: dict[str, Any], name: str) -> Any:
+    """Of `name` and its variants for other languages (`name#de`), the one for the language of the moment.
+
+    OpenID Connect Registration 1.0 §2.1; compared without case, cut from its end like any tag.
+    """
+    spoken = {
+        key.partition("#")[2].lower(): value for key, value in tagged.items() if key.startswith(f"{name}#")
+    }
+    wanted = now()
+    near = next((value for tag, value in spoken.items() if tag.partition("-")[0] == wanted), None)
+    return spoken.get(wanted, near if near is not None else tagged.get(name))

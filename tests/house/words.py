@@ -1,0 +1,118 @@
+"""The words of the pages, and which of them a language still lacks: `python -m tests.house.words [--write]`.
+
+Words are found at their marks, in templates and in `idp/web`. `--write` puts those that a catalogue lacks into it,
+empty, takes out those that nobody says any more, and keeps the rest: afterwards fill what is empty.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po, write_po
+
+from idp import paths
+from idp.tenants import LANGUAGES
+from idp.web import languages
+
+TOP = Path(__file__).resolve().parents[2]
+FOLDER = paths.templates() / "languages"
+KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2)}
+OPTIONS = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
+_SILENT = (
+    r"\{#.*?#\}", r"<(script|style)\b.*?</\1>", r"\{%-?\s*block (?:main|shape|head)\s*-?%\}.*?\{%-?\s*endblock\s*-?%\}",
+    r"\b(?:_|ngettext)\(\s*(\"[^\"]*\"(?:,\s*\"[^\"]*\")?|\x27[^\x27]*\x27)", r"strftime\(\"[^\"]*\"\)",
+)  # fmt: skip
+"""What is no text of a page, or is marked."""
+Id = str | tuple[str, str]
+
+
+def templates() -> list[Path]:
+    """Every template of pages and of messages."""
+    return [
+        each
+        for each in sorted(paths.templates().rglob("*.html"))
+        if "integrations" not in each.parts and each.name != "check_session.html"
+    ]
+
+
+def said() -> dict[Id, list[str]]:
+    """Every marked sentence, a pair where it has a plural, and the files that say it."""
+    found: dict[Id, list[str]] = {}
+    for path in (*templates(), *sorted((TOP / "idp" / "web").rglob("*.py"))):
+        with path.open("rb") as source:
+            method = "jinja2.ext:babel_extract" if path.suffix == ".html" else "python"
+            for _line, message, _comments, _context in extract(method, source, KEYWORDS, options=OPTIONS):
+                key = tuple(message) if isinstance(message, tuple | list) else message
+                found.setdefault(key, []).append(path.relative_to(TOP).as_posix())  # type: ignore[arg-type]
+    return found
+
+
+def catalogue(language: str) -> Catalog:
+    """What stands in the catalogue of a language."""
+    with (FOLDER / f"{language}.po").open("rb") as source:
+        return read_po(source, locale=language)
+
+
+def waiting(language: str) -> Iterator[Id]:
+    """What that language does not say yet."""
+    there = {entry.id: entry.string for entry in catalogue(language) if entry.id}
+    for key in said():
+        text = there.get(key)  # type: ignore[call-overload]
+        if not text or (isinstance(text, tuple) and not all(text)):
+            yield key
+
+
+def write(language: str) -> None:
+    """Bring the catalogue of a language to what is said."""
+    old = {entry.id: entry.string for entry in catalogue(language) if entry.id}
+    new = Catalog(locale=language, fuzzy=False, charset="utf-8")
+    for key in sorted(said(), key=str):
+        new.add(key, old.get(key))
+    with (FOLDER / f"{language}.po").open("wb") as target:
+        write_po(target, new, omit_header=False, width=0, no_location=True)
+    text = (FOLDER / f"{language}.po").read_text()
+    head = f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n'
+    head += f'"Plural-Forms: {new.plural_forms}\\n"\n\n'
+    body = text.split("\n\n", 1)[1]
+    (FOLDER / f"{language}.po").write_text(head + body)
+
+
+def unmarked(path: Path) -> list[str]:
+    """Words that stand in a template without a mark: text, attributes that people read, quoted sentences."""
+    text = path.read_text()
+    for pattern in _SILENT:
+        text = re.sub(pattern, "\n", text, flags=re.DOTALL)
+    code = " ".join(re.findall(r"\{[{%].*?[%}]\}", text, re.DOTALL))
+    bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", text, flags=re.DOTALL)
+    read = re.findall(r"\b(?:aria-label|title|placeholder|alt|label)=\"([^\"]*)\"", bare)
+    between = re.sub(r"<code>.*?</code>|<[^>]*>|&\w+;", "\n", bare, flags=re.DOTALL).split("\n")
+    quoted = re.findall(r"\"([A-Z][a-z]+[^\"]*)\"", code)
+    return [each.strip() for each in (*read, *between, *quoted) if re.search(r"[A-Za-z]{2}", each)]
+
+
+def main(given: list[str] | None = None) -> int:
+    """Exit status: 0 when every language says everything."""
+    parser = argparse.ArgumentParser(description="Which words a language lacks.")
+    parser.add_argument("--write", action="store_true", help="put what is lacking into the catalogues, empty")
+    write_them = parser.parse_args(given).write
+    lacking = False
+    for language in LANGUAGES[1:]:
+        if write_them:
+            write(language)
+        for key in waiting(language):
+            lacking = True
+            print(f"{language}: {key if isinstance(key, str) else key[0]}")
+    for template in sorted(languages.WRITTEN_ALONE):
+        path = paths.templates() / template
+        if path.is_file():
+            print(f"in {languages.WRITTEN} alone: {template} ({len(unmarked(path))} pieces of text)")
+    return 1 if lacking else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

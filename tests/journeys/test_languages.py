@@ -1,0 +1,194 @@
+"""In which language the pages speak: what the application asks for, the person, the browser, within the policy."""
+
+import re
+from typing import Any
+
+import pytest
+
+from idp.tenants import LANGUAGES, Tenant
+from idp.web import languages, words
+from tests.attacks.acting import change, party, policy
+from tests.attacks.acting import client as made
+from tests.playing import RelyingParty, relying_party
+
+SIGN_IN = {"en": "Sign in", "de": "Anmelden", "fr": "Se connecter", "es": "Iniciar sesión", "pt": "Entrar",
+           "ja": "サインイン", "ar": "تسجيل الدخول"}  # fmt: skip
+
+
+@pytest.fixture
+def rp(app: Any, acme: Tenant) -> RelyingParty:
+    return relying_party(app, acme)
+
+
+def spoken(html: str) -> str:
+    """The language that a page says it speaks, held to its button."""
+    found = re.search(r'<html lang="(\w+)" dir="(\w+)"', html)
+    assert found is not None
+    assert found[2] == ("rtl" if found[1] == "ar" else "ltr")
+    if 'id="login-submit"' in html:
+        assert f">{SIGN_IN[found[1]]}</button>" in html
+    return found[1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_3_1_2_1_ui_locales_chooses_the_language_of_each_page(rp: RelyingParty, language: str) -> None:
+    rp = relying_party(rp.app, rp.tenant, "asks")
+    visit = rp.authorize(ui_locales=f"tlh {language} en", scope="openid profile email")
+    assert spoken(visit.html) == language
+    again = visit.login("alice", password="wrong")
+    assert spoken(again.html) == language and 'role="alert"' in again.html
+    consent = again.login("alice")
+    assert 'id="consent"' in consent.html and spoken(consent.html) == language
+    with languages.speaking(language):
+        assert words.scope_sentence("email") in consent.html
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "se",
+        "xx-yy de-AT",
+        "DE",
+        "de-Latn-DE-1996",
+        "de",
+        "%%% de",
+        "x" * 5_000 + " de",
+        "12 !! de",
+        "tlh i-klingon de",
+    ],
+)
+def test_what_nobody_speaks_is_passed_over_and_never_an_error(rp: RelyingParty, wish: str) -> None:
+    visit = rp.authorize(ui_locales=wish)
+    assert visit.answer.status_code == 200
+    assert spoken(visit.html) == ("en" if wish == "se" or len(wish) > 1_000 else "de")
+
+
+@pytest.mark.parametrize("name", ["display", "claims_locales", "ui_locales"])
+@pytest.mark.parametrize(
+    "value", ["popup", "wap", "nonsense", "se", "ja-Kana-JP fr", "<script>", "\u202e", "a" * 3_000]
+)
+def test_display_and_locales_are_wishes(rp: RelyingParty, name: str, value: str) -> None:
+    assert rp.authorize(**{name: value}).login("alice").code
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("de", "de"), ("de-CH, en;q=0.5", "de"), ("en;q=0.5, fr;q=0.9", "fr"), ("nl, pt-BR;q=0.8", "pt"), ("*", "en"),
+        ("de;q=0, es", "es"), ("", "en"), (";;;,,=", "en"), ("x" * 10_000, "en"), ("de;q=abc, ar;q=0.2", "ar"),
+    ],
+)  # fmt: skip
+def test_without_a_wish_the_browsers_own_languages_count(
+    rp: RelyingParty, header: str, language: str
+) -> None:
+    browser = rp.browser()
+    browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = header
+    assert spoken(rp.authorize(browser).html) == language
+    assert spoken(browser.get("/t/acme/").get_data(as_text=True)) == language
+    assert spoken(browser.get("/t/acme/authorize?client_id=nobody").get_data(as_text=True)) == language
+
+
+def test_a_person_chooses_on_the_page_and_it_is_remembered(rp: RelyingParty) -> None:
+    browser = rp.browser()
+    browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de"
+    visit = rp.authorize(browser)
+    links = dict(re.findall(r'<a href="(\?[^"]*)" lang="(\w+)"', visit.html))
+    offered = {language: address for address, language in links.items()}
+    assert set(offered) == set(LANGUAGES) - {"de"}
+    page = browser.get("/t/acme/interaction/login" + offered["ja"].replace("&amp;", "&"))
+    assert spoken(page.get_data(as_text=True)) == "ja"
+    cookie = next(each for each in page.headers.getlist("Set-Cookie") if "language" in each)
+    assert "=ja;" in cookie and "HttpOnly" in cookie and "Max-Age" in cookie
+    assert spoken(rp.authorize(browser).html) == "ja", "before what the browser asks for"
+    assert spoken(browser.get("/t/acme/").get_data(as_text=True)) == "ja"
+    assert spoken(rp.authorize(browser, ui_locales="es").html) == "es", "after what the application asks for"
+    assert spoken(rp.authorize(browser).html) == "ja", "which is no choice of the person's"
+
+
+def test_a_choice_on_the_page_goes_before_the_applications_wish_until_the_end(rp: RelyingParty) -> None:
+    browser = rp.browser()
+    visit = rp.authorize(browser, ui_locales="fr")
+    address = next(
+        each for each, code in re.findall(r'<a href="(\?[^"]*)" lang="(\w+)"', visit.html) if code == "ar"
+    )
+    page = browser.get("/t/acme/interaction/login" + address.replace("&amp;", "&")).get_data(as_text=True)
+    assert spoken(page) == "ar"
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    action = re.search(r'action="http://localhost([^"]*)"', page)
+    assert action is not None and "ui_locales=ar" in action[1]
+    failed = browser.post(
+        action[1].replace("&amp;", "&"),
+        data={**form, "username": "alice", "password": "x", "action": "login"},
+    )
+    assert spoken(failed.get_data(as_text=True)) == "ar"
+
+
+def test_within_what_the_policy_allows(app: Any, acme: Tenant) -> None:
+    def told() -> list[str]:
+        document = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
+        return list(document["ui_locales_supported"])
+
+    assert told() == list(LANGUAGES)
+    rp = relying_party(app, policy(acme, languages=["fr", "ar"]))
+    assert told() == ["fr", "ar"]
+    assert spoken(rp.authorize(ui_locales="de en").html) == "fr", (
+        "the first, where none is spoken that is asked for"
+    )
+    visit = rp.authorize(ui_locales="ar")
+    assert spoken(visit.html) == "ar" and 'lang="de"' not in visit.html
+    rp = relying_party(app, policy(acme, languages=["de"]))
+    assert 'class="languages"' not in rp.authorize().html, "there is nothing to choose"
+
+
+def test_a_tenant_knows_nothing_of_what_was_chosen_at_another(app: Any, acme: Tenant, globex: Tenant) -> None:
+    browser = app.test_client()
+    browser.get("/t/acme/?ui_locales=fr")
+    assert spoken(browser.get("/t/acme/").get_data(as_text=True)) == "fr"
+    assert spoken(browser.get("/t/globex/").get_data(as_text=True)) == "en"
+
+
+def test_pages_that_wait_say_that_they_are_english(rp: RelyingParty, acme: Tenant) -> None:
+    browser = rp.browser()
+    assert rp.authorize(browser, ui_locales="ar").login("alice").code
+    html = browser.get("/t/acme/account?ui_locales=ar").get_data(as_text=True)
+    if "account/overview.html" in languages.WRITTEN_ALONE:
+        assert '<html lang="en" dir="ltr"' in html
+
+
+def test_2_2_names_and_addresses_in_the_language_of_the_page(app: Any, acme: Tenant) -> None:
+    fields = {
+        "client_name": "Shop", "client_name#de": "Laden", "client_name#ja-Kana-JP": "ショップ",
+        "policy_uri": "https://app.example.com/privacy", "policy_uri#DE": "https://app.example.com/datenschutz",
+    }  # fmt: skip
+    rp = party(app, acme, made(acme, "shop", secret="s" * 43, require_consent=True, **fields), "s" * 43)
+    for language, name, page in (
+        ("en", "Shop", "privacy"), ("de", "Laden", "datenschutz"), ("ja", "ショップ", "privacy"),
+        ("ar", "Shop", "privacy"),
+    ):  # fmt: skip
+        html = rp.authorize(ui_locales=language).html
+        assert f"<bdi>{name}</bdi>" in html and f'href="https://app.example.com/{page}"' in html
+    change(acme, "shop", **{"client_name#de": None})
+    assert "<bdi>Shop</bdi>" in rp.authorize(ui_locales="de").html
+
+
+@pytest.mark.parametrize(
+    ("language", "seconds", "said"),
+    [
+        ("en", 5_400, "1 hour 30 minutes"), ("de", 5_400, "1 Stunde 30 Minuten"), ("fr", 86_400, "1\u00a0jour"),
+        ("ja", 600, "10 分"), ("es", 1, "1 segundo"), ("ar", 120, "دقيقتان"), ("pt", 7_200, "2 horas"),
+        ("de", 0, "einem Moment"), ("ar", 5_400, "ساعة 30 دقيقة"),
+    ],
+)  # fmt: skip
+def test_durations_are_words_of_the_language(language: str, seconds: int, said: str) -> None:
+    with languages.speaking(language):
+        assert words.duration(seconds) == said
+
+
+def test_mails_and_pictures_can_say_in_which_language() -> None:
+    assert languages.now() == "en" and languages._("Password") == "Password"
+    with languages.speaking("fr"):
+        assert languages._("Password") == "Mot de passe"
+        assert languages.plural("This application keeps the offline access that you allowed, also after you sign out:",
+                                "These applications keep the offline access that you allowed, also after you sign out:",
+                                2).startswith("Ces applications")  # fmt: skip
+    assert languages.now() == "en"
