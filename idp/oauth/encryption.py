@@ -11,7 +11,7 @@ from idp.signing import jwe
 from idp.store.durable.clients import Client
 
 ID_TOKEN, USERINFO = "id_token_encrypted_response", "userinfo_encrypted_response"
-AUTHORIZATION = "authorization_encrypted_response"
+AUTHORIZATION, INTROSPECTION = "authorization_encrypted_response", "introspection_encrypted_response"
 
 
 def wanted(client: Client, what: str) -> bool:

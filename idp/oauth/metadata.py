@@ -59,9 +59,10 @@ def document() -> dict[str, Any]:
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": algorithms,
         "authorization_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
         **{
             f"{what}_encryption_{part}_values_supported": list(values)
-            for what in ("id_token", "userinfo", "authorization")
+            for what in ("id_token", "userinfo", "authorization", "introspection")
             for part, values in (("alg", jwe.ALGORITHMS), ("enc", jwe.CONTENT))
         },
         "token_endpoint_auth_methods_supported": methods,

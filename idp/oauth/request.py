@@ -104,10 +104,12 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         endpoint: str = "token",
         proof: str | None = None,
         certificate: str | None = None,
+        wants_jwt: bool = False,
     ) -> None:
         """`form`: the strictly parsed body; `resources`: the one parameter of it that may come more than once
         (RFC 8707 §2); `basic`: id and secret of an Authorization header, decoded; `proof`:
-        the DPoP header; `certificate`: that of the connection, in PEM, from a proxy that is trusted to say so.
+        the DPoP header; `certificate`: that of the connection, in PEM, from a proxy that is trusted to say so;
+        `wants_jwt`: whether an answer as a JWT is accepted.
         """
         self.method = "POST"
         self.uri = f"{current().issuer}/{endpoint}"
@@ -121,6 +123,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]
         self.endpoint = endpoint
         self.proof = proof
         self.certificate = certificate
+        self.wants_jwt = wants_jwt
         self.told: dict[str, str] = {}
         self.client: Any = None
         self.auth_method: str | None = None

@@ -39,7 +39,7 @@ PROMISES: dict[str, tuple[str, str]] = {
         name: (f"must be one of {', '.join(ALGORITHMS)}", "no signature is of PKCS #1 v1.5")
         for name in (
             "token_endpoint_auth_signing_alg", "request_object_signing_alg", "id_token_signed_response_alg",
-            "userinfo_signed_response_alg", "authorization_signed_response_alg",
+            "userinfo_signed_response_alg", "authorization_signed_response_alg", "introspection_signed_response_alg",
         )
     },
 }  # fmt: skip

@@ -50,9 +50,19 @@ SUBJECT_TYPES = ("public", PAIRWISE)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 CERTIFICATE_METHODS = ("tls_client_auth", "self_signed_tls_client_auth")
 AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", *CERTIFICATE_METHODS, "none")
-SIGNED = ("id_token_signed_response_alg", "userinfo_signed_response_alg", "authorization_signed_response_alg")
+SIGNED = (
+    "id_token_signed_response_alg",
+    "userinfo_signed_response_alg",
+    "authorization_signed_response_alg",
+    "introspection_signed_response_alg",
+)
 """Which algorithms a client wants us to sign with, each for one kind of document."""
-ENCRYPTED = ("id_token_encrypted_response", "userinfo_encrypted_response", "authorization_encrypted_response")
+ENCRYPTED = (
+    "id_token_encrypted_response",
+    "userinfo_encrypted_response",
+    "authorization_encrypted_response",
+    "introspection_encrypted_response",
+)
 """What a client may want us to encrypt for it: each names an `_alg` and an `_enc`."""
 LIFETIMES = ("access_token_lifetime", "id_token_lifetime", "refresh_idle", "refresh_absolute")
 
@@ -79,6 +89,9 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "id_token_encrypted_response_enc": content_encryption,
     "id_token_signed_response_alg": algorithm,
     "initiate_login_uri": page,
+    "introspection_encrypted_response_alg": key_encryption,
+    "introspection_encrypted_response_enc": content_encryption,
+    "introspection_signed_response_alg": algorithm,
     "jwks": public_keys,
     "jwks_uri": page,
     "logo_uri": page,

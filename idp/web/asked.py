@@ -3,6 +3,7 @@
 Views take what they need from here and hand it to a room; below the door nobody sees the framework.
 """
 
+import re
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
@@ -171,6 +172,15 @@ def certificate() -> str | None:
     """The client's certificate in PEM, where a trusted proxy has handed one on (RFC 8705)."""
     found: str | None = environ().get("idp.certificate")
     return found
+
+
+def accepts(kind: str) -> bool:
+    """Whether the Accept header names exactly this media type, and not with a weight of nothing (RFC 9110 §12.5.1)."""
+    for part in str(environ().get("HTTP_ACCEPT", "")).split(","):
+        name, *parameters = (each.strip().lower() for each in part.split(";"))
+        if name == kind:
+            return not any(re.fullmatch(r"q=0(\.0*)?", each) for each in parameters)
+    return False
 
 
 def bearer() -> str | None:

@@ -2,23 +2,31 @@
 
 A client may introspect a token issued to it, or one whose audience has an API that lists it; everyone else
 gets exactly `{"active": false}`. A token_type_hint is only a hint.
+
+Whoever accepts `application/token-introspection+jwt` gets the very same as a signed JWT, encrypted where it registered
+that (RFC 9701): an answer that a service can keep as evidence.
 """
 
 from typing import Any
 
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
-from idp import directory
+from idp import clock, directory
 from idp.accounts import subjects
 from idp.errors import InvalidRequest, InvalidToken, TooLarge
-from idp.oauth import binding, client_auth
+from idp.oauth import binding, client_auth, encryption
 from idp.oauth.request import ProtocolRequest
 from idp.oauth.tokens import access, refresh
+from idp.registration import fapi
+from idp.signing import jwt
 from idp.store.database import transaction
 from idp.store.durable.clients import Client
 from idp.tenants import current
 
 INACTIVE: dict[str, Any] = {"active": False}
+TYPE = "token-introspection+jwt"
+JWT = f"application/{TYPE}"
+"""How the answer is called that is a JWT (RFC 9701 §4)."""
 LONGEST = 16_384
 """Characters of a token that are looked at."""
 
@@ -28,14 +36,33 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
 
     def create_endpoint_response(
         self, request: ProtocolRequest
-    ) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+    ) -> tuple[int, dict[str, Any] | str, list[tuple[str, str]]]:
         """Status, document, headers. Raises Refusal when the client itself is refused."""
         client = client_auth.authenticate(request, public=False)
         token = presented(request)
+        if not request.wants_jwt:
+            with transaction(readonly=True):
+                return 200, _look(token, client), []
+        encryption.ready(client, encryption.INTROSPECTION)
         with transaction(readonly=True):
-            return 200, _look(token, client), []
+            told = _look(token, client)
+        return 200, _sealed(told, client), [("Content-Type", JWT)]
 
     __call__ = create_endpoint_response
+
+
+def _sealed(told: dict[str, Any], client: Client) -> str:
+    """`told` as a JWT for this client alone (RFC 9701 §5): neither `sub` nor `exp`, so that it is no token itself."""
+    registered = client.metadata.get("introspection_signed_response_alg")
+    alg = fapi.alg(client, registered, current().policy.id_token_signing_alg)
+    claims = {
+        "iss": current().issuer,
+        "aud": client.client_id,
+        "iat": clock.epoch(),
+        "token_introspection": told,
+    }
+    signed = jwt.sign(claims, alg=alg, typ=TYPE)
+    return encryption.sealed(client, encryption.INTROSPECTION, signed, nested=True)
 
 
 def presented(request: ProtocolRequest) -> str:

@@ -112,6 +112,7 @@ def algorithms_named() -> set[str]:
             "id_token_signed_response_alg",
             "userinfo_signed_response_alg",
             "authorization_signed_response_alg",
+            "introspection_signed_response_alg",
         )
     ]
     queries = [select(column).distinct().where(here(clients), column.is_not(None)) for column in asked]

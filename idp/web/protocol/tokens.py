@@ -6,6 +6,7 @@ RFC 6749 §3.2, RFC 9126, RFC 8628 §3.1, RFC 7662, RFC 7009.
 import json
 
 from idp.oauth import server
+from idp.oauth.endpoints.introspection import JWT
 from idp.oauth.request import Answer, ProtocolRequest
 from idp.web import asked
 from idp.web.cors import Cors
@@ -21,7 +22,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def _request(endpoint: str) -> ProtocolRequest:
     return ProtocolRequest(
         asked.form(), basic=asked.basic(), address=asked.address(), endpoint=endpoint,
-        certificate=asked.certificate(),
+        certificate=asked.certificate(), wants_jwt=asked.accepts(JWT),
     )  # fmt: skip
 
 
@@ -35,7 +36,8 @@ def _with_resources(endpoint: str) -> ProtocolRequest:
 
 
 def _write(answer: Answer) -> Reply:
-    reply = Reply.of("application/json", _encode(answer.body).encode(), answer.status)
+    text = answer.body if isinstance(answer.body, str) else _encode(answer.body)
+    reply = Reply.of("application/json", text.encode(), answer.status)
     reply.headers.add("Cache-Control", "no-store")
     for name, value in answer.headers.items():
         reply.headers[name] = value

@@ -22,6 +22,8 @@ MEMBERS = {
     "userinfo_encryption_alg_values_supported", "userinfo_encryption_enc_values_supported",
     "pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
     "dpop_signing_alg_values_supported", "authorization_signing_alg_values_supported",
+    "introspection_signing_alg_values_supported", "introspection_encryption_alg_values_supported",
+    "introspection_encryption_enc_values_supported",
     "authorization_encryption_alg_values_supported", "authorization_encryption_enc_values_supported",
     "device_authorization_endpoint", "backchannel_authentication_endpoint",
     "backchannel_token_delivery_modes_supported", "backchannel_user_code_parameter_supported",
