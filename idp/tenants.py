@@ -77,6 +77,9 @@ class Policy:
     )
     invitation_lifetime: int = _seconds(7 * _DAY, 30 * _DAY, "Lifetime of an invitation.", 60)
     confirmation_lifetime: int = _seconds(_DAY, 7 * _DAY, "Lifetime of a link that confirms an address.", 60)
+    deletion_grace: int = _seconds(
+        14 * _DAY, 90 * _DAY, "Time until an account is deleted that is left; 0: never.", 0
+    )
     email_changes: bool = _flag(True, "Whether people change their e-mail address themselves.")
     recoveries: int = _count(20, 1_000_000, "Requests for a new password from one address.")
     recoveries_window: int = _seconds(600, _DAY, "Window of recoveries.")

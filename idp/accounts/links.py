@@ -28,6 +28,7 @@ class Kind(StrEnum):
     RESET = "recover"
     ADDRESS = "confirm"
     JOIN = "join"
+    KEEP = "keep"
 
 
 class LinkGone(NotFound):
@@ -63,7 +64,7 @@ def find(kind: Kind, token: str | None) -> tuple[Link, User | None]:
     if link is None or link.used_at is not None or clock.now() >= link.expires_at:
         raise LinkGone(rule="links.works", got=_why(link))
     user = users.by_id(link.user_id) if link.user_id else None
-    if link.user_id and (user is None or not user.active or not _unchanged(link, user)):
+    if link.user_id and (user is None or not _opens(link, user)):
         raise LinkGone(rule="links.state", got="the account has changed since")
     return link, user
 
@@ -81,7 +82,7 @@ def burn(link: Link) -> None:
     """Use the link up, in the transaction of what it opens. Raises LinkGone for all but one of many at once."""
     if link.user_id is not None:
         user = users.held(link.user_id)
-        if user is None or not user.active or not _unchanged(link, user):
+        if user is None or not _opens(link, user):
             raise LinkGone(rule="links.state", got="the account has changed since")
     if not links.burn(link.id, clock.now()):
         raise LinkGone(rule="links.once", got="used")
@@ -92,7 +93,10 @@ def forget(user_id: UUID) -> None:
     links.drop_of(user_id)
 
 
-def _unchanged(link: Link, user: User) -> bool:
+def _opens(link: Link, user: User) -> bool:
+    """Whether the account is as it was; only who has left is no longer active, and can be kept."""
+    if not user.active and link.kind != Kind.KEEP:
+        return False
     if link.state is None or not same(link.state, _state(user)):
         return False
     # Whoever signs in since has not forgotten the password.

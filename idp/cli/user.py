@@ -202,6 +202,21 @@ def send_reset(username: str, show_link: bool, slug: str) -> None:
     session.answer(row, link or f"a link is on its way to {username}")
 
 
+@command.command("leave")
+@click.argument("username")
+@click.option("--show-link", is_flag=True, help="Print the link that keeps the account; recorded.")
+@given.tenant_option
+@session.options
+def leave(username: str, show_link: bool, slug: str) -> None:
+    """Close a person's account now and delete it after the days of grace."""
+    from idp.control import users
+
+    with given.inside(slug):
+        link = users.leave(username, session.actor())
+    row = {"username": username, "left": True} | ({"link": link} if show_link else {})
+    session.answer(row, link if show_link else f"{username} has left")
+
+
 @command.command("set-address")
 @click.argument("username")
 @click.argument("email")

@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, identifiers
-from idp.accounts import addresses, attributes, passwords, recovery, sessions
+from idp.accounts import addresses, attributes, leaving, passwords, recovery, sessions
 from idp.audit import Actor, Event
 from idp.errors import Conflict, Invalid, NotFound
 from idp.store.database import transaction
 from idp.store.durable import credentials, grants, groups, users
+from idp.store.durable import links as link_rows
 from idp.store.durable.users import ACTIVE, DISABLED, User
 
 OWN = ("username", "email", "email_verified", "status")
@@ -145,6 +146,8 @@ def update(
         if secret is not None:
             credentials.put_password(user.id, secret, source_digest)
             audit.record(Event.PASSWORD_SET, actor, user_id=user.id)
+        if own.get("status") == ACTIVE and not user.active:
+            link_rows.drop_of(user.id)  # who had left stays
         if changed:
             audit.record(_event(user, own), actor, user_id=user.id, changed=changed)
         if ends:
@@ -225,6 +228,11 @@ def set_address(username: str, email: str, actor: Actor | None = None, *, reveal
         if not addresses.send(user, new, actor):
             raise Invalid("No message can be sent to this address.", rule="email")
     return None
+
+
+def leave(username: str, actor: Actor | None = None) -> str:
+    """Close a person's account now and delete it after the days of grace; the link that keeps it. Raises NotFound."""
+    return leaving.leave(show(username), actor or audit.actor())
 
 
 def suspend(username: str, actor: Actor | None = None) -> User:

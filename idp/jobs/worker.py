@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, directory, mail, metrics, outbox, seals, upkeep
-from idp.accounts import joining, notices, recovery, sessions
+from idp.accounts import joining, leaving, notices, recovery, sessions
 from idp.control import hosts, proofs
 from idp.errors import Busy
 from idp.jobs.deliverer import Deliverer
@@ -29,6 +29,7 @@ Job = Callable[[], Any]
 EACH_TIME: tuple[tuple[str, Job], ...] = (("outbox", outbox.deliver), ("seal", seals.seal))
 NOW_AND_THEN: tuple[tuple[str, Job], ...] = (
     ("keys", rotation.run),
+    ("leave", leaving.carry_out),
     ("sweep", upkeep.sweep),
     ("hosts", hosts.look_again),
     ("proof", proofs.note),

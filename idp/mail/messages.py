@@ -34,6 +34,7 @@ class Kind(StrEnum):
     ADDRESS_TAKEN = "address_taken"
     REGISTRATION = "registration"
     INVITATION = "invitation"
+    LEAVING = "leaving"
 
 
 KNOCKED = frozenset(

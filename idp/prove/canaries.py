@@ -216,6 +216,7 @@ def _links(program: Program, slug: str) -> dict[str, str]:
     asked = {
         "/recover": ("send-reset", somebody),
         "/confirm": ("set-address", somebody, elsewhere),
+        "/keep": ("leave", slug),
         "/join": ("invite", f"invited-{elsewhere}", "--role", "buyer", "--group", "staff"),
     }
     return {

@@ -24,6 +24,7 @@ SCOPE = "openid profile email offline_access orders.read"
 ACCOUNT = {
     "/account/password": "password-form",
     "/account/email": "email-form",
+    "/account/data": "data-form",
     "/account/sessions": "sessions-form",
     "/account/applications": "applications-form",
 }

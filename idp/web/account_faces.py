@@ -15,6 +15,7 @@ SECTIONS: Final = (
     ("account/sessions", "Sessions"),
     ("account/applications", "Applications"),
     ("account/history", "History"),
+    ("account/data", "Your data"),
 )
 """The pages of the navigation, by their path below the issuer."""
 
@@ -152,11 +153,22 @@ class Email(AccountPage):
     error: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Data(AccountPage):
+    """The copy of one's data, and the end of the account."""
+
+    named: str
+    days: int
+    """Days of grace; 0: people do not delete their account themselves."""
+    error: str = ""
+
+
 PAGES: Final[dict[str, type[Page]]] = {
     "account/overview": Overview,
     "account/security": Security,
     "account/password": Password,
     "account/email": Email,
+    "account/data": Data,
     "account/sessions": Sessions,
     "account/applications": Applications,
     "account/history": History,

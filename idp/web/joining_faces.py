@@ -42,4 +42,12 @@ class Confirm(Form):
     user: str
 
 
-PAGES: Final[dict[str, type[Page]]] = {"register": Register, "join": Join, "confirm": Confirm}
+@dataclass(frozen=True, kw_only=True)
+class Keep(Form):
+    """Keeping an account that is about to be deleted, by a link."""
+
+    tenant: TenantFace
+    user: str
+
+
+PAGES: Final[dict[str, type[Page]]] = {"register": Register, "join": Join, "confirm": Confirm, "keep": Keep}

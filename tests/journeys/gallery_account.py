@@ -55,6 +55,7 @@ def joining(acme: TenantFace) -> dict[str, tuple[str, dict[str, object]]]:
         "join-weak": (
             "join", join | {"name": "Dora", "error": "Use at least 15 characters.", "where": "new_password"},
         ),
+        "keep": ("keep", form | {"user": "alice@example.com"}),
         "confirm": ("confirm", form | {"email": "alice@new.example", "user": "alice@example.com"}),
     }  # fmt: skip
 
@@ -75,6 +76,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         ("Member since", "14 March 2024"),
     )  # fmt: skip
     overview = every | {"section": "account", "facts": facts, "rows": rows}
+    data = every | {"section": "account/data", "named": "alice@acme.example"}
     security = every | {"section": "account/security"}
     password = (Row(name="Password", state="Set 3 months ago", path="account/password", action="Change"),)
     form = security | {"username": "alice", "least": 15}
@@ -91,6 +93,12 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         "account-overview": ("account/overview", overview),
         "account-overview-dark-tenant": ("account/overview", overview | {"tenant": night}),
         "account-overview-rtl": ("account/overview", overview | {"direction": "rtl"}),
+        "account-data": ("account/data", data | {"days": 14}),
+        "account-data-wrong": (
+            "account/data",
+            data | {"days": 1, "error": "Write alice into the field to go on."},
+        ),
+        "account-data-alone": ("account/data", data | {"days": 0}),
         "account-email": ("account/email", overview_of(every) | {"now": "alice@acme.example"}),
         "account-email-wrong": (
             "account/email",

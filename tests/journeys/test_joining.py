@@ -257,7 +257,7 @@ def test_operators_are_told_what_cannot_be(acme: Tenant, server: Sink) -> None:
     assert server.deliver() == []
 
 
-def test_a_link_of_one_kind_opens_nothing_of_another(app: Any, acme: Tenant, server: Sink) -> None:
+def test_pw10_a_link_of_one_kind_opens_nothing_of_another(app: Any, acme: Tenant, server: Sink) -> None:
     token = invited(acme, server).partition("link=")[2]
     for page in ("recover", "confirm"):
         assert Person(app, acme).open(f"{page}?link={token}").answer.status_code == 400
@@ -299,6 +299,17 @@ def test_pw07_an_address_counts_once_confirmed_and_the_old_one_is_told(
     with entered(globex):
         twin = user_rows.by_username("alice")
         assert twin is not None and twin.email == "alice@example.com"
+
+
+def test_rc12_one_of_many_confirms_an_address(app: Any, acme: Tenant, server: Sink, database: Any) -> None:
+    asked(app, acme, "alice@new.example")
+    path = sent(acme, server)
+    people = [Person(app, acme).open(path) for _ in range(THREADS)]
+    answers = at_once(
+        THREADS, lambda number: people[number].submit(action="confirm-address").answer.status_code
+    )
+    assert answers.count(200) == 1, answers
+    assert events(database, acme, "address.changed") == 1
 
 
 def test_pw07_a_change_needs_a_fresh_sign_in(app: Any, acme: Tenant, server: Sink, frozen: Any) -> None:

@@ -180,7 +180,9 @@ def test_tn01_a_link_of_the_twin_is_nothing_here(
     assert at_account(app, acme).at == "account", "acme's Alice has her password"
 
 
-def test_br02_the_form_of_another_browser_or_link_does_nothing(app: Any, acme: Tenant, server: Sink) -> None:
+def test_br02_pw03_the_form_of_another_browser_or_link_does_nothing(
+    app: Any, acme: Tenant, server: Sink
+) -> None:
     alice = Person(app, acme).open(sent(app, acme, server))
     bob = Person(app, acme).open(sent(app, acme, server, "bob"))
     for form in ({}, inputs(bob.html), inputs(Person(app, acme).open("forgot").html)):

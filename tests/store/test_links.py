@@ -100,3 +100,15 @@ def test_of_many_at_once_one_burns(acme, both):
     for each in threads:
         each.join(30)
     assert sorted(won) == [False] * 15 + [True]
+
+
+def test_what_is_over_is_told_in_its_tenant(acme, globex, both):
+    at = clock.now()
+    with entered(acme):
+        over = make("keep", "over", expires_at=at - HOUR)
+        links.add(over)
+        links.add(make("keep", "used", expires_at=at - HOUR, used_at=at))
+        links.add(make("keep", "open"))
+        assert links.expired_of("keep", at) == (over,) and links.expired_of("recover", at) == ()
+    with entered(globex):
+        assert links.expired_of("keep", at) == ()

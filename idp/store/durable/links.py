@@ -106,6 +106,16 @@ def open_of(kind: str, at: datetime, limit: int = 100) -> tuple[Link, ...]:
         return tuple(_link(row) for row in rows)
 
 
+def expired_of(kind: str, at: datetime, limit: int = 100) -> tuple[Link, ...]:
+    """The links of a kind whose time was over at an instant and that nobody used, the oldest first."""
+    query = select(*_COLUMNS).where(
+        here(links), links.c.kind == kind, links.c.used_at.is_(None), links.c.expires_at <= at
+    )
+    with transaction(readonly=True) as tx:
+        rows = tx.execute(query.order_by(links.c.expires_at).limit(limit))
+        return tuple(_link(row) for row in rows)
+
+
 def purge(before: datetime, limit: int = 1000) -> int:
     """Delete up to `limit` links that expired before an instant; how many."""
     chosen = select(links.c.id).where(here(links), links.c.expires_at < before).limit(limit).scalar_subquery()
