@@ -164,6 +164,14 @@ class InsufficientScope(Refusal):
     description = "The access token lacks a scope that this request needs."
 
 
+class InsufficientUserAuthentication(Refusal):
+    """RFC 9470 §3: the sign-in behind the access token is too weak or too old; how to ask for a better one."""
+
+    code = "insufficient_user_authentication"
+    status = 401
+    description = "A better or more recent sign-in is needed."
+
+
 class InvalidRedirectUri(Refusal):
     """RFC 7591 §3.2.2, and the page shown when /authorize names an unregistered redirect_uri."""
 

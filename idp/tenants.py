@@ -206,6 +206,14 @@ class Policy:
         ("none", "fapi2"),
         "Whether every application keeps a security profile, whatever else is set: FAPI 2.0, or none.",
     )
+    resource_acr: str = _choice(
+        "1",
+        ("1", "2"),
+        "Class of sign-in that userinfo asks for: 1 for any, 2 for two factors (RFC 9470).",
+    )
+    resource_max_age: int = _seconds(
+        0, 90 * _DAY, "How old a sign-in may be for userinfo; 0 for as old as it is (RFC 9470).", 0
+    )
     require_dpop_nonce: bool = _flag(
         False,
         "Whether DPoP proofs must hold a nonce that the issuer has handed out in the last minutes (RFC 9449).",

@@ -1,6 +1,7 @@
 """A service: answers whoever brings an access token that one tenant issued for it.
 
-Environment: IDP_ISSUER, AUDIENCE, PORT (8002), TYP (at+jwt), TENANT (the slug at the issuer's end); see binding.py.
+Environment: IDP_ISSUER, AUDIENCE, PORT (8002), TYP (at+jwt), TENANT (the slug at the issuer's end); see binding.py and
+refusals.py.
 """
 
 import os
@@ -12,6 +13,7 @@ from flask import Flask, Response, jsonify, request
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
+from refusals import refuse, signed_in_well
 
 ISSUER = os.environ["IDP_ISSUER"].rstrip("/")
 AUDIENCE = os.environ["AUDIENCE"]
@@ -54,12 +56,6 @@ def claims_of(token: str) -> dict:
     return found.claims
 
 
-def refuse(status: int, error: str) -> Response:
-    ways = f'Bearer error="{error}", DPoP error="{error}", algs="ES256 PS256 EdDSA"'
-    # RFC 6750 section 3, RFC 9449 section 7.1
-    return app.make_response((jsonify(error=error), status, {"WWW-Authenticate": ways}))
-
-
 @app.get("/orders")
 def orders() -> Response:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -72,6 +68,8 @@ def orders() -> Response:
         return refuse(503, "temporarily_unavailable")
     if "orders.read" not in claims.get("scope", "").split():
         return refuse(403, "insufficient_scope")
+    if not signed_in_well(claims):
+        return refuse(401, "insufficient_user_authentication")
     return jsonify(tenant=claims["tenant"], subject=claims["sub"], orders=[{"id": 1, "item": "A blue chair"}])
 
 

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from idp.errors import InsufficientScope, InvalidToken, Refusal
+from idp import clock
+from idp.accounts import assurance
+from idp.errors import InsufficientScope, InsufficientUserAuthentication, InvalidToken, Refusal
 from idp.ids import same
 from idp.oauth import binding as bindings
 from idp.oauth import metadata, mutual
@@ -41,7 +43,8 @@ class Presented:
 def admitted(presented: Presented) -> Iterator[AccessToken]:
     """The token, presented by whoever it is bound to, and alive in the transaction in which the block reads.
 
-    What it and the block raise of InvalidToken, InsufficientScope, InvalidDpopProof and UseDpopNonce has its challenge.
+    What it and the block raise of InvalidToken, InsufficientScope, InsufficientUserAuthentication, InvalidDpopProof and
+    UseDpopNonce has its challenge.
     """
     if not presented.token:
         raise InvalidToken(
@@ -55,9 +58,43 @@ def admitted(presented: Presented) -> Iterator[AccessToken]:
         found = access.signed(presented.token)
         _bound(found.claims, presented, presented.token)
         with transaction(readonly=True):
-            yield access.living(found)
-    except (InvalidToken, InsufficientScope, dpop.InvalidDpopProof, dpop.UseDpopNonce) as refusal:
+            good = access.living(found)
+            _sure(good)
+            yield good
+    except (
+        InvalidToken,
+        InsufficientScope,
+        InsufficientUserAuthentication,
+        dpop.InvalidDpopProof,
+        dpop.UseDpopNonce,
+    ) as refusal:
         raise challenged(refusal, presented) from refusal
+
+
+def _sure(good: AccessToken) -> None:
+    """The sign-in behind the token is of the class and the age that the tenant asks for (RFC 9470 §4).
+
+    Raises InsufficientUserAuthentication.
+    """
+    policy = current().policy
+    if good.grant is None:
+        return
+    age = clock.now() - good.grant.auth_time
+    weak = assurance.level(good.grant.acr) < assurance.level(policy.resource_acr)
+    if weak or (policy.resource_max_age and age.total_seconds() > policy.resource_max_age):
+        raise InsufficientUserAuthentication(
+            rule="resource.acr" if weak else "resource.max_age",
+            expected=policy.resource_acr if weak else policy.resource_max_age,
+            got=good.grant.acr if weak else int(age.total_seconds()),
+            setting="policy.resource_acr" if weak else "policy.resource_max_age",
+        )
+
+
+def _wanted() -> list[str]:
+    """What a client is to ask for (RFC 9470 §3)."""
+    policy = current().policy
+    acr = [f'acr_values="{policy.resource_acr}"'] if policy.resource_acr != assurance.ONE else []
+    return acr + ([f'max_age="{policy.resource_max_age}"'] if policy.resource_max_age else [])
 
 
 def _bound(claims: dict[str, Any], presented: Presented, token: str) -> None:
@@ -107,6 +144,7 @@ def challenge(refusal: Refusal | None = None, scheme: str = BEARER) -> dict[str,
     said = []
     if refusal is not None:
         said = [f'error="{refusal.code}"', f'error_description="{refusal.description}"']
+        said += _wanted() if isinstance(refusal, InsufficientUserAuthentication) else []
     by_key = [*common, f'algs="{" ".join(dpop.ALGORITHMS)}"']
     ways = {BEARER: ", ".join([*common, *said]), DPOP: ", ".join([*by_key, *said])}
     if refusal is None:

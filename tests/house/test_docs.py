@@ -30,11 +30,9 @@ def settings_rows() -> list[str]:
 
 
 def value(given: object) -> str:
-    return (
-        {True: "true", False: "false", None: "none"}.get(given, str(given))
-        if not isinstance(given, str)
-        else given
-    )
+    if given is None:
+        return "none"
+    return str(given).lower() if isinstance(given, bool) else str(given)
 
 
 def rows_of(kind: type) -> list[str]:

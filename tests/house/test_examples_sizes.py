@@ -19,6 +19,8 @@ NAMES = {
     "TYP",
     "TENANT",
     "CLIENT_CERTIFICATE_SECRET",
+    "ACR_VALUES",
+    "MAX_AGE",
 }
 
 

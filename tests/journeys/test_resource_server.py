@@ -16,6 +16,7 @@ from idp.app import create_app
 from idp.config import Settings
 from idp.tenants import Tenant
 from tests.attacks.acting import change
+from tests.attacks.factoring import with_app
 from tests.playing import relying_party
 from tests.running import TOP
 from tests.spec.rfc8705.certifying import PEER, PROXY, Shown, certificate
@@ -49,7 +50,7 @@ def service(app: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> Iterator
     try:
         yield importlib.import_module("app").app.test_client()
     finally:
-        for name in ("app", "binding"):
+        for name in ("app", "binding", "refusals"):
             sys.modules.pop(name, None)
 
 
@@ -129,3 +130,24 @@ def test_a_token_that_a_certificate_binds(
         {"X-Client-Cert": sent(MINE)["X-Client-Certificate"]},
     ):
         assert ordered(service, token, "Bearer", **headers) == 401
+
+
+@pytest.fixture
+def asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service asks for two factors, and for a sign-in of the last minute."""
+    monkeypatch.setenv("ACR_VALUES", "2")
+    monkeypatch.setenv("MAX_AGE", "60")
+
+
+@pytest.mark.usefixtures("asking")
+def test_9470_a_better_sign_in_is_asked_for(service: Any, app: Any, acme: Tenant) -> None:
+    rp = relying_party(app, acme)
+    token = rp.exchange(rp.authorize(scope="openid orders.read").login("alice").code)["access_token"]
+    answer = service.get("/orders", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 401 and answer.get_json()["error"] == "insufficient_user_authentication"
+    assert 'acr_values="2", max_age="60"' in answer.headers["WWW-Authenticate"]
+    browser = rp.browser()
+    mine = with_app(acme)
+    page = rp.authorize(browser, scope="openid orders.read", acr_values="2", max_age="60").login("alice")
+    better = rp.exchange(page.submit(code=mine.code(), action="verify").code)["access_token"]
+    assert service.get("/orders", headers={"Authorization": f"Bearer {better}"}).status_code == 200
