@@ -3,7 +3,9 @@
 Named after the suite's modules. What a module expects of the response type in hand is in `Plan`.
 """
 
+import base64
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -287,6 +289,14 @@ class Modules:
         assert "none" not in told["request_object_signing_alg_values_supported"]
         given = "eyJhbGciOiJub25lIn0.e30."
         assert self.refusal(plan, self.ask(rp, request=given)) == "invalid_request_object"
+
+    def test_oidcc_ensure_request_object_with_redirect_uri(self, plan: Plan, rp: RelyingParty) -> None:
+        """The good address stands in an object that nobody signed: it counts for nothing."""
+        body = base64.urlsafe_b64encode(json.dumps({"redirect_uri": CALLBACK}).encode()).decode().rstrip("=")
+        visit = self.ask(
+            rp, redirect_uri="https://suite.example/elsewhere", request=f"eyJhbGciOiJub25lIn0.{body}."
+        )
+        assert visit.answer.status_code == 400 and not visit.location and "form-post" not in visit.html
 
     def test_oidcc_request_uri_that_is_not_registered(self, plan: Plan, rp: RelyingParty) -> None:
         given = "https://suite.example/request#hash"

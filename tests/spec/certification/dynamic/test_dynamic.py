@@ -8,11 +8,12 @@ import jwt as pyjwt
 import pytest
 
 from idp import clock
+from idp.control import keys as rotation
 from idp.ids import secret
 from idp.tenants import Tenant
 from tests.attacks.acting import policy, refused
 from tests.attacks.assertions import EC, RSA, TYPE, public
-from tests.playing import Visit
+from tests.playing import Visit, inputs
 from tests.receiving import document_server
 from tests.spec.rfc7591.registering import CALLBACK, GOOD, ask, manage, party, registered
 
@@ -168,3 +169,73 @@ def keyed(rp: Any, key: Any, kid: str, audience: str, alg: str = "RS256", **form
         **form,
     }
     return rp.app.test_client().post(f"/t/{rp.tenant.slug}/token", data=sent)
+
+
+def test_oidcc_idtoken_unsigned(app: Any, op: Tenant) -> None:
+    told = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
+    assert "none" not in told["id_token_signing_alg_values_supported"]
+    refused(
+        ask(app, op, "POST", None, {**GOOD, "id_token_signed_response_alg": "none"}),
+        "invalid_client_metadata",
+    )
+
+
+def test_oidcc_request_uri_unsigned(app: Any, op: Tenant) -> None:
+    told_of_us = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
+    assert "none" not in told_of_us["request_object_signing_alg_values_supported"]
+    with document_server() as server:
+        rp = party(app, op, registered(app, op, request_uris=[f"{server.uri}#hash"]))
+        asked = rp.request(**plain(rp))
+        server.text(
+            pyjwt.encode({**asked, "iss": rp.client_id, "aud": op.issuer}, None, "none"), "application/jwt"
+        )
+        got = rp.authorize(request_uri=f"{server.uri}#hash", **plain(rp)).params
+    assert got["error"] == "invalid_request_object" and server.asked == 1
+
+
+def test_oidcc_server_rotate_keys(app: Any, op: Tenant) -> None:
+    def kids() -> dict[str, str]:
+        keys = app.test_client().get("/t/acme/jwks.json").get_json()["keys"]
+        return {key["kid"]: key["kty"] for key in keys if key.get("use", "sig") == "sig"}
+
+    before = kids()
+    rotation.rotate("acme")
+    after = kids()
+    fresh = set(after) - set(before)
+    assert fresh and {after[kid] for kid in fresh} <= {"RSA", "EC"} and set(before) <= set(after)
+
+
+@pytest.mark.parametrize(
+    ("response_type", "grants"),
+    [
+        ("code", ["authorization_code"]),
+        ("id_token", ["implicit"]),
+        ("code id_token token", ["authorization_code", "implicit"]),
+    ],
+)
+@pytest.mark.parametrize("mode", ["", "form_post"])
+def test_oidcc_prompt_none_logged_in_and_id_token_hint_of_a_dynamic_client(
+    app: Any, certification: Tenant, response_type: str, grants: list[str], mode: str
+) -> None:
+    """The plans with dynamic_client: consent is remembered where the policy of the ready tenant says so."""
+    told = registered(app, certification, response_types=[response_type], grant_types=grants)
+    rp = party(app, certification, told)
+    asked = {**plain(rp), "response_type": response_type, **({"response_mode": mode} if mode else {})}
+
+    def got(visit: Any) -> dict[str, str]:
+        if mode:
+            return inputs(visit.html)
+        return visit.params if response_type == "code" else visit.fragment
+
+    browser = rp.browser()
+    visit = rp.authorize(browser, **asked).login("foo", "bar-bar-bar-bar-bar")
+    assert 'id="consent"' in visit.html
+    first = got(visit.consent())
+    second = got(rp.authorize(browser, **asked, prompt="none"))
+    assert "error" not in second and set(first) == set(second)
+    if "id_token" in first:
+        third = got(rp.authorize(browser, **asked, prompt="none", id_token_hint=first["id_token"]))
+        assert (
+            rp.verified(third["id_token"], rp.client_id)["sub"]
+            == rp.verified(first["id_token"], rp.client_id)["sub"]
+        )

@@ -1,0 +1,57 @@
+"""Each module of the conformance suite has its test, each test of a module is in the table, each plan plays them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.spec.certification import table
+
+FOLDER = Path(__file__).resolve().parents[1] / "spec" / "certification"
+EVERY = {**table.COMMON, **table.OWN}
+
+
+def names_in(path: Path) -> set[str]:
+    """The names of a file's tests, those of a class with its name before."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{each.name}" for each in node.body if isinstance(each, ast.FunctionDef)}
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(EVERY))
+def test_a_module_has_its_test(module: str) -> None:
+    path, _, name = EVERY[module].partition("::")
+    assert name in names_in(FOLDER / path), f"oidcc-{module} has no test"
+
+
+def test_no_test_of_a_module_is_left_out_of_the_table() -> None:
+    there = {
+        f"{path.relative_to(FOLDER).as_posix()}::{name}"
+        for path in FOLDER.rglob("*.py")
+        for name in names_in(path)
+        if name.rpartition(".")[2].startswith("test_oidcc_")
+    }
+    beside = ("_in_a_browser", "_of_a_dynamic_client", "_jwks", "_that_is_not_registered")
+    assert {each for each in there - set(EVERY.values()) if not each.endswith(beside)} == set()
+
+
+@pytest.mark.parametrize("plan", sorted(table.PLAYED))
+def test_a_plan_plays_what_the_plans_have_in_common(plan: str) -> None:
+    tree = ast.parse((FOLDER / table.PLAYED[plan]).read_text())
+    bases = {
+        base.id
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    }
+    assert "Modules" in bases
+
+
+def test_the_table_counts_what_the_document_lists() -> None:
+    """The suite's release 5.2.3: who adds a module to the table says here how many there are."""
+    assert (len(table.COMMON), len(table.OWN)) == (39, 38)

@@ -1,0 +1,98 @@
+"""Every module of the OpenID Foundation's conformance suite that a provider's plans have, and the test that plays it.
+
+The modules of sections 2.2 to 2.7 (Basic, Implicit, Hybrid, Config, Dynamic, Form Post, third-party-initiated login,
+sign-out and session), by the names of release 5.2.3, without `oidcc-`. A house test holds each to exist.
+"""
+
+_M = "modules.py::Modules.test_oidcc_"
+_D = "dynamic/test_dynamic.py::test_oidcc_"
+_L = "rp_initiated_logout/test_rp_initiated_logout.py::test_oidcc_"
+
+COMMON: dict[str, str] = {
+    "server": _M + "server",
+    "response-type-missing": _M + "response_type_missing",
+    "userinfo-get": _M + "userinfo_get_post_header_post_body",
+    "userinfo-post-header": _M + "userinfo_get_post_header_post_body",
+    "userinfo-post-body": _M + "userinfo_get_post_header_post_body",
+    "ensure-request-without-nonce-succeeds-for-code-flow": _M + "ensure_request_without_nonce",
+    "ensure-request-without-nonce-fails": _M + "ensure_request_without_nonce",
+    **{f"scope-{name}": _M + "scope" for name in ("profile", "email", "address", "phone", "all")},
+    "alternate-happy-flow": _M + "alternate_happy_flow",
+    "display-page": _M + "display",
+    "display-popup": _M + "display",
+    "prompt-login": _M + "prompt_login",
+    "prompt-none-not-logged-in": _M + "prompt_none_not_logged_in",
+    "prompt-none-logged-in": _M + "prompt_none_logged_in",
+    "max-age-1": _M + "max_age_1",
+    "max-age-10000": _M + "max_age_10000",
+    "ensure-request-with-unknown-parameter-succeeds": _M + "ensure_request_with_unknown_parameter_succeeds",
+    "id-token-hint": _M + "id_token_hint",
+    "login-hint": _M + "login_hint_ui_locales_claims_locales",
+    "ui-locales": _M + "login_hint_ui_locales_claims_locales",
+    "claims-locales": _M + "login_hint_ui_locales_claims_locales",
+    "ensure-request-with-acr-values-succeeds": _M + "ensure_request_with_acr_values_succeeds",
+    "codereuse": _M + "codereuse_and_codereuse_30seconds",
+    "codereuse-30seconds": _M + "codereuse_and_codereuse_30seconds",
+    "ensure-registered-redirect-uri": _M + "ensure_registered_redirect_uri",
+    "ensure-post-request-succeeds": _M + "ensure_post_request_succeeds",
+    "server-client-secret-post": _M + "server_client_secret_post",
+    "unsigned-request-object-supported-correctly-or-rejected-as-unsupported": _M
+    + "unsigned_request_object_supported_correctly_or_rejected_as_unsupported",
+    "request-uri-unsigned-supported-correctly-or-rejected-as-unsupported": _D + "request_uri_unsigned",
+    "claims-essential": _M + "claims_essential",
+    "ensure-request-object-with-redirect-uri": _M + "ensure_request_object_with_redirect_uri",
+    "refresh-token": _M + "refresh_token",
+    "ensure-request-with-valid-pkce-succeeds": _M + "ensure_request_with_valid_pkce_succeeds",
+    "idtoken-signature": _D + "idtoken_rs256",
+    "idtoken-unsigned": _D + "idtoken_unsigned",
+}
+"""Sections 2.2: played once for each response type and response mode of the plans."""
+
+OWN: dict[str, str] = {
+    "discovery-endpoint-verification": "config/test_config.py::test_oidcc_discovery_endpoint_verification",
+    "idtoken-rs256": _D + "idtoken_rs256",
+    "userinfo-rs256": "test_userinfo_signed.py::test_oidcc_userinfo_rs256_and_another",
+    "ensure-redirect-uri-in-authorization-request": _D + "ensure_redirect_uri_in_authorization_request",
+    "redirect-uri-query-OK": _D + "redirect_uri_query_ok",
+    "redirect-uri-query-mismatch": _D + "redirect_uri_query_mismatch_and_added",
+    "redirect-uri-query-added": _D + "redirect_uri_query_mismatch_and_added",
+    "redirect-uri-regfrag": _D + "redirect_uri_regfrag",
+    **{f"registration-{name}-uri": _D + "registration_logo_policy_tos" for name in ("logo", "policy", "tos")},
+    "registration-jwks-uri": _D + "registration_jwks_uri_and_ensure_client_assertion_with_iss_aud",
+    "registration-sector-uri": _D + "registration_sector_uri_and_sector_bad",
+    "registration-sector-bad": _D + "registration_sector_uri_and_sector_bad",
+    "server-rotate-keys": _D + "server_rotate_keys",
+    "refresh-token-rp-key-rotation": _D + "refresh_token_rp_key_rotation",
+    "request-uri-unsigned": _D + "request_uri_unsigned",
+    "request-uri-signed-rs256": _D + "request_uri_signed_rs256",
+    "ensure-client-assertion-with-iss-aud-succeeds": _D
+    + "registration_jwks_uri_and_ensure_client_assertion_with_iss_aud",
+    "3rd_party-init-login": "third_party/test_third_party.py::test_oidcc_3rd_party_init_login",
+    "3rd_party-init-login-nohttps": "third_party/test_third_party.py::test_oidcc_3rd_party_init_login_nohttps",
+    **{
+        f"rp-initiated-logout{name}": f"{_L}rp_initiated_logout{name.replace('-', '_')}"
+        for name in (
+            "", "-discovery-endpoint-verification", "-no-state", "-bad-post-logout-redirect-uri",
+            "-query-added-to-post-logout-redirect-uri", "-modified-id-token-hint", "-bad-id-token-hint",
+            "-no-id-token-hint", "-no-params", "-no-post-logout-redirect-uri", "-only-state",
+        )
+    },
+    **{
+        f"{kind}-{module}": f"{kind.replace('-', '')}/test_{kind.replace('-', '')}.py::test_oidcc_"
+        f"{kind}_{module.replace('-', '_')}"
+        for kind in ("backchannel", "frontchannel")
+        for module in ("logout-discovery-endpoint-verification", "rp-initiated-logout")
+    },
+    **{
+        f"session-management-{module}": "session_management/test_session_management.py::test_oidcc_"
+        f"session_management_{module.replace('-', '_')}"
+        for module in ("discovery-endpoint-verification", "rp-initiated-logout")
+    },
+}  # fmt: skip
+"""Sections 2.3 to 2.7."""
+
+PLAYED = {
+    "basic": "basic/test_basic.py", "implicit": "implicit/test_implicit.py", "hybrid": "hybrid/test_hybrid.py",
+    "formpost": "form_post/test_form_post.py", "basic, over TLS": "over_tls/test_basic_over_tls.py",
+}  # fmt: skip
+"""The plans that play COMMON, each with its classes of response types."""
