@@ -28,16 +28,13 @@ from idp.web import asked, cookies
 
 WRITTEN = LANGUAGES[0]
 """The language at the marks."""
-WRITTEN_ALONE = frozenset({
-    "account/applications.html", "account/base.html", "account/history.html", "account/overview.html",
-    "account/password.html", "account/security.html", "account/sessions.html",
-    "hosted/approve.html", "hosted/codes.html", "hosted/device.html", "hosted/done.html", "hosted/enrol.html",
-    "hosted/forgot.html", "hosted/message.html", "hosted/recover.html", "hosted/waiting.html",
-    "hosted/onward.html",
-    "account/email.html", "hosted/confirm.html", "hosted/join.html", "hosted/register.html", "hosted/upstream.html",
-    "hosted/mailbox.html", "hosted/mfa.html", "email/frame.html", "macros/factors.html",
+SPOKEN = frozenset({
+    "hosted/account.html", "hosted/authorization_error.html", "hosted/consent.html", "hosted/error.html",
+    "hosted/form_post.html", "hosted/home.html", "hosted/login.html", "hosted/logout.html", "hosted/logout_error.html",
+    "hosted/not_found.html", "hosted/signed_out.html", "hosted/stale.html", "hosted/tenant_home.html",
+    "hosted/too_many.html",
 })  # fmt: skip
-"""Templates whose words stand in one language so far; a test tells which of their words wait."""
+"""Pages whose every word stands in every language; any other one is English, and a test tells what of it waits."""
 _RIGHT_TO_LEFT = frozenset({"ar"})
 _MOST, _LONGEST, _LONGEST_QUERY = 20, 300, 4_000
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,7}")

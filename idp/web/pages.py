@@ -140,7 +140,7 @@ def render(name: str, /, *, form_action: tuple[str, ...] = (), **context: Any) -
 
 def _language(template: str, page: faces.Page) -> dict[str, Any]:
     """In which language a page speaks, which way it reads, and which others it offers."""
-    alone = template in languages.WRITTEN_ALONE
+    alone = template not in languages.SPOKEN
     lang = page.lang or (languages.WRITTEN if alone else languages.now())
     own = alone or isinstance(page, faces.NotFound | faces.FormPost)
     return {

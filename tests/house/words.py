@@ -107,10 +107,11 @@ def main(given: list[str] | None = None) -> int:
         for key in waiting(language):
             lacking = True
             print(f"{language}: {key if isinstance(key, str) else key[0]}")
-    for template in sorted(languages.WRITTEN_ALONE):
-        path = paths.templates() / template
-        if path.is_file():
-            print(f"in {languages.WRITTEN} alone: {template} ({len(unmarked(path))} pieces of text)")
+    for path in templates():
+        pieces = unmarked(path)
+        if pieces:
+            name = path.relative_to(paths.templates()).as_posix()
+            print(f"in {languages.WRITTEN} alone: {name} ({len(pieces)} pieces of text)")
     return 1 if lacking else 0
 
 
