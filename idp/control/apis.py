@@ -11,6 +11,7 @@ from idp import audit, claim_rules, clock, identifiers, ids, registration, urls
 from idp.audit import Actor, Event
 from idp.control import telling
 from idp.errors import Conflict, Invalid, NotFound
+from idp.oauth import details
 from idp.store.database import transaction
 from idp.store.durable import apis
 from idp.store.durable.apis import SETTINGS, Api
@@ -111,6 +112,24 @@ def _open_scopes(value: object) -> list[str]:
     return list(dict.fromkeys(identifiers.scope_token(member) for member in value))
 
 
+def _details_types(value: object) -> dict[str, Any]:
+    """Types of authorization_details (RFC 9396 section 2.1), each with a name for people and a JSON Schema."""
+    if not isinstance(value, Mapping) or len(value) > 50:
+        raise ValueError("must be a mapping of at most 50 types")
+    for name, declared in value.items():
+        if not isinstance(declared, Mapping) or set(declared) != {"name", "schema"}:
+            raise ValueError(f"{name!r} must have exactly a name and a schema")
+        identifiers.text(declared["name"], 64)
+        if (
+            not isinstance(name, str)
+            or not 0 < len(name) <= 128
+            or not isinstance(declared["schema"], Mapping)
+        ):
+            raise ValueError("must name each type in 1 to 128 characters, with a schema that is an object")
+        details.check_schema(declared["schema"])
+    return {str(name): dict(declared) for name, declared in value.items()}
+
+
 _CHECKS: dict[str, Any] = {
     "name": identifiers.text,
     "scopes": _scopes,
@@ -119,6 +138,7 @@ _CHECKS: dict[str, Any] = {
     "typ": _type,
     "introspected_by": _client_ids,
     "open_scopes": _open_scopes,
+    "authorization_details_types": _details_types,
     "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value, default=("access_token",))],
 }
 

@@ -13,6 +13,7 @@ from idp.oauth import jarm, session_state
 from idp.oauth.checks import (
     backchannel,
     client,
+    details,
     dpop_jkt,
     openid,
     pkce,
@@ -60,6 +61,7 @@ SCORE: tuple[Check, ...] = (
     Check(scope.scope_wellformed, _EVERYWHERE),
     Check(scope.scope_allowed, _EVERYWHERE),
     Check(scope.resource_known, _EVERYWHERE),
+    Check(details.known, _EVERYWHERE),
     Check(backchannel.openid_asked, _BACKCHANNEL),
     Check(backchannel.told, _BACKCHANNEL),
     Check(backchannel.message, _BACKCHANNEL),
@@ -192,4 +194,5 @@ def _request(pending: Pending) -> AuthorizationRequest:
         dpop_jkt=pending.get("dpop_jkt"),
         resources=pending.resources,
         params=pending.params,
+        details=pending.details,
     )

@@ -99,6 +99,7 @@ def keep(
         "client_id": client.client_id,
         "scopes": list(request.scopes),
         "resources": list(request.resources),
+        "details": list(request.details),
         "claims": request.claims if sub is None else {"id_token": {"sub": {"value": sub}}},
         "acr_values": list(request.acr_values),
         "login_hint": request.login_hint,
@@ -152,6 +153,7 @@ def _request(name: str, value: dict[str, Any]) -> AuthorizationRequest:
         dpop_jkt=None,
         resources=tuple(value["resources"]),
         params={},
+        details=tuple(value.get("details", ())),
         elsewhere=Elsewhere(
             value["kind"], value["address"], value["agent"], name, value["asked"], value["message"]
         ),

@@ -201,6 +201,8 @@ def must_consent(situation: Situation) -> bool:
     client = situation.client
     if situation.consented_here:
         return False
+    if situation.request.details:
+        return True  # this very thing was never allowed before, whatever was (RFC 9396 §7.1)
     if situation.request.elsewhere is not None:
         return True  # whoever sent the address or the code must not be able to answer by it (RFC 8628 §5.4)
     if "consent" in situation.request.prompt:

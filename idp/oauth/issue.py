@@ -8,6 +8,7 @@ from idp.accounts import claims as person_claims
 from idp.accounts import consent, sessions, subjects
 from idp.errors import InvalidGrant
 from idp.oauth import binding as bindings
+from idp.oauth import details
 from idp.oauth import scopes as scope_rules
 from idp.oauth.binding import Binding
 from idp.oauth.scopes import Target
@@ -36,6 +37,8 @@ class Order:
     code: str | None = None
     """A code that is given in the same response."""
     access_token: bool = True
+    details: str | None = None
+    """The `authorization_details` of the token request, which may ask for less than was granted (RFC 9396 §7)."""
     most: int | None = None
     """Seconds that the access token lives at most, where it comes from something that ends."""
     id_token: bool = True
@@ -106,6 +109,10 @@ def _access_token(order: Order, target: Target) -> dict[str, Any]:
     told = person_claims.for_user(
         order.user, order.scopes, requested=None, where="access_token", client=client, apis=target.apis
     )
+    kept = None if grant is None else grant.authorization_details
+    detailed = details.narrowed(order.details, kept, client, target.audience)
+    if detailed:
+        told = {**told, "authorization_details": list(detailed)}
     subject = client.client_id if grant is None else subjects.of(client, grant.user_id)
     token, lifetime = access.make(
         client,
@@ -122,6 +129,7 @@ def _access_token(order: Order, target: Target) -> dict[str, Any]:
         "token_type": "Bearer" if order.binding is None else order.binding.token_type,
         "expires_in": lifetime,
         "scope": " ".join(order.scopes),
+        **({"authorization_details": list(detailed)} if detailed else {}),
     }
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from idp import directory
 from idp.accounts import assurance, claims
-from idp.oauth import mutual, server, session_state
+from idp.oauth import details, mutual, server, session_state
 from idp.oauth.binding import dpop
 from idp.oauth.checks import openid
 from idp.oauth.checks.backchannel import ALGORITHMS as BACKCHANNEL_ALGORITHMS
@@ -51,6 +51,7 @@ def document() -> dict[str, Any]:
         "frontchannel_logout_supported": True,
         "frontchannel_logout_session_supported": True,
         **({"check_session_iframe": f"{issuer}/check-session"} if session_state.spoken() else {}),
+        **({"authorization_details_types_supported": sorted(details.types())} if details.types() else {}),
         "scopes_supported": [*STANDARD, *_api_scopes()],
         "response_types_supported": list(response_types),
         "response_modes_supported": list(server.RESPONSE_MODES),

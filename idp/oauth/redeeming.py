@@ -109,7 +109,7 @@ def redeem(
         body = issue.mint(
             issue.Order(
                 grant_type, client, scopes, resources, person, grant, meaning["nonce"], token,
-                binding=request.binding,
+                binding=request.binding, details=request.form.get("authorization_details"),
             )
         )  # fmt: skip
         audit.record(Event.CODE_REDEEMED, actor(client, request), grant_id=grant.id, user_id=grant.user_id)

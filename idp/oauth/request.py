@@ -65,6 +65,8 @@ class AuthorizationRequest:
     dpop_jkt: str | None
     resources: tuple[str, ...]
     params: dict[str, str]
+    details: tuple[dict[str, Any], ...] = ()
+    """What is asked for in detail (RFC 9396): it is shown and allowed each time."""
     elsewhere: Elsewhere | None = None
     """Set where no browser brought it: what it asks for is allowed on a page of its own, each time."""
 

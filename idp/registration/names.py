@@ -71,6 +71,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "authorization_encrypted_response_alg": key_encryption,
     "authorization_encrypted_response_enc": content_encryption,
     "authorization_signed_response_alg": algorithm,
+    "authorization_details_types": several(text),
     "backchannel_authentication_request_signing_alg": one_of(("PS256", "ES256", "EdDSA")),
     "backchannel_client_notification_endpoint": page,
     "backchannel_token_delivery_mode": one_of(("poll", "ping")),

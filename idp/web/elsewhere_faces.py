@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from idp.web.faces import ApiFace, ClientFace, Form, Page, TenantFace
+from idp.web.faces import ApiFace, ClientFace, Detail, Form, Page, TenantFace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,7 @@ class Approve(Form):
     kind: Literal["device", "service"]
     apis: tuple[ApiFace, ...]
     access_seconds: int
+    in_detail: tuple[Detail, ...] = ()
     offline_seconds: int | None = None
     user: str = ""
     address: str = ""

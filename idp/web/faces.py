@@ -113,6 +113,15 @@ class Account(Form):
     user: str
 
 
+@dataclass(frozen=True)
+class Detail:
+    """What is asked for in detail: the name of its kind, the API, and each thing that it says by its name."""
+
+    name: str
+    api: str
+    rows: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Consent(Form):
     """What the application asks for, and for how long."""
@@ -121,6 +130,7 @@ class Consent(Form):
     client: ClientFace
     apis: tuple[ApiFace, ...]
     access_seconds: int
+    in_detail: tuple[Detail, ...] = ()
     offline_seconds: int | None = None
     """Lifetime of offline access; None where none is asked for."""
     user: str = ""

@@ -1,5 +1,6 @@
 """What a backchannel authentication request says (CIBA Core 1.0 §7.1): whom it names, how to tell, what to show."""
 
+import json
 import re
 from typing import Any
 
@@ -131,6 +132,8 @@ def _parameters(claims: dict[str, Any]) -> dict[str, str]:
     for name, value in found.items():
         if not isinstance(value, str) or "\x00" in value:
             raise _wrong(name, "must be a string")
+    if isinstance(claims.get("authorization_details"), list):
+        found["authorization_details"] = json.dumps(claims["authorization_details"])
     wanted = claims.get("requested_expiry")
     if wanted is not None:  # a number or a string of digits (FAPI-CIBA's suite sends both)
         found["requested_expiry"] = str(wanted) if not isinstance(wanted, bool) else ""

@@ -37,6 +37,8 @@ class Pending:
     code_challenge: str | None = None
     resources: tuple[str, ...] = ()
     acr_values: tuple[str, ...] = ()
+    details: tuple[dict[str, Any], ...] = ()
+    """What is asked for in detail (RFC 9396)."""
     user: User | None = None
     """Whom a backchannel request names."""
     message: str | None = None

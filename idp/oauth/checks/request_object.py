@@ -197,6 +197,9 @@ def _parameters(claims: dict[str, Any]) -> dict[str, str]:
         found["max_age"] = str(age) if isinstance(age, int) and not isinstance(age, bool) else age
     if wishes is not None:
         found["claims"] = json.dumps(wishes) if isinstance(wishes, dict) else wishes
+    rich = claims.get("authorization_details")
+    if rich is not None:
+        found["authorization_details"] = json.dumps(rich) if isinstance(rich, list) else rich
     for name, value in found.items():
         _text(name, value)
     return found

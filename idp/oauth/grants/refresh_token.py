@@ -89,6 +89,7 @@ def _answer(request: ProtocolRequest, token: str) -> dict[str, Any]:
                 None,
                 following,
                 binding=request.binding,
+                details=request.form.get("authorization_details"),
             )
         )
         audit.record(Event.TOKEN_REFRESHED, actor, **facts)

@@ -55,6 +55,7 @@ SETTINGS: dict[str, Any] = {
     "introspected_by": (),
     "claims": (),
     "open_scopes": (),
+    "authorization_details_types": {},
 }
 """What an API decides about its tokens, with the default; None means that the tenant's policy decides."""
 

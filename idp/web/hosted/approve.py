@@ -71,6 +71,7 @@ def _page(due: Due, binding: str) -> Response:
         action=answers.step_address(Step.APPROVE, due.going.identifier),
         kind="device" if place.kind == "device_code" else "service",
         apis=consent.faces(due),
+        in_detail=consent.detailed(due),
         access_seconds=lasting[0],
         offline_seconds=lasting[1],
         user=answers.person(due.session),

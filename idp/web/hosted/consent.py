@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from flask import Response
 
 from idp.errors import AccessDenied, Forbidden
-from idp.oauth import flow, scopes
+from idp.oauth import details, flow, scopes
 from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
 from idp.tenants import current
 from idp.web import answers, asked, csrf, pages
+from idp.web.faces import Detail
 from idp.web.gates import Door, Gate
 from idp.web.hosted import steps
 
@@ -64,6 +65,11 @@ def faces(due: Due) -> tuple[pages.ApiFace, ...]:
     return (pages.ApiFace(current().name, own), *shown) if own else tuple(shown)
 
 
+def detailed(due: Due) -> tuple[Detail, ...]:
+    """What is asked for in detail, in words."""
+    return tuple(Detail(each.name, each.api, each.rows) for each in details.told(due.request.details))
+
+
 def lasting(due: Due) -> tuple[int, int | None]:
     """For how many seconds access lasts at a time, and for how many it can be renewed; None: until the sign-out."""
     policy = current().policy
@@ -83,6 +89,7 @@ def _page(due: Due, binding: str) -> Response:
         csrf=csrf.token(binding, _step(due)),
         action=answers.step_address(Step.CONSENT, due.going.identifier),
         apis=faces(due),
+        in_detail=detailed(due),
         access_seconds=access,
         offline_seconds=offline,
         user=answers.person(due.session),

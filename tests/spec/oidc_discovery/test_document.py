@@ -41,6 +41,7 @@ REGISTERED = {
     "pushed_authorization_request_endpoint",
     "require_pushed_authorization_requests",
     "device_authorization_endpoint",
+    "authorization_details_types_supported",
     "backchannel_authentication_endpoint",
     "backchannel_token_delivery_modes_supported",
     "backchannel_authentication_request_signing_alg_values_supported",

@@ -25,7 +25,7 @@ MEMBERS = {
     "introspection_signing_alg_values_supported", "introspection_encryption_alg_values_supported",
     "introspection_encryption_enc_values_supported",
     "authorization_encryption_alg_values_supported", "authorization_encryption_enc_values_supported",
-    "device_authorization_endpoint", "backchannel_authentication_endpoint",
+    "authorization_details_types_supported", "device_authorization_endpoint", "backchannel_authentication_endpoint",
     "backchannel_token_delivery_modes_supported", "backchannel_user_code_parameter_supported",
     "backchannel_authentication_request_signing_alg_values_supported",
 }  # fmt: skip
