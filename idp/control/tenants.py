@@ -15,7 +15,7 @@ from idp import audit, directory, identifiers
 from idp.audit import Actor, Event
 from idp.control import telling
 from idp.errors import Conflict, Invalid, NotFound
-from idp.signing import rotation
+from idp.signing import certificates, rotation
 from idp.store.database import transaction
 from idp.store.durable import control_plane
 from idp.store.durable.control_plane import Row
@@ -73,7 +73,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {
         "slug": identifiers.slug,
         "name": identifiers.text,
-        "policy": lambda value: Policy.parse(value) and value,
+        "policy": _policy,
         "branding": lambda value: Branding.parse(value) and value,
     }
     result = {}
@@ -87,6 +87,19 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as problem:
             raise Invalid(f"{name} {problem}.", rule=name) from None
     return result
+
+
+def _policy(value: Any) -> Any:
+    """A policy, whose authorities are certificates of authorities. Raises Invalid."""
+    for number, each in enumerate(Policy.parse(value).client_certificate_authorities):
+        try:
+            fits = certificates.authority(certificates.of_base64(each))
+        except certificates.Unreadable:
+            fits = False
+        if not fits:
+            where = f"policy.client_certificate_authorities[{number}]"
+            raise Invalid(f"{where} must be the certificate of an authority, in base64.", rule=where)
+    return value
 
 
 def show(slug: str) -> Row:

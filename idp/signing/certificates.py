@@ -103,8 +103,13 @@ def _signed(certificate: Certificate, authority: Certificate) -> bool:
 
 
 def _authority(certificate: Certificate, now: dt.datetime) -> bool:
-    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
-        return False
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc and authority(
+        certificate
+    )
+
+
+def authority(certificate: Certificate) -> bool:
+    """Whether it may sign others (RFC 5280 §4.2.1.9)."""
     try:
         basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:

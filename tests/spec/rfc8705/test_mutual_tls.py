@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from idp import config
 from idp.app import create_app
 from idp.config import ConfigError, Settings
-from idp.errors import InvalidClientMetadata
+from idp.errors import Invalid, InvalidClientMetadata
 from idp.tenants import Tenant
 from tests.attacks.acting import change, client, party, policy, refused
 from tests.playing import RelyingParty, relying_party
@@ -91,7 +91,7 @@ def test_ca16_mt05_whoever_vouches_is_an_authority_of_the_tenant_now(
     refused(own(app, globex, certificate(by=CA)), "invalid_client", 401)
     assert own(app, pki, certificate(by=CA, use=None)).status_code == 200
     old = certificate("CN=Old", ca=True, days=(-9, -1))
-    both = policy(pki, client_certificate_authorities=[old.der, "A" * 400, CA.der])
+    both = policy(pki, client_certificate_authorities=[old.der, CA.der])
     refused(own(app, both, certificate(by=old)), "invalid_client", 401)
     assert own(app, both, certificate(by=CA)).status_code == 200
 
@@ -374,6 +374,14 @@ def test_2_1_2_registration_says_in_one_way_whose_it_is(
 ) -> None:
     with pytest.raises(InvalidClientMetadata, match=said):
         service(acme, "tls_client_auth", **fields)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["A" * 400, certificate("CN=leaf").der, CA.der[:-8] + "AAAAAAAA"[:-1] + "="]
+)
+def test_a_policy_names_authorities_and_nothing_else(acme: Tenant, wrong: str) -> None:
+    with pytest.raises(Invalid, match="client_certificate_authorities"):
+        policy(acme, client_certificate_authorities=[CA.der, wrong])
 
 
 def test_2_2_2_and_whose_keys(acme: Tenant) -> None:
