@@ -102,6 +102,7 @@ class Policy:
         "Unknown user codes typed at one address; everybody together may fail ten times as often.",
     )
     user_code_failures_window: int = _seconds(600, _DAY, "Window of user_code_failures.")
+    passkeys: bool = _flag(True, "Whether people may sign in with passkeys, and have them as second factors.")
     second_factor: str = _choice(
         "offered",
         ("off", "offered", "required"),

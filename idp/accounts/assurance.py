@@ -11,6 +11,8 @@ from idp.tenants import current
 ONE, TWO = "1", "2"
 PASSWORD = "pwd"
 ONE_TIME_CODE = "otp"
+HARDWARE_KEY, SOFTWARE_KEY = "hwk", "swk"  # a passkey that cannot leave its device, and one that can
+PRESENT = "user"
 MULTIPLE = "mfa"
 _LEVELS = {ONE: 1, TWO: 2}
 
@@ -21,8 +23,8 @@ def reachable() -> tuple[str, ...]:
 
 
 def acr(amr: Iterable[str]) -> str:
-    """The class of a sign-in in which this happened."""
-    return TWO if MULTIPLE in amr else ONE
+    """The class of a sign-in in which this happened; never one that the tenant does not speak of."""
+    return TWO if MULTIPLE in amr and TWO in reachable() else ONE
 
 
 def level(name: str) -> int:

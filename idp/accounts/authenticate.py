@@ -15,7 +15,8 @@ from typing import NoReturn
 from uuid import UUID
 
 from idp import audit, clock, identifiers, metrics, throttle
-from idp.accounts import passwords
+from idp.accounts import passkeys, passwords
+from idp.accounts.passkeys import PasskeyRefused, Shown
 from idp.audit import Event
 from idp.errors import Invalid, Refusal, TooMany
 from idp.ids import b64, same, secret
@@ -73,6 +74,37 @@ def with_password(
         _renew(user, stored, password)
     metrics.count("sign_ins_total", outcome="succeeded")
     return user
+
+
+def with_passkey(answer: str, scope: str, address: str | None) -> Shown:
+    """Whose passkey has answered the challenge of this sign-in, and what that proves.
+
+    Wrong ones are counted by address. Raises PasskeyRefused, TooMany, Unavailable.
+    """
+    attempt = throttle.reserve(
+        [throttle.counter("address", address or ""), throttle.budget_counter("sign_ins")]
+    )
+    try:
+        shown = passkeys.show(answer, scope)
+    except PasskeyRefused:
+        _turned_away_as_stranger(address, attempt)
+        raise
+    except Refusal:
+        attempt.give_back()
+        raise
+    attempt.give_back()
+    metrics.count("sign_ins_total", outcome="succeeded")
+    return shown
+
+
+def _turned_away_as_stranger(address: str | None, attempt: Reservation) -> None:
+    metrics.count("sign_ins_total", outcome="failed")
+    filled = attempt.failed()
+    actor = audit.Actor("user", None, address)
+    with transaction():
+        audit.record(Event.SIGN_IN_FAILED, actor, way="passkey")
+        if filled:
+            audit.record(Event.SIGN_IN_BLOCKED, actor, limits=filled)
 
 
 def _prepared(name: str) -> str:

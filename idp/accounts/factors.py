@@ -1,8 +1,8 @@
 """Second factors: which a person has, whether one is asked for, and the one way in which each is judged.
 
 Attempts are counted before they are judged, for the person from the address and for the person from everywhere; where
-nothing can count them none is judged (503). What cannot be guessed, a recovery code, is counted by address alone, so
-that a stranger who knows the password and fills the other counters locks nobody out.
+nothing can count them none is judged (503). What cannot be guessed, a recovery code or a passkey, is counted by address
+alone, so that a stranger who knows the password and fills the other counters locks nobody out.
 """
 
 from collections.abc import Callable
@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from idp import audit, metrics, throttle
-from idp.accounts import assurance, recovery_codes, totp
+from idp.accounts import assurance, passkeys, recovery_codes, totp
 from idp.audit import Event
 from idp.errors import Conflict, Refusal
 from idp.store.database import transaction
 from idp.store.durable import authenticators, groups, remembered_devices, users
+from idp.store.durable import passkeys as passkey_rows
 from idp.store.durable import recovery_codes as code_rows
 from idp.store.durable.users import User
 from idp.store.ephemeral.throttle_counters import Counter
 from idp.tenants import current
 from idp.throttle import Reservation
 
-TOTP, RECOVERY = "totp", "recovery"
+PASSKEY, TOTP, RECOVERY = "passkey", "totp", "recovery"
 DAY = 86_400
 
 
@@ -38,6 +39,8 @@ class Holding:
     """What a person has beside the first factor."""
 
     authenticator: bool = False
+    passkeys: int = 0
+    """Those that work at this issuer."""
     codes: int = 0
     """Recovery codes that are left."""
     temporary: bool = False
@@ -46,18 +49,22 @@ class Holding:
     @property
     def any(self) -> bool:
         """Whether there is something to ask for. Recovery codes alone stand in for nothing."""
-        return self.authenticator or self.temporary
+        return self.own or self.temporary
 
     @property
     def own(self) -> bool:
         """Whether one of them is the person's own and lasts."""
-        return self.authenticator
+        return self.authenticator or self.passkeys > 0
 
     @property
     def ways(self) -> tuple[str, ...]:
         """In which ways the person can give a second factor, the best first."""
-        codes = self.temporary or self.codes > 0
-        return tuple(name for name, there in ((TOTP, self.authenticator), (RECOVERY, codes)) if there)
+        there = {
+            PASSKEY: self.passkeys > 0,
+            TOTP: self.authenticator,
+            RECOVERY: self.temporary or self.codes > 0,
+        }
+        return tuple(name for name, has in there.items() if has)
 
 
 NOTHING = Holding()
@@ -68,7 +75,11 @@ def held_by(user_id: UUID) -> Holding:
     with transaction(readonly=True):
         left = code_rows.left(user_id)
         authenticator = authenticators.of_user(user_id) is not None
-    return Holding(authenticator, left.get(code_rows.RECOVERY, 0), bool(left.get(code_rows.TEMPORARY)))
+        here = [each for each in passkeys.of_user(user_id) if each.rp_id == passkeys.rp_id()]
+    working = len(here) if passkeys.available() else 0
+    return Holding(
+        authenticator, working, left.get(code_rows.RECOVERY, 0), bool(left.get(code_rows.TEMPORARY))
+    )
 
 
 def demanded(user_id: UUID) -> bool:
@@ -86,7 +97,7 @@ def demanded(user_id: UUID) -> bool:
 def attempt(user: User, way: str, address: str) -> Reservation:
     """A place for one attempt, before it is judged. Raises TooMany; Unavailable when nothing can count."""
     by_address = throttle.counter("address", address)
-    if way == RECOVERY:
+    if way in (RECOVERY, PASSKEY):
         return throttle.reserve([by_address])
     return throttle.reserve([*counters(user.id, address), by_address])
 
@@ -101,18 +112,27 @@ def counters(user_id: UUID, address: str) -> tuple[Counter, Counter]:
     return throttle.counter("second_factor", account, address), daily
 
 
-_WAYS: dict[str, tuple[Callable[[UUID, str], bool], tuple[str, ...]]] = {
-    TOTP: (totp.verify, (assurance.ONE_TIME_CODE,)),
-    RECOVERY: (recovery_codes.use, (assurance.ONE_TIME_CODE,)),
+def _typed(verify: Callable[[UUID, str], bool]) -> Callable[[User, str, str], tuple[str, ...]]:
+    """A code that is typed: which it is, is nothing that `amr` has words for."""
+    return lambda user, answer, _: (assurance.ONE_TIME_CODE,) if verify(user.id, answer) else ()
+
+
+_WAYS: dict[str, Callable[[User, str, str], tuple[str, ...]]] = {
+    PASSKEY: lambda user, answer, scope: passkeys.show(answer, scope, user).amr,
+    TOTP: _typed(totp.verify),
+    RECOVERY: _typed(recovery_codes.use),
 }
-"""Each way of giving a second factor by typing: what judges and burns it, and what then happened (RFC 8176 §2)."""
+"""Each way of giving a second factor: what judges it and uses it up; what then happened, or nothing (RFC 8176 §2)."""
 
 
-def judge(user: User, way: str, answer: str) -> tuple[str, ...]:
-    """What happened, once `answer` was right and is used up. Raises WrongCode."""
-    verify, amr = _WAYS.get(way, (None, ()))
-    if verify is None or not verify(user.id, answer):
-        raise WrongCode(rule=f"factors.{way if verify else 'way'}")
+def judge(user: User, way: str, answer: str, scope: str) -> tuple[str, ...]:
+    """What happened, once `answer` was right and is used up. Raises WrongCode, PasskeyRefused.
+
+    `scope`: the sign-in on whose page a passkey was asked.
+    """
+    amr = _WAYS[way](user, answer, scope) if way in _WAYS else ()
+    if not amr:
+        raise WrongCode(rule=f"factors.{way}" if way in _WAYS else "factors.way")
     metrics.count("second_factors_total", way=way, outcome="right")
     return amr
 
@@ -135,13 +155,29 @@ def enrol_totp(user: User, ticket: str, code: str, *, replacing: bool) -> tuple[
     Conflict.
     """
     with transaction():
-        if users.held(user.id) is None or (not replacing and held_by(user.id).own):
-            raise Conflict("There is another factor already.", rule="factors.existing")
+        _may_enrol(user, replacing)
         if not totp.confirm(user, ticket, code):
             raise WrongCode(rule="factors.enrol_totp")
-        remembered_devices.forget(user.id)
         audit.record(Event.AUTHENTICATOR_ADDED, audit.Actor("user", str(user.id)))
-        return () if held_by(user.id).codes else recovery_codes.make(user.id)
+        return _enrolled(user)
+
+
+def enrol_passkey(user: User, answer: str, scope: str, name: str, *, replacing: bool) -> tuple[str, ...]:
+    """Keep a passkey that a browser has made, as `enrol_totp` does. Raises PasskeyRefused, Conflict."""
+    with transaction():
+        _may_enrol(user, replacing)
+        passkeys.register(user, answer, scope, name)
+        return _enrolled(user)
+
+
+def _may_enrol(user: User, replacing: bool) -> None:
+    if users.held(user.id) is None or (not replacing and held_by(user.id).own):
+        raise Conflict("There is another factor already.", rule="factors.existing")
+
+
+def _enrolled(user: User) -> tuple[str, ...]:
+    remembered_devices.forget(user.id)
+    return () if held_by(user.id).codes else recovery_codes.make(user.id)
 
 
 def remove_all(user_id: UUID) -> dict[str, int]:
@@ -149,6 +185,7 @@ def remove_all(user_id: UUID) -> dict[str, int]:
     with transaction():
         return {
             "authenticators": int(authenticators.remove(user_id)),
+            "passkeys": passkey_rows.remove(user_id),
             "recovery_codes": code_rows.remove(user_id),
             "devices": remembered_devices.forget(user_id),
         }

@@ -15,7 +15,8 @@ from idp.audit import Actor, Event
 from idp.control import tenants
 from idp.errors import Conflict, Invalid
 from idp.store.database import transaction
-from idp.store.durable import apis, control_plane, credentials, issuer_uses
+from idp.store.durable import apis, control_plane, issuer_uses
+from idp.store.durable import passkeys as passkey_rows
 from idp.store.durable.control_plane import Row
 from idp.tenants import entered
 
@@ -46,7 +47,7 @@ def show(slug: str) -> Issuers:
     row = tenants.show(slug)
     tenant = tenants.as_tenant(row)
     with entered(tenant), transaction(readonly=True):
-        passkeys = credentials.count("passkey")
+        passkeys = passkey_rows.count()
         uses = issuer_uses.every() if tenant.also else ()
     by: dict[str, dict[str, dt.datetime]] = {}
     for use in uses:

@@ -4,11 +4,13 @@ What is right is used up, and the session begins or is raised, in one transactio
 and one that was not can be tried again. Attempts are counted before they are judged (`idp.accounts.factors`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from idp.accounts import assurance, devices, factors, totp
+from idp.accounts import assurance, devices, factors, passkeys, totp
 from idp.accounts.factors import WrongCode
+from idp.accounts.passkeys import PasskeyRefused
 from idp.accounts.totp import Enrolment
 from idp.errors import Refusal
 from idp.ids import uuid7
@@ -34,6 +36,11 @@ class Proved:
     trusted: str | None = None
 
 
+def scope(due: Due, user: User) -> str:
+    """What a passkey's challenge is bound to on the pages of this sign-in."""
+    return f"{due.going.identifier}|{user.id}"
+
+
 def whose(due: Due) -> User | None:
     """The person of whom the second factor is asked; None when they are gone."""
     if due.waiting is not None:
@@ -44,12 +51,12 @@ def whose(due: Due) -> User | None:
 def give(due: Due, user: User, way: str, answer: str, browser: Browser, *, remember: bool) -> Proved:
     """Judge a second factor and go on with what it makes.
 
-    Raises WrongCode, TooMany, AccessDenied, TransactionGone, Unavailable, Away.
+    Raises WrongCode, PasskeyRefused, TooMany, AccessDenied, TransactionGone, Unavailable, Away.
     """
     held = factors.attempt(user, way, browser.address)
     try:
         entered, trusted = _given(due, user, way, answer, browser, remember)
-    except WrongCode:
+    except (WrongCode, PasskeyRefused):
         factors.turned_away(user, way, browser.address, held)
         raise
     except Refusal:
@@ -64,7 +71,7 @@ def _given(
     due: Due, user: User, way: str, answer: str, browser: Browser, remember: bool
 ) -> tuple[Entered, str | None]:
     with transaction():
-        amr = factors.judge(user, way, answer)
+        amr = factors.judge(user, way, answer, scope(due, user))
         entered = _go_on(due, user, amr, browser)
         wished = remember and entered.session is not None
         return entered, devices.remember(user, browser.user_agent) if wished else None
@@ -87,11 +94,36 @@ def keep(due: Due, user: User, ticket: str, code: str, browser: Browser) -> Prov
 
     Raises WrongCode, TooMany, Conflict, AccessDenied, TransactionGone, Unavailable, Away.
     """
-    held = factors.attempt(user, factors.TOTP, browser.address)
+
+    def enrolled() -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return factors.enrol_totp(user, ticket, code, replacing=False), (assurance.ONE_TIME_CODE,)
+
+    return _kept(due, user, factors.TOTP, enrolled, browser)
+
+
+def keep_passkey(due: Due, user: User, answer: str, name: str, browser: Browser) -> Proved:
+    """Keep the passkey that was made, as `keep` does. Raises PasskeyRefused and what `keep` raises."""
+
+    def enrolled() -> tuple[tuple[str, ...], tuple[str, ...]]:
+        codes = factors.enrol_passkey(user, answer, scope(due, user), name, replacing=False)
+        newest = passkeys.of_user(user.id)[-1]
+        return codes, passkeys.happened(newest.backup_eligible, verified=True)
+
+    return _kept(due, user, factors.PASSKEY, enrolled, browser)
+
+
+def _kept(
+    due: Due,
+    user: User,
+    way: str,
+    enrolled: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]],
+    browser: Browser,
+) -> Proved:
+    held = factors.attempt(user, way, browser.address)
     try:
-        entered = _kept(due, user, ticket, code, browser)
-    except WrongCode:
-        factors.turned_away(user, factors.TOTP, browser.address, held)
+        entered = _enrol(due, user, enrolled, browser)
+    except (WrongCode, PasskeyRefused):
+        factors.turned_away(user, way, browser.address, held)
         raise
     except Refusal:
         held.give_back()
@@ -101,11 +133,13 @@ def keep(due: Due, user: User, ticket: str, code: str, browser: Browser) -> Prov
 
 
 @again
-def _kept(due: Due, user: User, ticket: str, code: str, browser: Browser) -> Entered:
+def _enrol(
+    due: Due, user: User, enrolled: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]], browser: Browser
+) -> Entered:
     with transaction():
-        codes = factors.enrol_totp(user, ticket, code, replacing=False)
+        codes, amr = enrolled()
         due.going.codes = _sealed(user, codes) if codes else None
-        return _go_on(due, user, (assurance.ONE_TIME_CODE,), browser)
+        return _go_on(due, user, amr, browser)
 
 
 def _sealed(user: User, codes: tuple[str, ...]) -> str:

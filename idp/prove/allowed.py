@@ -26,6 +26,7 @@ TENANT = {
     "links": FULL,
     "marks": NO_UPDATE,
     "outbox": FULL,
+    "passkeys": FULL,
     "person_keys": FULL,
     "recovery_codes": FULL,
     "refresh_tokens": FULL,

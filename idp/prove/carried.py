@@ -6,9 +6,11 @@ adds a kind of credential says here how it is obtained.
 
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from joserfc.jwk import ECKey
 
+from idp.prove.authenticator import Passkey
 from idp.prove.canaries import CALLBACK, CIBA, DEVICE, KEY_CLIENT
 from idp.prove.carrying import Part as Part
 from idp.prove.carrying import Place as Place
@@ -22,7 +24,7 @@ from idp.prove.visitor import (
     one_time_code,
     request_object,
 )
-from idp.prove.wallet import Page, shuffled
+from idp.prove.wallet import OPTIONS, Page, shuffled
 
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """Of user codes (RFC 8628 §6.1)."""
@@ -121,6 +123,26 @@ def _second_factor(place: Place) -> Iterator[Use]:
         code, beside = place.own.recovery, {"action": "verify", "way": "recovery"}
     rest = Part({**theirs.inputs, **beside}, theirs.query, {}, theirs.cookies)
     yield Use("of a namesake", Part({"code": code}), Part({"code": shuffled(code)}), rest)
+
+
+def _passkey(place: Place) -> Iterator[Use]:
+    """A passkey that answers the other's page, in the name of its own person: browsers offer it to a whole host."""
+    theirs = place.victim.pages[place.path]
+    own, given = place.own.passkey, theirs.inputs.get(OPTIONS, "")
+    rest = Part({**theirs.inputs, "action": "passkey"}, theirs.query, {}, theirs.cookies)
+    if not given:
+        return
+    if place.path == "/interaction/enrol":
+        fresh = Passkey(own.origin)
+        good, bad = (
+            fresh.create(given),
+            fresh.create(place.own.pages[place.path].inputs[OPTIONS], type="none"),
+        )
+        if place.own is not place.victim:
+            good = fresh.create(place.own.pages[place.path].inputs[OPTIONS])
+    else:
+        good, bad = own.get(given), replace(own, identifier=secrets.token_bytes(32)).get(given)
+    yield Use("that was made elsewhere", Part({"passkey": good}), Part({"passkey": bad}), rest)
 
 
 def _client_id(place: Place) -> Iterator[Use]:
@@ -296,7 +318,7 @@ def _link(place: Place) -> Iterator[Use]:
 
 
 KINDS: dict[str, Uses] = {
-    "cookie": _cookie, "csrf": _csrf, "password": _password, "second_factor": _second_factor,
+    "cookie": _cookie, "csrf": _csrf, "password": _password, "second_factor": _second_factor, "passkey": _passkey,
     "client_id": _client_id,
     "client_secret": _client_secret, "private_key_jwt": _private_key_jwt, "access_token": _access_token,
     "bound_token": _bound_token,

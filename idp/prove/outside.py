@@ -123,7 +123,9 @@ class Outside:
         if kinds:
             return f"{route.path}: credentials of the kind {', '.join(kinds)} cannot be obtained."
         pages = route.path.removeprefix("/t/{slug}")
-        if {"csrf", "password", "second_factor"} & set(route.credentials) and pages not in self.a.pages:
+        if {"csrf", "password", "second_factor", "passkey"} & set(
+            route.credentials
+        ) and pages not in self.a.pages:
             return f"{route.path}: no page is known whose form goes there."
         return None
 

@@ -11,16 +11,19 @@ from urllib.parse import parse_qsl, urlsplit
 from joserfc.jwk import ECKey
 
 from idp.prove import clock
+from idp.prove.authenticator import Passkey
 from idp.prove.browser import Browser, Form, forms
 from idp.prove.canaries import CALLBACK
 from idp.prove.promises import Unexpected
 from idp.prove.target import Canary, Target
-from idp.prove.visitor import Party, one_time_code
+from idp.prove.visitor import Party
 from idp.prove.wire import Answer, Net
 
 SCOPE = "openid profile email offline_access orders.read"
 
 
+OPTIONS = "passkey_options"
+"""The field in which a page says what a passkey is made or shown with."""
 ACCOUNT = {
     "/account/password": "password-form",
     "/account/email": "email-form",
@@ -77,6 +80,8 @@ class Wallet:
     """Of an authenticator that somebody is about to set up, in base32."""
     recovery: str = field(default="", repr=False)
     """A recovery code of somebody who is asked for a second factor."""
+    passkey: Passkey = field(default_factory=lambda: Passkey(""), repr=False)
+    """Of the same person."""
     brief: str = field(default="", repr=False)
     """An access token of a client that soon expires."""
     ends: float = 0.0
@@ -160,10 +165,12 @@ def _second_factors(net: Net, wallet: Wallet, client: Party, known: frozenset[st
     page = _first_factor(setting_up, client, wallet.canary, _spare(wallet.canary))
     wallet.app = _between(page, 'id="totp-key" dir="ltr">', "<")
     _open(wallet, setting_up, page, "enrol-form", known)
+    wallet.pages["/interaction/enrol"].inputs[OPTIONS] = forms(page)["passkey-form"].inputs[OPTIONS]
     browser, name = Browser(net, wallet.canary.issuer), _spare(wallet.canary)
     page = _first_factor(browser, client, wallet.canary, name)
-    code = one_time_code(_between(page, 'id="totp-key" dir="ltr">', "<"))
-    page = browser.submit(page, "enrol-form", "enrol-submit", code=code)
+    wallet.passkey = Passkey(f"{urlsplit(page.url).scheme}://{urlsplit(page.url).netloc}")
+    made = wallet.passkey.create(forms(page)["passkey-form"].inputs[OPTIONS])
+    page = browser.submit(page, "passkey-form", "enrol-passkey", passkey=made)
     wallet.recovery = _between(page, "<li><code>", "</code>")
     _open(wallet, browser, page, "codes-form", known)
     asked = Browser(net, wallet.canary.issuer)

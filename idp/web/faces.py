@@ -91,7 +91,11 @@ class Login(Form):
     tenant: TenantFace
     client: ClientFace | None = None
     username: str = ""
-    error: Literal["", "failed", "no_username", "no_password", "nothing", "stale", "busy", "no_lead"] = ""
+    error: Literal[
+        "", "failed", "no_username", "no_password", "nothing", "stale", "busy", "no_lead", "passkey"
+    ] = ""
+    passkey_options: str = ""
+    """What the browser asks a passkey with, as JSON; empty: none is offered."""
     again: bool = False
     """True when the person is signed in and must prove it once more (prompt=login, max_age)."""
     can_cancel: bool = True

@@ -13,12 +13,14 @@ class Mfa(Form):
 
     tenant: TenantFace
     client: ClientFace | None = None
-    way: Literal["totp", "recovery"]
+    way: Literal["passkey", "totp", "recovery"]
     others: tuple[tuple[str, str], ...] = ()
     user: str = ""
     remember_days: int = 0
     """For how many days the device may be remembered; 0: not offered."""
-    error: Literal["", "wrong", "nothing", "stale"] = ""
+    error: Literal["", "wrong", "nothing", "stale", "passkey"] = ""
+    passkey_options: str = ""
+    """What the browser asks a passkey with, as JSON; empty: none is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,9 @@ class Enrol(Form):
     address: str
     """The `otpauth:` address, which an app on this very device opens."""
     user: str = ""
-    error: Literal["", "wrong", "nothing"] = ""
+    error: Literal["", "wrong", "nothing", "passkey"] = ""
+    passkey_options: str = ""
+    """What the browser makes a passkey with, as JSON; empty: there are none here."""
     anew: bool = False
     """Whether the page had been open for so long that another code is shown now."""
 

@@ -25,7 +25,7 @@ from idp.web.cors import Cors, allow, preflight
 from idp.web.reply import Reply
 
 CREDENTIALS = frozenset({
-    "cookie", "csrf", "password", "second_factor", "client_id", "client_secret", "private_key_jwt",
+    "cookie", "csrf", "password", "second_factor", "passkey", "client_id", "client_secret", "private_key_jwt",
     "access_token", "bound_token", "refresh_token", "code", "id_token", "request_object", "par_uri",
     "initial_access_token", "registration_access_token", "device_code", "user_code", "link", "upstream_state",
     "auth_req_id",

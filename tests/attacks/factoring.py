@@ -4,13 +4,15 @@ import base64
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import idp.store.durable.users as user_rows
-from idp.accounts import recovery_codes, totp
+from idp.accounts import passkeys, recovery_codes, totp
+from idp.prove.authenticator import Passkey
 from idp.store.durable.users import User
 from idp.tenants import Tenant, entered
-from tests.playing import Visit
+from tests.playing import Visit, inputs
 
 
 @dataclass
@@ -59,6 +61,26 @@ def shown_key(visit: Visit) -> App:
     found = re.search(r'id="totp-key"[^>]*>([A-Z2-7 ]+)<', visit.html)
     assert found is not None, visit.html[:500]
     return from_key(found[1])
+
+
+def options(visit: Visit) -> str:
+    """What the page would have the browser make or show a passkey with."""
+    return inputs(visit.html)["passkey_options"]
+
+
+def with_passkey(tenant: Tenant, username: str = "alice", **changes: Any) -> Passkey:
+    """A passkey of a person's, made at the tenant's issuer."""
+    person = user(tenant, username)
+    with entered(tenant):
+        made = Passkey(origin_of(tenant), **changes)
+        passkeys.register(person, made.create(passkeys.creation_options(person, "test")), "test", "My laptop")
+    return made
+
+
+def origin_of(tenant: Tenant) -> str:
+    """The origin of the tenant's pages."""
+    parts = urlsplit(tenant.issuer)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def shown_codes(visit: Visit) -> list[str]:

@@ -402,7 +402,12 @@ def test_the_help_desk_gives_a_code_for_an_hour_and_takes_factors_away(
         assert rp.authorize().login("bob").code
     browser = visit.browser
     with entered(acme):
-        assert desk_verbs.reset("alice", desk) == {"authenticators": 1, "recovery_codes": 11, "devices": 0}
+        assert desk_verbs.reset("alice", desk) == {
+            "authenticators": 1,
+            "passkeys": 0,
+            "recovery_codes": 11,
+            "devices": 0,
+        }
     assert rp.authorize(browser, prompt="none").params["error"] == "login_required"
     assert rp.authorize(browser).login("alice").code
     for event in ("temporary_code.used", "factors.reset"):

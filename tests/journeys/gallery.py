@@ -94,6 +94,8 @@ def login_states() -> dict[str, dict[str, object]]:
         "login-nothing": plain | {"error": "nothing"},
         "login-stale": plain | {"username": "alice", "error": "stale"},
         "login-busy": plain | {"username": "alice", "error": "busy"},
+        "login-passkey": plain | {"passkey_options": '{"challenge": "x"}'},
+        "login-passkey-failed": plain | {"passkey_options": '{"challenge": "x"}', "error": "passkey"},
         "login-again": plain | {"username": "alice", "again": True},
         "login-stranger": plain | {"client": STRANGER},
         "login-logo": plain | {"client": replace(WEB, logo_uri=LOGO), "tenant": replace(ACME, logo_uri=LOGO)},
@@ -112,6 +114,7 @@ def login_states() -> dict[str, dict[str, object]]:
 
 def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
     """The pages of second factors in their states."""
+    options = '{"challenge": "x"}'
     key = "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP"
     address = (
         f"otpauth://totp/Acme%20Corporation:alice?secret={key.replace(' ', '')}&issuer=Acme%20Corporation"
@@ -130,7 +133,13 @@ def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
         "mfa-recovery": ("mfa", paper),
         "mfa-recovery-wrong": ("mfa", paper | {"error": "wrong"}),
         "mfa-rtl": ("mfa", mfa | {"direction": "rtl", "tenant": GLOBEX}),
+        "mfa-passkey": ("mfa", mfa | {"way": "passkey", "passkey_options": options}),
+        "mfa-passkey-wrong": (
+            "mfa",
+            mfa | {"way": "passkey", "passkey_options": options, "error": "passkey"},
+        ),
         "enrol": ("enrol", enrol),
+        "enrol-passkey": ("enrol", enrol | {"passkey_options": options}),
         "enrol-wrong": ("enrol", enrol | {"error": "wrong"}),
         "enrol-anew": ("enrol", enrol | {"error": "wrong", "anew": True}),
         "enrol-dark-tenant": ("enrol", enrol | {"tenant": NIGHT}),

@@ -111,10 +111,10 @@ def test_br11_nothing_inline_without_the_nonce_and_nothing_from_elsewhere(state:
 @EVERY
 def test_every_own_form_posts_with_csrf(state: str) -> None:
     page = tree(state)
-    for form in page.all("form"):
-        assert form["method"] == "post"
-        if form["id"] != "form-post-form":
-            assert page.find("input", name="csrf")["type"] == "hidden"
+    own = [form for form in page.all("form") if form["id"] != "form-post-form"]
+    assert all(form["method"] == "post" for form in page.all("form"))
+    tokens = [field for field in page.all("input") if field.get("name") == "csrf"]
+    assert len(tokens) == len(own) and all(field["type"] == "hidden" for field in tokens)
 
 
 @EVERY

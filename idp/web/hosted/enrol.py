@@ -3,11 +3,13 @@
 Nothing is kept before the app has shown its first code: until then the page itself carries the secret, sealed.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from flask import Response
 
+from idp.accounts import passkeys
 from idp.accounts.factors import WrongCode
+from idp.accounts.passkeys import PasskeyRefused
 from idp.errors import AccessDenied, Forbidden
 from idp.oauth import flow, second_factor
 from idp.oauth.flow import Due
@@ -15,12 +17,16 @@ from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
 from idp.tenants import current
 from idp.web import answers, asked, csrf, pages, qr
+from idp.web.account import devices
 from idp.web.gates import Door, Gate
 from idp.web.hosted import mfa, steps
 
+if TYPE_CHECKING:
+    from idp.store.durable.users import User
+
 door = Door("enrol", __name__, gate=Gate.TENANT, page="error")
 
-Trouble = Literal["", "wrong", "nothing"]
+Trouble = Literal["", "wrong", "nothing", "passkey"]
 
 
 @door.route("/interaction/enrol", credentials=("cookie",))
@@ -32,7 +38,7 @@ def show() -> Response:
 @door.route(
     "/interaction/enrol",
     methods=("POST",),
-    credentials=("cookie", "csrf", "second_factor"),
+    credentials=("cookie", "csrf", "second_factor", "passkey"),
     endpoint="submit",
 )
 def submit() -> Response:
@@ -51,6 +57,8 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
     user = second_factor.whose(due)
     if not here or user is None:
         return answers.go(flow.go_on(due, browser), binding)
+    if form.get("action") == "passkey":
+        return _passkey(due, user, form, browser, binding)
     code = form.get("code", "")
     if not code.strip():
         return _page(due, binding, ticket, trouble="nothing")
@@ -58,6 +66,15 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
         proved = second_factor.keep(due, user, ticket, code, browser)
     except WrongCode:
         return _page(due, binding, ticket, trouble="wrong")
+    return mfa.done(due, proved, binding)
+
+
+def _passkey(due: Due, user: "User", form: dict[str, str], browser: Browser, binding: str) -> Response:
+    answer, name = form.get("passkey", ""), devices.name(browser.user_agent)
+    try:
+        proved = second_factor.keep_passkey(due, user, answer, name, browser)
+    except PasskeyRefused:
+        return _page(due, binding, form.get("ticket", ""), trouble="passkey")
     return mfa.done(due, proved, binding)
 
 
@@ -77,6 +94,9 @@ def _page(due: Due, binding: str, ticket: str = "", *, trouble: Trouble = "") ->
         key=" ".join(begun.secret[at : at + 4] for at in range(0, len(begun.secret), 4)),
         address=begun.address,
         user=user.email or user.username,
+        passkey_options=passkeys.creation_options(user, second_factor.scope(due, user))
+        if passkeys.available()
+        else "",
         error=trouble,
         anew=bool(ticket) and begun.ticket != ticket,
         request_id=asked.request_id(),

@@ -1,12 +1,13 @@
 """The sign-in page. Its field names and ids are a public contract; its answer is the same for every failure."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 from flask import Response
 
-from idp.accounts import assurance, authenticate
+from idp.accounts import assurance, authenticate, passkeys
 from idp.accounts.authenticate import SignInFailed
+from idp.accounts.passkeys import PasskeyRefused
 from idp.errors import AccessDenied, Busy
 from idp.federation import offers
 from idp.oauth import flow
@@ -19,9 +20,14 @@ from idp.web.gates import Door, Gate
 from idp.web.hosted import links, steps
 from idp.web.upstream_faces import ProviderFace
 
+if TYPE_CHECKING:
+    from idp.store.durable.users import User
+
 door = Door("login", __name__, gate=Gate.TENANT, page="error")
 
-Trouble = Literal["", "failed", "no_username", "no_password", "nothing", "stale", "busy", "no_lead"]
+Trouble = Literal[
+    "", "failed", "no_username", "no_password", "nothing", "stale", "busy", "no_lead", "passkey"
+]
 
 
 @door.route("/interaction/login", credentials=("cookie",))
@@ -40,7 +46,10 @@ def _shown(due: Due, binding: str) -> Response:
 
 
 @door.route(
-    "/interaction/login", methods=("POST",), credentials=("cookie", "csrf", "password"), endpoint="submit"
+    "/interaction/login",
+    methods=("POST",),
+    credentials=("cookie", "csrf", "password", "passkey"),
+    endpoint="submit",
 )
 def submit() -> Response:
     """Sign in, or cancel."""
@@ -55,10 +64,20 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
         return answers.go(flow.denied(due, refusal, browser), binding)
     if due.step is not Step.LOGIN:
         return answers.go(flow.go_on(due, browser), binding)
+    if form.get("action") == "passkey":
+        return _with_passkey(due, form, browser, binding)
     wordless = not form.get("password") and offers.for_address(form.get("username", "")) is not None
     if form.get("action") == "organisation" or wordless:
         return _led(due, form.get("username", ""), binding)
     return _sign_in(due, form, browser, binding)
+
+
+def _with_passkey(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Response:
+    try:
+        shown = authenticate.with_passkey(form.get("passkey", ""), _step(due), browser.address)
+    except PasskeyRefused:
+        return _page(due, binding, username=form.get("username", ""), trouble="passkey")
+    return _entered(due, shown.user, shown.amr, browser, binding)
 
 
 def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Response:
@@ -78,7 +97,11 @@ def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> 
         response = _page(due, binding, username=username, trouble="busy", status=503)
         response.headers["Retry-After"] = busy.headers.get("Retry-After", "1")
         return response
-    entered = flow.sign_in(due, user, (assurance.PASSWORD,), browser)
+    return _entered(due, user, (assurance.PASSWORD,), browser, binding)
+
+
+def _entered(due: Due, user: "User", amr: tuple[str, ...], browser: Browser, binding: str) -> Response:
+    entered = flow.sign_in(due, user, amr, browser)
     response = answers.entered(due, entered, binding)
     if entered.session is not None:
         cookies.write(response, cookies.DEVICE, authenticate.device_token(user))
@@ -119,6 +142,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         error=trouble,
         register_url=links.register(due.going.identifier),
         forgot_url=links.forgot(due.going.identifier),
+        passkey_options=passkeys.request_options(_step(due)) if passkeys.available() else "",
         again=due.session is not None and due.going.same is not False,
         request_id=asked.request_id(),
         form_action=answers.targets(due.request),

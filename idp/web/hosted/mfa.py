@@ -1,11 +1,12 @@
-"""The second factor: a code of the authenticator app, or a recovery code. Names and ids are a public contract."""
+"""The second factor: a passkey, a code of an app, or a recovery code. Names and ids are a public contract."""
 
 from typing import Literal
 
 from flask import Response
 
-from idp.accounts import authenticate, factors
+from idp.accounts import authenticate, factors, passkeys
 from idp.accounts.factors import WrongCode
+from idp.accounts.passkeys import PasskeyRefused
 from idp.errors import AccessDenied
 from idp.oauth import flow, second_factor
 from idp.oauth.flow import Due
@@ -19,7 +20,7 @@ from idp.web.hosted import steps
 
 door = Door("mfa", __name__, gate=Gate.TENANT, page="error")
 
-Trouble = Literal["", "wrong", "nothing", "stale"]
+Trouble = Literal["", "wrong", "nothing", "stale", "passkey"]
 
 
 @door.route("/interaction/mfa", credentials=("cookie",))
@@ -29,7 +30,10 @@ def show() -> Response:
 
 
 @door.route(
-    "/interaction/mfa", methods=("POST",), credentials=("cookie", "csrf", "second_factor"), endpoint="submit"
+    "/interaction/mfa",
+    methods=("POST",),
+    credentials=("cookie", "csrf", "second_factor", "passkey"),
+    endpoint="submit",
 )
 def submit() -> Response:
     """Give it, cancel, or go back to sign in as somebody else."""
@@ -51,13 +55,16 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
         return _on(due, browser, binding)
     if action == "other":
         return answers.go(flow.again_as_another(due, browser), binding)
-    code = form.get("code", "")
+    way = factors.PASSKEY if action == "passkey" else way
+    code = form.get("passkey" if way == factors.PASSKEY else "code", "")
     if not code.strip():
         return _page(due, binding, way, trouble="nothing")
     try:
         proved = second_factor.give(due, user, way, code, browser, remember="remember" in form)
     except WrongCode:
         return _page(due, binding, way, trouble="wrong")
+    except PasskeyRefused:
+        return _page(due, binding, way, trouble="passkey")
     return done(due, proved, binding)
 
 
@@ -95,6 +102,9 @@ def _page(due: Due, binding: str, way: str, *, trouble: Trouble = "", status: in
         way=shown,
         others=tuple((name, f"{address}&way={name}") for name in ways if name != shown),
         user=(user.email or user.username) if user is not None else "",
+        passkey_options=passkeys.request_options(second_factor.scope(due, user), user)
+        if user is not None and shown == factors.PASSKEY
+        else "",
         remember_days=current().policy.remembered_device // 86_400,
         error=trouble,
         request_id=asked.request_id(),
