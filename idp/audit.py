@@ -111,6 +111,7 @@ class Event(StrEnum):
     UPSTREAM_UPDATED = "upstream.updated"
     UPSTREAM_DELETED = "upstream.deleted"
     IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
     SIGN_IN_FAILED = "sign_in.failed"
     SIGN_IN_BLOCKED = "sign_in.blocked"
     SESSION_STARTED = "session.started"

@@ -7,7 +7,6 @@ way of whose it is. Groups and roles that an upstream's setting names follow it 
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from idp import audit, ids
 from idp.accounts import attributes
@@ -16,7 +15,7 @@ from idp.errors import Conflict, Invalid
 from idp.federation import fields
 from idp.federation.fields import Membership, Settings
 from idp.federation.profile import Profile
-from idp.federation.refusals import Failed, Linked, NoAccount, Taken
+from idp.federation.refusals import Failed, NoAccount, Taken
 from idp.store.database import again, transaction
 from idp.store.durable import groups, identities, upstreams, users
 from idp.store.durable.identities import Identity
@@ -50,8 +49,8 @@ def _known(upstream: Upstream, profile: Profile, address: str | None) -> User | 
             return None
         user = users.held(found.user_id)
         if user is None or not user.active:
-            raise _nobody("disabled")
-        _still(upstream)
+            raise nobody("disabled")
+        still(upstream)
         identities.used(found.id, profile.shown)
         _follow(fields.settings(upstream), profile, user, address)
     return user
@@ -61,11 +60,11 @@ def _new(upstream: Upstream, profile: Profile, address: str | None) -> User | No
     """Somebody new; None where address or identity is somebody's. Raises NoAccount."""
     how = fields.settings(upstream)
     if not how.creation:
-        raise _nobody("not linked, and creation is off")
+        raise nobody("not linked, and creation is off")
     email = profile.email if profile.email_proved else None
     try:
         with transaction():
-            _still(upstream)
+            still(upstream)
             # Without a proved address the name is nobody's: one that is told could be taken, or look as if.
             name = email or f"{upstream.name}-{ids.secret(96).lower().replace('_', '0').replace('-', '1')}"
             user = users.add(
@@ -73,30 +72,15 @@ def _new(upstream: Upstream, profile: Profile, address: str | None) -> User | No
             )
             actor = Actor("user", str(user.id), address)
             audit.record(Event.USER_CREATED, actor, user_id=user.id, upstream=upstream.name)
-            _link(upstream, user, profile, actor)
+            linked(upstream, user, profile, actor)
             _follow(how, profile, user, address)
     except Conflict:
         return None
     return user
 
 
-def link(upstream: Upstream, user_id: UUID, profile: Profile, address: str | None) -> Identity:
-    """Give a person who is signed in this identity. Raises Linked when it is another's, NoAccount, Failed."""
-    with transaction():
-        user = users.held(user_id)
-        if user is None or not user.active:
-            raise _nobody("disabled")
-        _still(upstream)
-        found = identities.find(profile.issuer, profile.subject)
-        if found is not None and found.user_id == user.id:
-            return found
-        try:
-            return _link(upstream, user, profile, Actor("user", str(user.id), address))
-        except Conflict:
-            raise Linked(rule="identities.unique") from None
-
-
-def _link(upstream: Upstream, user: User, profile: Profile, actor: Actor) -> Identity:
+def linked(upstream: Upstream, user: User, profile: Profile, actor: Actor) -> Identity:
+    """Give a person an identity, in the caller's transaction. Raises Conflict when it is somebody's."""
     made = identities.link(upstream.id, user.id, profile.issuer, profile.subject, profile.shown)
     if made is None:
         raise Conflict(rule="identities.unique")
@@ -104,14 +88,15 @@ def _link(upstream: Upstream, user: User, profile: Profile, actor: Actor) -> Ide
     return made
 
 
-def _still(upstream: Upstream) -> None:
+def still(upstream: Upstream) -> None:
     """That the upstream is there as it was when the answer was asked for. Raises Failed."""
     held = upstreams.held(upstream.id)
     if held is None or not held.active or held.issuer != upstream.issuer:
         raise Failed(rule="upstream.there", got="removed, suspended or changed meanwhile")
 
 
-def _nobody(why: str) -> NoAccount:
+def nobody(why: str) -> NoAccount:
+    """The refusal of whoever has no account that this opens; `why` is for operators."""
     return NoAccount(rule="identity.known", expected="a linked person who is active", got=why,
                      setting="upstream.creation")  # fmt: skip
 

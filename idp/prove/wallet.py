@@ -30,6 +30,7 @@ ACCOUNT = {
     "/account/data": "data-form",
     "/account/sessions": "sessions-form",
     "/account/applications": "applications-form",
+    "/account/identities": "identities-form",
 }
 """The account pages that have a form, and its id."""
 

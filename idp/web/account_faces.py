@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from idp.web.faces import Form, Page, TenantFace
+from idp.web.upstream_faces import ProviderFace
 
 SECTIONS: Final = (
     ("account", "Overview"),
@@ -125,6 +126,29 @@ class Applications(AccountPage):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LinkedIdentity:
+    """An account elsewhere with which the person signs in. `mark`: whose sign it bears."""
+
+    id: str
+    provider: str
+    mark: str
+    name: str
+    since: datetime
+    used: datetime
+    active: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identities(AccountPage):
+    """The accounts elsewhere that open this one, and the providers where one more can be linked."""
+
+    identities: tuple[LinkedIdentity, ...]
+    providers: tuple[ProviderFace, ...]
+    now: datetime
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Happened:
     """One thing that happened to the account."""
 
@@ -170,6 +194,7 @@ PAGES: Final[dict[str, type[Page]]] = {
     "account/email": Email,
     "account/data": Data,
     "account/sessions": Sessions,
+    "account/identities": Identities,
     "account/applications": Applications,
     "account/history": History,
 }

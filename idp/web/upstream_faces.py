@@ -30,7 +30,7 @@ class Onward(Page):
 class Upstream(Page):
     """A sign-in by another provider came to nothing. `provider`: its name, "" where nobody knows which."""
 
-    kind: Literal["taken", "nobody", "not_fresh", "declined", "away", "failed"]
+    kind: Literal["taken", "linked", "nobody", "not_fresh", "declined", "away", "failed"]
     provider: str
     code: str
     description: str = ""

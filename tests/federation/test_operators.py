@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from idp import directory
-from idp.control import blueprints, keys, tenants, upstreams
+from idp.control import blueprints, keys, schema, tenants, upstreams
 from idp.errors import Conflict, Invalid, NotFound
 from idp.federation import fields, secrets
 from idp.signing import ring
@@ -92,12 +92,17 @@ def test_the_secret_is_sealed_told_to_nobody_and_follows_the_ring(
             secrets.opened(upstreams.show("corp"))
         upstreams.update("corp", {}, client_secret="another")
         assert moved.kek_id == ring.ring().newest.id
-    former = ring.ring().newest.id
-    added = keys.ring_add(vault)["id"]
-    assert {kek for (kek,) in database("SELECT DISTINCT kek_id FROM upstreams")} == {added}
-    with entered(acme):
-        assert secrets.opened(upstreams.show("corp")) == "the secret of the upstream"
-    assert next(each for each in keys.ring_listing(vault) if each["id"] == former)["seals"] == 0
+    former = ring.ring()
+    try:
+        added = keys.ring_add(vault)["id"]
+        assert {kek for (kek,) in database("SELECT DISTINCT kek_id FROM upstreams")} == {added}
+        with entered(acme):
+            assert secrets.opened(upstreams.show("corp")) == "the secret of the upstream"
+        old = next(each for each in keys.ring_listing(vault) if each["id"] == former.newest.id)
+        assert old["seals"] == 0
+    finally:
+        ring.save(ring.driver(vault), ring.use(former))
+        schema.upgrade(vault, former)
 
 
 @pytest.mark.parametrize("secret", ["", "a\nb", "x" * 5_000])

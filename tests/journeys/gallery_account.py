@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from idp.web.account_faces import Application, Device, Happened, Row
+from idp.web.account_faces import Application, Device, Happened, LinkedIdentity, Row
 from idp.web.pages import TenantFace
+from tests.journeys import gallery_upstream
 
 NOW = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
@@ -88,6 +89,14 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         Happened(sentence="A sign-in failed", at=NOW - timedelta(hours=5), place="198.51.100.7", warn=True),
         Happened(sentence="An administrator set your password", at=NOW - timedelta(days=40)),
     )
+    linked = tuple(
+        LinkedIdentity(id=str(number), provider=name, mark=mark, name=shown, since=NOW - timedelta(days=90),
+                       used=NOW - timedelta(days=2), active=active)
+        for number, (name, mark, shown, active) in enumerate((
+            ("Google", "google", "alice@gmail.example", True), (LONG, "", "alice.adams@" + "x" * 60, False),
+        ))
+    )  # fmt: skip
+    links = security | {"now": NOW, "providers": gallery_upstream.providers("")[:4]}
     both = (_application("Acme Web", offline=True), _application(LONG, assured=False))
     return {
         "account-overview": ("account/overview", overview),
@@ -109,6 +118,12 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
             "account/security", security | {"rows": password, "said": "Your password is changed."},
         ),
         "account-security-elsewhere": ("account/security", security | {"rows": ()}),
+        "account-identities": ("account/identities", links | {"identities": linked}),
+        "account-identities-none": ("account/identities", links | {"identities": ()}),
+        "account-identities-last": (
+            "account/identities",
+            links | {"identities": linked[:1], "error": "This is your only way to sign in."},
+        ),
         "account-password": ("account/password", form | {"others": 2}),
         "account-password-wrong": (
             "account/password",

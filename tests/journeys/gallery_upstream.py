@@ -4,7 +4,7 @@ from typing import Any
 
 from idp.web.upstream_faces import ProviderFace
 
-KINDS = ("taken", "nobody", "not_fresh", "declined", "away", "failed")
+KINDS = ("taken", "linked", "nobody", "not_fresh", "declined", "away", "failed")
 
 
 def providers(base: str) -> tuple[ProviderFace, ...]:

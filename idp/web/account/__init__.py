@@ -4,6 +4,15 @@ Owns the pages of the person gate (`idp.web.persons`). Each is one view that ask
 page, or with a 303 to it after something was done. No page is cached, and every form goes to its own page.
 """
 
-from idp.web.account import applications, data, email, history, overview, security, sessions
+from idp.web.account import applications, data, email, history, identities, overview, security, sessions
 
-DOORS = (overview.door, security.door, sessions.door, applications.door, history.door, email.door, data.door)
+DOORS = (
+    overview.door,
+    security.door,
+    sessions.door,
+    applications.door,
+    identities.door,
+    history.door,
+    email.door,
+    data.door,
+)

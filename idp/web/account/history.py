@@ -45,6 +45,8 @@ SENTENCES = {
     Event.CONSENT_DENIED: "You did not give {client} access",
     Event.AUTHORIZATION_GRANTED: "You signed in to {client}",
     Event.REFRESH_REPLAYED: "Access of {client} was ended because a token was used twice",
+    Event.IDENTITY_LINKED: "An account elsewhere was linked with yours",
+    Event.IDENTITY_UNLINKED: "An account elsewhere was unlinked from yours",
     Event.USER_CREATED: "Your account was created",
     Event.USER_UPDATED: "Your profile was changed",
     Event.USER_DISABLED: "Your account was suspended",

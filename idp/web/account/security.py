@@ -7,6 +7,7 @@ from idp.accounts import account, authenticate, sessions, strength
 from idp.accounts.authenticate import SignInFailed
 from idp.accounts.strength import Weak
 from idp.errors import Busy
+from idp.federation import linking, offers
 from idp.web import cookies, words
 from idp.web.account import answering
 from idp.web.account_faces import Row
@@ -29,10 +30,15 @@ def show(visit: Visit) -> Response:
 def rows(visit: Visit) -> tuple[Row, ...]:
     """A line for each way in which the person can prove who they are."""
     changed = account.password_changed(visit.user)
-    if changed is None:
-        return ()
-    state = f"Set {words.ago(changed, clock.now())}"
-    return (Row(name="Password", state=state, path="account/password", action="Change"),)
+    found: list[Row] = []
+    if changed is not None:
+        state = f"Set {words.ago(changed, clock.now())}"
+        found.append(Row(name="Password", state=state, path="account/password", action="Change"))
+    known = [each.provider for each in linking.of(visit.user)]
+    if known or offers.every():
+        state = ", ".join(known)[:80] or "None"
+        found.append(Row(name="Linked accounts", state=state, path="account/identities", action="Manage"))
+    return tuple(found)
 
 
 @door.route("/account/password", credentials=("cookie",))

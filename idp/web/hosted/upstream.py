@@ -14,7 +14,7 @@ from idp.federation import arrivals, departures, fields, people
 from idp.federation.arrivals import Arrival
 from idp.federation.departures import Errand
 from idp.federation.profile import Profile
-from idp.federation.refusals import Declined, Failed, NoAccount, NotFresh, Taken, UpstreamAway
+from idp.federation.refusals import Declined, Failed, Linked, NoAccount, NotFresh, Taken, UpstreamAway
 from idp.oauth import flow
 from idp.oauth.authorize import Returned
 from idp.oauth.flow import Due
@@ -23,6 +23,7 @@ from idp.oauth.request import Browser
 from idp.oauth.underway import TransactionGone
 from idp.tenants import current
 from idp.web import answers, asked, errors, pages
+from idp.web.account import identities
 from idp.web.gates import Door, Gate
 from idp.web.hosted import steps
 
@@ -30,6 +31,7 @@ door = Door("upstream", __name__, gate=Gate.TENANT, page="error")
 
 _KINDS: tuple[tuple[type[Refusal], str], ...] = (
     (Taken, "taken"),
+    (Linked, "linked"),
     (NoAccount, "nobody"),
     (NotFresh, "not_fresh"),
     (Declined, "declined"),
@@ -84,6 +86,8 @@ def _back(upstream: str, answer: dict[str, str]) -> Response:
     browser, _ = answers.browser(arrival.errand.transaction)
     throttle.forgive("unfinished", browser.address)
     try:
+        if arrival.errand.user_id is not None:
+            return identities.arrived(arrival, answer, browser, binding)
         due = flow.due(arrival.errand.transaction, browser)
         if due.step is not Step.LOGIN:
             return answers.go(flow.go_on(due, browser), binding)
@@ -92,8 +96,12 @@ def _back(upstream: str, answer: dict[str, str]) -> Response:
         return answers.stale(arrival.errand.transaction, gone)
     except Returned as returned:
         return answers.go(returned.response, binding)
-    except (Taken, NoAccount, NotFresh, Declined, UpstreamAway, Failed) as refusal:
-        return _page(refusal, fields.settings(arrival.upstream).display_name, arrival.errand.transaction)
+    except (Taken, NoAccount, NotFresh, Declined, UpstreamAway, Linked, Failed) as refusal:
+        provider, to_account = (
+            fields.settings(arrival.upstream).display_name,
+            arrival.errand.user_id is not None,
+        )
+        return _page(refusal, provider, arrival.errand.transaction, to_account=to_account)
 
 
 def _signed_in(
@@ -123,13 +131,15 @@ def _again(arrival: Arrival, binding: str) -> Response:
     return answers.see_other(departures.leave(arrival.upstream, errand, binding))
 
 
-def _page(refusal: Refusal, provider: str, transaction: str) -> Response:
-    """What went wrong, and the way on: back to the sign-in page, or, where that is lost, to the start page."""
+def _page(refusal: Refusal, provider: str, transaction: str, *, to_account: bool = False) -> Response:
+    """What went wrong, and the way on: where the person left from, or, where that is lost, the start page."""
     errors.note(refusal)
     kind = next(kind for known, kind in _KINDS if isinstance(refusal, known))
-    back = (
-        f"{answers.step_address(Step.LOGIN, transaction)}&stay=1" if transaction else f"{current().issuer}/"
-    )
+    back, label = f"{current().issuer}/", "Go to the start page"
+    if to_account:
+        back, label = f"{current().issuer}/{identities.PATH}", "Back to your account"
+    elif transaction:
+        back, label = f"{answers.step_address(Step.LOGIN, transaction)}&stay=1", "Back to sign-in"
     html, csp = pages.render(
         "upstream",
         kind=kind,
@@ -138,7 +148,7 @@ def _page(refusal: Refusal, provider: str, transaction: str) -> Response:
         description=refusal.description,
         tenant=pages.face(current()),
         continue_url=back,
-        continue_label="Back to sign-in" if transaction else "Go to the start page",
+        continue_label=label,
         request_id=asked.request_id(),
         details=errors.details(refusal),
     )
