@@ -18,7 +18,7 @@ from idp import paths
 from idp.tenants import Branding, Tenant
 from idp.web import qr
 from idp.web.elsewhere_faces import ENDS, Asked
-from idp.web.faces import Letter
+from idp.web.faces import Detail, Letter
 from idp.web.pages import (
     ApiFace,
     ClientFace,
@@ -182,6 +182,25 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
         "consent": ("consent", consent | {"user": "alice@acme.example", "switch_url": "?switch=1"}),
         "consent-offline": ("consent", consent | offline),
         "consent-stranger": ("consent", consent | {"client": STRANGER, "user": "alice"}),
+        "consent-detail": (
+            "consent",
+            consent
+            | {
+                "user": "alice@acme.example",
+                "in_detail": (
+                    Detail(
+                        "Payment",
+                        "Payments",
+                        (
+                            ("Amount › of", "123.50"),
+                            ("Amount › in", "EUR"),
+                            ("To", "Merchant A"),
+                            ("Actions", "initiate, status"),
+                        ),
+                    ),
+                ),
+            },
+        ),
         "consent-rtl": ("consent", consent | {"direction": "rtl", "user": "alice"}),
         "device": ("device", {"tenant": ACME, "csrf": "x"}),
         "device-filled": (
