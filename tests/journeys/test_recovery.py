@@ -19,6 +19,7 @@ from idp.errors import Invalid
 from idp.jobs import worker
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import THREADS, at_once, events, policy
+from tests.attacks.factoring import with_app
 from tests.mailing import Sink, link, sink, text
 from tests.playing import inputs, relying_party
 from tests.visiting import Person, at_account
@@ -356,3 +357,21 @@ def test_the_worker_bears_being_told_twice(app: Any, acme: Tenant, server: Sink,
     assert [str(each["To"]) for each in mails] == ["alice@example.com"] * 2
     assert gone(app, acme, link(mails[0]).removeprefix(acme.issuer + "/"))
     assert worker.once() >= 0
+
+
+def test_pw04_mf02_a_reset_asks_no_less_of_whoever_has_a_second_factor(
+    app: Any, acme: Tenant, server: Sink
+) -> None:
+    """Nobody is in by the link, the second factor is asked for, and beside it eight characters are enough."""
+    mine = with_app(acme)
+    person = Person(app, acme).open(sent(app, acme, server))
+    assert "at least 8" in person.submit(new_password="otter 7").html
+    assert person.submit(new_password="otter 77").at == "recover/done"
+    assert person.open("account").at == "interaction/login"
+    person.sign_in("alice", "otter 77")
+    assert person.at == "interaction/mfa"
+    assert person.browser.get_cookie("idp_acme_session") is None
+    assert person.submit(code=mine.code(), action="verify").at == "account"
+    server.deliver()
+    bob = Person(app, acme).open(sent(app, acme, server, "bob"))
+    assert "at least 15" in bob.submit(new_password="otter 77").html
