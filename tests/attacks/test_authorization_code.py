@@ -261,7 +261,7 @@ def test_co13_code_is_the_only_response_type_where_the_policy_has_no_other(
     assert query(told)["error"] == ["unsupported_response_type"] and "code" not in query(told)
 
 
-@pytest.mark.parametrize("mode", ["jwt", "query.jwt", "fragment.jwt", "web_message", "QUERY", "form_post "])
+@pytest.mark.parametrize("mode", ["JWT", "query jwt", "jwt.query", "web_message", "QUERY", "form_post "])
 def test_co14_an_unknown_response_mode_is_refused(app: Any, acme: Tenant, mode: str) -> None:
     answer = query(ask(app, acme, response_mode=mode).headers["Location"])
     assert answer["error"] == ["invalid_request"]

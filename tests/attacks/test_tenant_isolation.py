@@ -17,8 +17,8 @@ from tests.attacks.assertions import EC, TYPE, assertion, public
 from tests.playing import inputs, relying_party
 
 _MASK = re.compile(
-    rb'nonce="[^"]+"|id="request-id"[^>]*>[^<]+|name="csrf" value="[^"]+"'
-    rb"|tx=[\w-]+|[0-9a-f]{8}-[0-9a-f-]{27}|\b(?:only|never)\b"
+    rb'nonce="[^"]+"|id="request-id"[^>]*>[^<]+|name="(?:csrf|page)" value="[^"]+"'
+    rb"|href=\"[^\"]*ui_locales=[^\"]*\"|tx=[\w-]+|[0-9a-f]{8}-[0-9a-f-]{27}|\b(?:only|never)\b"
 )
 
 

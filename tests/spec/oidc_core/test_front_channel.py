@@ -125,7 +125,7 @@ def test_an_id_token_needs_openid(rp: RelyingParty, response_type: str) -> None:
     "changes",
     [
         {"prompt": "none"}, {"scope": "x"}, {"claims": "x"}, {"max_age": "x"}, {"prompt": "x"}, {"resource": "x"},
-        {"request": "x"}, {"response_mode": "jwt"},
+        {"request": "x"}, {"response_mode": "web_message"},
     ],
 )  # fmt: skip
 def test_3_2_2_6_errors_come_where_the_answer_would(rp: RelyingParty, changes: dict[str, str]) -> None:
