@@ -71,6 +71,8 @@ class Event(StrEnum):
     PASSWORD_RECOVERED = "password.recovered"
     PASSWORD_REHASHED = "password.rehashed"
     AUTHENTICATOR_ADDED = "authenticator.added"
+    AUTHENTICATOR_REMOVED = "authenticator.removed"
+    PASSKEY_REMOVED = "passkey.removed"
     PASSKEY_ADDED = "passkey.added"
     PASSKEY_RENAMED = "passkey.renamed"
     PASSKEY_COPIED = "passkey.copied"

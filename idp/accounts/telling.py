@@ -21,3 +21,10 @@ def password_changed(user: User, how: str) -> None:
         mail.send(
             Kind.PASSWORD_CHANGED, user.email, user_id=user.id, link=f"{current().issuer}/account", how=how
         )
+
+
+def factors_changed(user: User, what: str) -> None:
+    """Tell that a second factor came or went; `what`: in a few words, as in "a passkey was added"."""
+    if user.email and user.email_verified:
+        link = f"{current().issuer}/account/security"
+        mail.send(Kind.FACTORS_CHANGED, user.email, user_id=user.id, link=link, what=what)

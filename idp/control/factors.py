@@ -7,7 +7,7 @@ phone may be signed in too.
 from datetime import datetime
 
 from idp import audit, clock
-from idp.accounts import factors, recovery_codes, sessions
+from idp.accounts import factors, recovery_codes, sessions, telling
 from idp.audit import Actor, Event
 from idp.control import users
 from idp.errors import Invalid
@@ -27,6 +27,7 @@ def reset(username: str, actor: Actor) -> dict[str, int]:
         rows.change(user.id, not_before=clock.now())
         sessions.end_all(user, "factors_reset")
         grants.revoke_of_user(user.id, "factors_reset")
+        telling.factors_changed(user, "an administrator took all second factors away")
         audit.record(Event.FACTORS_RESET, actor, user_id=user.id, **gone)
     return gone
 
@@ -41,5 +42,6 @@ def temporary_code(username: str, actor: Actor) -> tuple[str, datetime]:
     with transaction():
         user = users.show(username)
         code = recovery_codes.make_temporary(user.id)
+        telling.factors_changed(user, "an administrator made a code that stands in for a second factor once")
         audit.record(Event.TEMPORARY_CODE_MADE, actor, user_id=user.id)
     return recovery_codes.spoken(code), clock.now() + recovery_codes.TEMPORARY_FOR

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     """Every message that is ever sent; each is a file in `templates/email`."""
 
     PASSWORD_CHANGED = "password_changed"
+    FACTORS_CHANGED = "factors_changed"
     PASSWORD_RESET = "password_reset"
     APPROVAL_ASKED = "approval_asked"
     ADDRESS = "address"

@@ -94,13 +94,15 @@ def begin(params: dict[str, str], resources: tuple[str, ...], browser: Browser) 
     return Ask(step, started.identifier, (params, resources), create=create)
 
 
-def begin_own(path: str, browser: Browser, *, max_age: int | None = None) -> Arrived | Ask:
+def begin_own(path: str, browser: Browser, *, max_age: int | None = None, acr: str = "") -> Arrived | Ask:
     """Begin a sign-in for a page of our own, a path below the issuer: there at once, or the page that is due.
 
-    `max_age`: seconds that may have passed since the person signed in. Raises TooMany as `begin` does.
+    `max_age`: seconds that may have passed since the person signed in; `acr`: how sure that must be.
+    Raises TooMany as `begin` does.
     """
     session = sessions.read(browser.session_token)
-    params = {} if max_age is None else {"max_age": str(max_age)}
+    given = {"max_age": "" if max_age is None else str(max_age), "acr_values": acr}
+    params = {name: value for name, value in given.items() if value}
     facts = situation.of(own.request(path, params), own.OURSELVES, session, None, browser, None)
     step = next_step(facts)
     if step is Step.DONE:

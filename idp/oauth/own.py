@@ -30,7 +30,7 @@ class Arrived:
 
 
 def request(path: str, params: dict[str, str]) -> AuthorizationRequest:
-    """What stands where an authorization request does. `params`: `max_age`, seconds since the sign-in, or nothing."""
+    """What stands where an authorization request does. `params`: `max_age`, seconds since the sign-in, `acr_values`."""
     given = params.get("max_age")
     return AuthorizationRequest(
         client_id=OURSELVES.client_id,
@@ -44,7 +44,7 @@ def request(path: str, params: dict[str, str]) -> AuthorizationRequest:
         max_age=int(given) if given is not None else None,
         login_hint=params.get("login_hint"),
         id_token_hint=None,
-        acr_values=(),
+        acr_values=tuple(params.get("acr_values", "").split()),
         claims={},
         code_challenge=None,
         dpop_jkt=None,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from idp.accounts import assurance, devices, factors, passkeys, totp
+from idp.accounts import assurance, devices, factors, passkeys, telling, totp
 from idp.accounts.factors import WrongCode
 from idp.accounts.passkeys import PasskeyRefused
 from idp.accounts.totp import Enrolment
@@ -138,6 +138,7 @@ def _enrol(
 ) -> Entered:
     with transaction():
         codes, amr = enrolled()
+        telling.factors_changed(user, "a second factor was set up")
         due.going.codes = _sealed(user, codes) if codes else None
         return _go_on(due, user, amr, browser)
 

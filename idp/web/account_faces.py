@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from idp.web.faces import Form, Page, TenantFace
+from idp.web.qr import Picture
 from idp.web.upstream_faces import ProviderFace
 
 SECTIONS: Final = (
@@ -187,6 +188,47 @@ class Data(AccountPage):
     error: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Authenticator(AccountPage):
+    """An authenticator app is set up; `present`: in place of another one."""
+
+    picture: Picture
+    key: str
+    address: str
+    present: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A passkey as its person knows it; `elsewhere`: the host at which alone it works, where that is not this one."""
+
+    id: str
+    name: str
+    since: datetime
+    used: datetime | None
+    synced: bool
+    elsewhere: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passkeys(AccountPage):
+    """The person's passkeys; without `passkey_options` none can be made here."""
+
+    keys: tuple[Key, ...]
+    passkey_options: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryCodes(AccountPage):
+    """How many recovery codes are left, or, once, the new ones."""
+
+    left: int
+    codes: tuple[str, ...] = ()
+    done_said: str = ""
+
+
 PAGES: Final[dict[str, type[Page]]] = {
     "account/overview": Overview,
     "account/security": Security,
@@ -195,6 +237,9 @@ PAGES: Final[dict[str, type[Page]]] = {
     "account/data": Data,
     "account/sessions": Sessions,
     "account/identities": Identities,
+    "account/authenticator": Authenticator,
+    "account/passkeys": Passkeys,
+    "account/codes": RecoveryCodes,
     "account/applications": Applications,
     "account/history": History,
 }

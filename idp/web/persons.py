@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 
 from idp import clock
-from idp.accounts import people, sessions
+from idp.accounts import assurance, factors, people, sessions
 from idp.errors import Forbidden
 from idp.oauth import flow
 from idp.oauth.request import Browser
@@ -58,15 +58,27 @@ def signed_in(view: Callable[..., Any], rule: str, *, fresh: bool) -> Callable[.
         browser, binding = answers.browser()
         session = sessions.read(browser.session_token)
         user = people.of(session.user_id) if session is not None else None
-        if session is None or user is None or not _fresh(session, most):
+        if session is None or user is None or not _fresh(session, most) or _half(user, session, fresh):
             known = browser if user is not None else replace(browser, session_token=None)
-            return answers.go(flow.begin_own(path, known, max_age=most), binding)
+            acr = (
+                assurance.TWO
+                if user is not None and session is not None and _half(user, session, fresh)
+                else ""
+            )
+            return answers.go(flow.begin_own(path, known, max_age=most, acr=acr), binding)
         form = _posted(path, session, binding) if asked.method() == "POST" else {}
         visit = Visit(user, sessions.touch(session), browser, binding, path, form)
         response: Response = view(visit, **values)
         return response
 
     return guarded
+
+
+def _half(user: "User", session: "Session", fresh: bool) -> bool:
+    """Whether something dangerous waits for the second factor of somebody who has one."""
+    if not fresh or session.acr == assurance.TWO or assurance.TWO not in assurance.reachable():
+        return False
+    return factors.held_by(user.id).own
 
 
 def _fresh(session: "Session", most: int | None) -> bool:

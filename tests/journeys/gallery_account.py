@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from idp.web.account_faces import Application, Device, Happened, LinkedIdentity, Row
+from idp.web import qr
+from idp.web.account_faces import Application, Device, Happened, Key, LinkedIdentity, Row
 from idp.web.pages import TenantFace
 from tests.journeys import gallery_upstream
 
@@ -97,6 +98,23 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         ))
     )  # fmt: skip
     links = security | {"now": NOW, "providers": gallery_upstream.providers("")[:4]}
+    app_key = "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP"
+    address = "otpauth://totp/Acme%20Corporation:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    setting_up = security | {"key": app_key, "address": address, "picture": qr.draw(address)}
+    keys = (
+        Key(id="01936f3a-8c1e-7d42-9b0a-000000000007", name="Safari on iPhone", since=NOW - timedelta(days=90),
+            used=NOW - timedelta(hours=3), synced=True),
+        Key(id="01936f3a-8c1e-7d42-9b0a-000000000008", name=LONG[:60], since=NOW, used=None, synced=False,
+            elsewhere="old.acme.example"),
+    )  # fmt: skip
+    kept = security | {"passkey_options": '{"challenge": "x"}', "keys": keys}
+    ways = (
+        *password,
+        Row(name="Passkeys", state="2 kept here", path="account/passkeys", action="Manage"),
+        Row(name="Authenticator app", state="Not set up", path="account/authenticator", action="Set up"),
+        Row(name="Recovery codes", state="7 left", path="account/recovery-codes", action="Renew"),
+    )
+    codes = tuple(f"{number:04d}-v5kz-8qmt-d3h{number}" for number in range(10))
     both = (_application("Acme Web", offline=True), _application(LONG, assured=False))
     return {
         "account-overview": ("account/overview", overview),
@@ -112,6 +130,19 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         "account-email-wrong": (
             "account/email",
             overview_of(every) | {"now": "", "email": "alice", "error": "This is no e-mail address: it has no @."},
+        ),
+        "account-security-factors": ("account/security", security | {"rows": ways}),
+        "account-authenticator": ("account/authenticator", setting_up),
+        "account-authenticator-wrong": (
+            "account/authenticator",
+            setting_up | {"present": True, "error": "That code is not right."},
+        ),
+        "account-passkeys": ("account/passkeys", kept),
+        "account-passkeys-none": ("account/passkeys", kept | {"keys": (), "error": "Try again."}),
+        "account-codes": ("account/codes", security | {"left": 7}),
+        "account-codes-new": (
+            "account/codes",
+            security | {"left": 10, "codes": codes, "done_said": "Your former recovery codes are no more."},
         ),
         "account-security": ("account/security", security | {"rows": password}),
         "account-security-done": (

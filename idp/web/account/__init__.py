@@ -4,7 +4,17 @@ Owns the pages of the person gate (`idp.web.persons`). Each is one view that ask
 page, or with a 303 to it after something was done. No page is cached, and every form goes to its own page.
 """
 
-from idp.web.account import applications, data, email, history, identities, overview, security, sessions
+from idp.web.account import (
+    applications,
+    data,
+    email,
+    factors,
+    history,
+    identities,
+    overview,
+    security,
+    sessions,
+)
 
 DOORS = (
     overview.door,
@@ -15,4 +25,5 @@ DOORS = (
     history.door,
     email.door,
     data.door,
+    factors.door,
 )

@@ -4,12 +4,13 @@ from flask import Response
 
 from idp import clock
 from idp.accounts import account, authenticate, sessions, strength
+from idp.accounts import factors as own
 from idp.accounts.authenticate import SignInFailed
 from idp.accounts.strength import Weak
 from idp.errors import Busy
 from idp.federation import linking, offers
 from idp.web import cookies, words
-from idp.web.account import answering
+from idp.web.account import answering, factors
 from idp.web.account_faces import Row
 from idp.web.gates import Door, Gate
 from idp.web.persons import Visit
@@ -34,11 +35,27 @@ def rows(visit: Visit) -> tuple[Row, ...]:
     if changed is not None:
         state = f"Set {words.ago(changed, clock.now())}"
         found.append(Row(name="Password", state=state, path="account/password", action="Change"))
+    if factors.offered():
+        found += _factors(visit)
     known = [each.provider for each in linking.of(visit.user)]
     if known or offers.every():
         state = ", ".join(known)[:80] or "None"
         found.append(Row(name="Linked accounts", state=state, path="account/identities", action="Manage"))
     return tuple(found)
+
+
+def _factors(visit: Visit) -> tuple[Row, ...]:
+    held = own.held_by(visit.user.id)
+    keys = f"{held.passkeys} kept here" if held.passkeys else "None yet"
+    app = ("Set up", "Change") if held.authenticator else ("Not set up", "Set up")
+    codes = (
+        Row(name="Recovery codes", state=f"{held.codes} left", path="account/recovery-codes", action="Renew"),
+    )
+    return (
+        Row(name="Passkeys", state=keys, path="account/passkeys", action="Manage"),
+        Row(name="Authenticator app", state=app[0], path="account/authenticator", action=app[1]),
+        *(codes if held.own else ()),
+    )
 
 
 @door.route("/account/password", credentials=("cookie",))
