@@ -1,6 +1,7 @@
 """Messages to people: with their change or not at all, sealed on their way, handed to a real SMTP server."""
 
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -11,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jinja2 import UndefinedError
 
-from idp import config, mail
+from idp import config, mail, paths
 from idp.config import ConfigError, Settings
 from idp.control.readiness import run
 from idp.control.readiness.check import State
@@ -300,5 +301,15 @@ def test_a_changed_password_is_told_at_the_confirmed_address_alone(
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_kind_has_its_words(kind: Kind, acme: Tenant) -> None:
-    with entered(acme), pytest.raises(UndefinedError):
-        messages.render(kind)
+    words = (paths.templates() / "email" / f"{kind.value}.jinja").read_text(encoding="utf-8")
+    fields = {
+        name: "7" for name in re.findall(r"\{\{ (\w+) \}\}", words) if name not in ("tenant", "account")
+    }
+    with entered(acme):
+        made = messages.render(kind, "https://x.example/", **fields)
+        for name in fields:
+            with pytest.raises(UndefinedError):
+                messages.render(kind, **{each: "7" for each in fields if each != name})
+    assert made.subject and "\n" not in made.subject and "{" not in made.subject + made.text
+    assert "https://x.example/" in made.text and 'href="https://x.example/"' in made.html
+    assert "You get this" in made.text
