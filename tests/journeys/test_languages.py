@@ -192,3 +192,14 @@ def test_mails_and_pictures_can_say_in_which_language() -> None:
                                 "These applications keep the offline access that you allowed, also after you sign out:",
                                 2).startswith("Ces applications")  # fmt: skip
     assert languages.now() == "en"
+
+
+def test_a_pushed_wish_is_heard_as_well(rp: RelyingParty) -> None:
+    """RFC 9126: the address names only who pushed and what."""
+    pushed = rp.post("par", rp.request(ui_locales="ja"))
+    assert pushed.status_code == 201
+    visit = rp.authorize(
+        request_uri=pushed.get_json()["request_uri"],
+        **dict.fromkeys([name for name in rp.request() if name != "client_id"]),
+    )
+    assert spoken(visit.html) == "ja"
