@@ -37,7 +37,6 @@ SPOKEN = frozenset({
 """Pages whose every word stands in every language; any other one is English, and a test tells what of it waits."""
 _RIGHT_TO_LEFT = frozenset({"ar"})
 _MOST, _LONGEST, _LONGEST_QUERY = 20, 300, 4_000
-_NAMED = re.compile(r"(?:^|&)(?:client_id|link)=")
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
 _KEPT = "idp.language"
 
@@ -137,16 +136,19 @@ def allowed() -> tuple[str, ...]:
 
 
 def offered() -> tuple[tuple[str, str, str], ...]:
-    """Each language in which this very page can be had: its tag, its own name, and the page's address in it."""
+    """Each language in which this very page can be had: its tag, its own name, and the page's address in it.
+
+    Of pages of our own alone: what was asked of an endpoint is never written into an answer.
+    """
     here = asked.of_request.get({})
-    query, mine = here.get("QUERY_STRING", ""), allowed()
-    # What an application or a message sent here is not said again by a page that only says what is wrong with it.
-    again = "/interaction/" in here.get("PATH_INFO", "") or (
-        here.get("REQUEST_METHOD") == "GET" and not _NAMED.search(query)
-    )
-    if not again or len(mine) < 2 or len(query) > _LONGEST_QUERY:
+    path, query, mine = here.get("PATH_INFO", ""), here.get("QUERY_STRING", ""), allowed()
+    kept = [
+        pair for pair in parse_qsl(query[:_LONGEST_QUERY], keep_blank_values=True) if pair[0] != "ui_locales"
+    ]
+    again = here.get("REQUEST_METHOD") == "GET" or "/interaction/" in path
+    own = not path.endswith(("/authorize", "/logout")) and {name for name, _value in kept} <= {"tx"}
+    if not again or not own or len(mine) < 2 or len(query) > _LONGEST_QUERY:
         return ()
-    kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "ui_locales"]
     return tuple((each, own_name(each), f"?{urlencode([*kept, ('ui_locales', each)])}") for each in mine)
 
 

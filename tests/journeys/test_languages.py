@@ -203,3 +203,14 @@ def test_a_pushed_wish_is_heard_as_well(rp: RelyingParty) -> None:
         **dict.fromkeys([name for name in rp.request() if name != "client_id"]),
     )
     assert spoken(visit.html) == "ja"
+
+
+def test_what_was_asked_of_an_endpoint_is_not_written_into_its_answer(rp: RelyingParty) -> None:
+    for path in (
+        "authorize?client_id=nobody&tenant=globex",
+        "logout?state=globex",
+        "?tenant=globex",
+        "nothing?x=globex",
+    ):
+        html = rp.browser().get(f"/t/acme/{path}").get_data(as_text=True)
+        assert "globex" not in html and 'class="languages"' not in html, path
