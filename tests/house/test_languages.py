@@ -14,7 +14,7 @@ OTHERS = pytest.mark.parametrize("language", LANGUAGES[1:])
 MACROS = ("form", "icon", "identity", "notice", "provider", "rows")
 DONE = [
     paths.templates() / name
-    for name in ("base.html", *(f"macros/{each}.html" for each in MACROS), *languages.SPOKEN)
+    for name in ("base.html", *(f"macros/{each}.html" for each in MACROS), *sorted(languages.SPOKEN))
 ]
 WAITING = [each for each in words.templates() if each not in DONE]
 
