@@ -101,7 +101,8 @@ class Plan:
     def _user(self, name: str) -> dict[str, Any]:
         return {
             "username": name, "password": self._secret(name), "email": f"{name}@canary.example",
-            "email_verified": True, "name": f"{name.title()} Canary", "groups": ["sales"], "roles": ["buyer"],
+            "email_verified": name == "alice", "name": f"{name.title()} Canary", "groups": ["sales"],
+            "roles": ["buyer"],
         }  # fmt: skip
 
     def _spare(self) -> list[dict[str, Any]]:

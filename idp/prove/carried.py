@@ -352,7 +352,8 @@ def _asked(place: Place) -> Part:
     if place.path == "/device_authorization":
         return Part({"scope": "openid"})
     if place.path == "/bc-authorize":
-        return Part({"scope": "openid", "login_hint": "alice"})
+        # One without a confirmed address: each of these would be a message, and a development shows messages to all.
+        return Part({"scope": "openid", "login_hint": "bob"})
     token = place.victim.tokens["access_token"]
     return Part({"grant_type": "client_credentials"} if place.takes("code") else {"token": token})
 
