@@ -94,8 +94,8 @@ def login_states() -> dict[str, dict[str, object]]:
         "login-nothing": plain | {"error": "nothing"},
         "login-stale": plain | {"username": "alice", "error": "stale"},
         "login-busy": plain | {"username": "alice", "error": "busy"},
-        "login-passkey": plain | {"passkey_options": '{"challenge": "x"}'},
-        "login-passkey-failed": plain | {"passkey_options": '{"challenge": "x"}', "error": "passkey"},
+        "login-passkey": plain | {"passkey_options": '{"challenge": "AAAA"}'},
+        "login-passkey-failed": plain | {"passkey_options": '{"challenge": "AAAA"}', "error": "passkey"},
         "login-again": plain | {"username": "alice", "again": True},
         "login-stranger": plain | {"client": STRANGER},
         "login-logo": plain | {"client": replace(WEB, logo_uri=LOGO), "tenant": replace(ACME, logo_uri=LOGO)},
@@ -114,7 +114,7 @@ def login_states() -> dict[str, dict[str, object]]:
 
 def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
     """The pages of second factors in their states."""
-    options = '{"challenge": "x"}'
+    options = '{"challenge": "AAAA"}'
     key = "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP"
     address = (
         f"otpauth://totp/Acme%20Corporation:alice?secret={key.replace(' ', '')}&issuer=Acme%20Corporation"
@@ -139,7 +139,7 @@ def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
             mfa | {"way": "passkey", "passkey_options": options, "error": "passkey"},
         ),
         "enrol": ("enrol", enrol),
-        "enrol-passkey": ("enrol", enrol | {"passkey_options": options}),
+        "enrol-passkey": ("enrol", enrol | {"passkey_options": gallery_account.MAKING}),
         "enrol-wrong": ("enrol", enrol | {"error": "wrong"}),
         "enrol-anew": ("enrol", enrol | {"error": "wrong", "anew": True}),
         "enrol-dark-tenant": ("enrol", enrol | {"tenant": NIGHT}),

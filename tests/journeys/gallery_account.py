@@ -10,6 +10,11 @@ from idp.web.pages import TenantFace
 from tests.journeys import gallery_upstream
 
 NOW = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
+MAKING = (
+    '{"challenge": "AAAA", "rp": {"name": "Acme"}, "user": {"id": "AAAA", "name": "a", "displayName": "A"},'
+    ' "pubKeyCredParams": [{"type": "public-key", "alg": -7}]}'
+)
+"""What a browser makes a passkey with."""
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 
 
@@ -107,7 +112,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         Key(id="01936f3a-8c1e-7d42-9b0a-000000000008", name=LONG[:60], since=NOW, used=None, synced=False,
             elsewhere="old.acme.example"),
     )  # fmt: skip
-    kept = security | {"passkey_options": '{"challenge": "x"}', "keys": keys}
+    kept = security | {"passkey_options": MAKING, "keys": keys}
     ways = (
         *password,
         Row(name="Passkeys", state="2 kept here", path="account/passkeys", action="Manage"),
