@@ -21,6 +21,7 @@ SOON = 15.0
 _LIVE = "SELECT id, digest, user_id, sid FROM sessions WHERE ended_at IS NULL ORDER BY id"
 _CLIENTS = "SELECT id FROM clients ORDER BY id"
 _LEFT = "SELECT count(*) FROM outbox WHERE id = ANY (%s::uuid[]) AND attempts = 0"
+_NOTICES = "SELECT id FROM outbox WHERE topic IN ('session.drop', 'logout.notice') ORDER BY id"
 _MESSAGES = (
     "SELECT (SELECT count(*) FROM outbox WHERE id = ANY (%s::uuid[])), "
     "(SELECT count(*) FROM undelivered WHERE id = ANY (%s::uuid[]))"
@@ -62,7 +63,7 @@ def _misled(target: Target, tally: Tally, held: Wallet, own: Within, theirs: Wit
     sessions, clients = theirs(_LIVE), theirs(_CLIENTS)
     if not sessions or not clients:
         raise Unexpected("A canary whose person is signed in has no session and no client.")
-    before = _copies(target, held.canary, sessions), theirs("SELECT count(*) FROM outbox"), sessions
+    before = _copies(target, held.canary, sessions), theirs(_NOTICES), sessions
     messages = _messages(held.canary, sessions, clients)
     mine = target.a if held.canary is target.b else target.b
     ids = [str(uuid4()) for _ in messages]
@@ -75,7 +76,7 @@ def _misled(target: Target, tally: Tally, held: Wallet, own: Within, theirs: Wit
         raise NotProved(
             f"The worker has not tried a canary's message for {SOON:.0f} s; see that `idp worker` runs."
         )
-    after = _copies(target, held.canary, sessions), theirs("SELECT count(*) FROM outbox"), theirs(_LIVE)
+    after = _copies(target, held.canary, sessions), theirs(_NOTICES), theirs(_LIVE)
     names = ("copies of sessions", "messages", "sessions")
     for name, then, now in zip(names, before, after, strict=True):
         tally.expect(then == now, f"A job that was told another tenant's names changed that tenant's {name}.")

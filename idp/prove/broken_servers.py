@@ -86,7 +86,7 @@ SERVERS = (
     ),
     Server(
         "CSRF tokens without the tenant",
-        (("web/csrf.py", 'f"{current().id}|{binding}|{step}"', 'f"{binding}|{step}"'),),
+        (("web/csrf.py", 'f"{current().id}|{binding}|{step}|{salt}"', 'f"{binding}|{step}|{salt}"'),),
         ("outside_credentials",),
     ),
     Server(

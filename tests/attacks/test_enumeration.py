@@ -238,7 +238,9 @@ OVER_HTTP = {
 
 def seen(visit, name):
     """What a browser sees, but for what differs between any two: request id, transaction, form token, the name."""
-    hidden = re.compile(r'name="csrf" value="[^"]*"|value="[^"]*" name="csrf"')
+    hidden = re.compile(
+        r'name="csrf" value="[^"]*"|value="[^"]*" name="csrf"|(?<=challenge&#34;: &#34;)[\w-]+'
+    )
     answer = visit.answer
     own = answer.headers.get("X-Request-Id", "-")
     body = hidden.sub("", visit.html).replace(own, "ID").replace(f'value="{name}"', 'value="NAME"')

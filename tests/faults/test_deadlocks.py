@@ -87,9 +87,9 @@ def test_f08_a_code_in_a_deadlock_becomes_tokens_once(
 ) -> None:
     code = rp.authorize().login("alice").code
     opponent = Opponent(database, "clients", "users")
-    from idp.oauth.grants import authorization_code
+    from idp.oauth import redeeming
 
-    with fought(monkeypatch, authorization_code.grants, "client_stands", opponent, 1):
+    with fought(monkeypatch, redeeming.grants, "client_stands", opponent, 1):
         answer = rp.redeem(code)
     assert answer.status_code == 200 and opponent.met == 1
     assert database("SELECT count(*) FROM grants") == [(1,)]

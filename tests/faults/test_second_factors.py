@@ -40,7 +40,7 @@ def test_bf05_without_redis_and_postgres_nobody_is_judged(
             stalled.breaker().succeeded()
         throttle.forget()
         held = factors.attempt(person, factors.TOTP, "198.51.100.1")
-        assert factors.judge(person, factors.TOTP, mine.code()) == ("otp",)
+        assert factors.judge(person, factors.TOTP, mine.code(), "a sign-in") == ("otp",)
         held.give_back()
 
 

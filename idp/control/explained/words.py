@@ -217,6 +217,7 @@ _SENTENCES: dict[str, str] = {
     "refresh_token.used": "A refresh token is good once: use the one that came back, never two requests with the same.",
     "refresh_token.exp": "It went unused for too long (policy.refresh_idle) or has its age (policy.refresh_absolute).",
     "assertion.typ": "The header names a type that a client's assertion does not have.",
+    "assertion.aud": "The assertion must name the issuer as its one audience, as a string (FAPI 2.0).",
     "assertion.alg": "The client does not sign with this algorithm (token_endpoint_auth_signing_alg).",
     "assertion.kid": "Exactly one key of the client's jwks must have this kid and be for this algorithm: register it.",
     "assertion.key": "The registered key cannot be used: put the public key into the client's jwks again.",

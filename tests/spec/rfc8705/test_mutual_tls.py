@@ -376,9 +376,7 @@ def test_2_1_2_registration_says_in_one_way_whose_it_is(
         service(acme, "tls_client_auth", **fields)
 
 
-@pytest.mark.parametrize(
-    "wrong", ["A" * 400, certificate("CN=leaf").der, CA.der[:-8] + "AAAAAAAA"[:-1] + "="]
-)
+@pytest.mark.parametrize("wrong", ["A" * 400, certificate("CN=leaf").der, CA.der[:-40]])
 def test_a_policy_names_authorities_and_nothing_else(acme: Tenant, wrong: str) -> None:
     with pytest.raises(Invalid, match="client_certificate_authorities"):
         policy(acme, client_certificate_authorities=[CA.der, wrong])

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import jwt as pyjwt
 import pytest
 
-from idp import clock
+from idp import clock, directory
 from idp.control import keys as rotation
 from idp.ids import secret
 from idp.tenants import Tenant
@@ -200,6 +200,7 @@ def test_oidcc_server_rotate_keys(app: Any, op: Tenant) -> None:
 
     before = kids()
     rotation.rotate("acme")
+    directory.poll()
     after = kids()
     fresh = set(after) - set(before)
     assert fresh and {after[kid] for kid in fresh} <= {"RSA", "EC"} and set(before) <= set(after)
