@@ -4,6 +4,7 @@ What was sent is masked where it comes back; request ids and dates are each answ
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from urllib.parse import quote, quote_plus
@@ -14,6 +15,10 @@ OWN = frozenset({"date", "x-request-id", "connection", "keep-alive"})
 """Headers that are each answer's, or each connection's, own."""
 SHORTEST = 6
 """Characters of what was sent, for it to be masked where it comes back."""
+SETTLES = 20
+"""Times that a page which everybody sees is asked anew, for it to rest while it is compared."""
+PAUSE = 0.5
+"""Seconds between them."""
 _DATE = re.compile(r"\w{3}, \d\d \w{3} (?!1970)\d{4} \d\d:\d\d:\d\d GMT")
 """An instant in a header (RFC 9110 §5.6.7), such as a cookie's end; one in 1970 says that it has ended."""
 _WORD = re.compile(r"[\w-]+|[^\w-]")
@@ -48,6 +53,31 @@ def unlike(
     if len(again) == len(wanted) and _same(found, wanted, again):
         return None
     return f"{seen}, and for what does not exist {missing.status}{_first(found, wanted, again)}"
+
+
+def unlike_at_rest(
+    foreign: Callable[[], Answer], absent: Callable[[], Answer], sent: Sequence[str], nobodys: Sequence[str]
+) -> str | None:
+    """As `unlike`, of what takes no credential and may change by itself, such as a list that others add to.
+
+    What is nobody's is asked before and after. A difference counts only where those two are alike, so that the page
+    rested in between; one that never rests is told of as different.
+    """
+    told = None
+    for attempt in range(SETTLES):
+        if attempt:
+            time.sleep(PAUSE)
+        before = words(absent(), nobodys)
+        told = unlike(foreign, absent, sent, nobodys)
+        if told is None:
+            return None
+        if _alike(before, words(absent(), nobodys), words(absent(), nobodys)):
+            break
+    return told
+
+
+def _alike(before: list[str], after: list[str], once_more: list[str]) -> bool:
+    return len(after) == len(once_more) and _same(before, after, once_more)
 
 
 def _same(found: list[str], wanted: list[str], again: list[str]) -> bool:

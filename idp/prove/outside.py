@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from idp.prove import clock, wallet
 from idp.prove.canaries import UPSTREAM
 from idp.prove.carried import AUTHENTICATION, KINDS, Part, Place, Use, everything
-from idp.prove.likeness import unlike
+from idp.prove.likeness import unlike, unlike_at_rest
 from idp.prove.promises import Group, Promise, Tally
 from idp.prove.reaches import DEEP, EVERY_HEADER, PLAIN, WIDE, Reach
 from idp.prove.target import Route, Target
@@ -76,9 +76,9 @@ class Outside:
         both = [beside | use.rest | part for part in (use.foreign, use.absent)]
         # What is outside of tenants, such as readiness, may say for good that it is not available.
         ask = self._once if place.route.gate == "public" else self.ask
-        if not place.route.credentials:
-            ask(method, target, both[1])  # what is kept ready differs in a header from what had to be made
-        return unlike(
+        # What is kept ready differs in a header from what had to be made, and what everybody sees may grow meanwhile.
+        compared = unlike if place.route.credentials else unlike_at_rest
+        return compared(
             lambda: ask(method, target, both[0]), lambda: ask(method, target, both[1]),
             use.foreign.texts, use.absent.texts,
         )  # fmt: skip

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from idp.prove import outside
-from idp.prove.likeness import unlike
+from idp.prove import likeness, outside
+from idp.prove.likeness import unlike, unlike_at_rest
 from idp.prove.promises import Promise, Tally
 from idp.prove.target import Route, Target
 from idp.prove.wire import Answer
@@ -66,3 +66,28 @@ def test_two_answers_are_alike_but_for_what_differs_anyway() -> None:
     assert unlike(until, until, (), ()) is None
     for different in (said("yes"), said("no", 403), said("no", Extra="1"), said("no no"), said("")):
         assert unlike(lambda answer=different: answer, lambda: said("no"), (), ()) is not None
+
+
+def test_a_page_that_grows_meanwhile_is_compared_once_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likeness, "PAUSE", 0.0)
+    grown = iter(["one", "one", "two", "two", "two", "two"])
+
+    def grows() -> Answer:
+        return _answer(f"messages {next(grown, 'three')}")
+
+    assert unlike_at_rest(grows, grows, (), ()) is None
+
+
+def test_a_page_at_rest_that_differs_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(likeness, "PAUSE", 0.0)
+
+    def foreign() -> Answer:
+        asked.append(1)
+        return _answer("theirs")
+
+    assert unlike_at_rest(foreign, lambda: _answer("nobodys"), (), ()) is not None
+    assert len(asked) == 1
+    turns = iter(range(1000))
+    assert unlike_at_rest(foreign, lambda: _answer("x " * next(turns)), (), ()) is not None
+    assert len(asked) == 1 + likeness.SETTLES
