@@ -13,6 +13,7 @@ from idp import audit, clock, directory
 from idp.accounts import authenticate, consent, passwords, sessions, strength, telling
 from idp.audit import Actor, Event
 from idp.errors import Conflict
+from idp.mail import What
 from idp.store.database import again, transaction
 from idp.store.durable import audit_log, clients, credentials, grants, remembered_devices, users
 from idp.store.durable.audit_log import Entry
@@ -63,7 +64,7 @@ def _changed(user: User, session: Session, secret: str, address: str) -> tuple[S
         sessions.end_all(user, "password_changed", keep=session)
         grants.revoke_of_user(user.id, "password_changed")
         audit.record(Event.PASSWORD_CHANGED, user_id=user.id)
-        telling.password_changed(user, "on your account page")
+        telling.password_changed(user, What.PASSWORD_ON_PAGE)
         going_on = sessions.rotate(session)
         if going_on is None:
             raise Conflict("This session has ended meanwhile.", rule="account.session")

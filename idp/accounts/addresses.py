@@ -38,7 +38,8 @@ def send(user: User, new: str, actor: Actor | None = None) -> bool:
     found = users.for_sign_in("", identifiers.email_key(new) or "")
     if found is not None and found[0].id != user.id:
         return mail.send(mail.Kind.ADDRESS_TAKEN, new, link=f"{current().issuer}/account")
-    sent = mail.send(mail.Kind.ADDRESS, new, user_id=user.id, link=lambda: made(user, new), hours=_hours())
+    lasts = current().policy.confirmation_lifetime
+    sent = mail.send(mail.Kind.ADDRESS, new, user_id=user.id, link=lambda: made(user, new), lasts=lasts)
     if sent:
         audit.record(Event.ADDRESS_ASKED, actor, user_id=user.id, email=new)
     return sent
@@ -47,10 +48,6 @@ def send(user: User, new: str, actor: Actor | None = None) -> bool:
 def made(user: User, new: str) -> str:
     """A link for the person that makes an address theirs, in the caller's transaction."""
     return links.make(Kind.ADDRESS, current().policy.confirmation_lifetime, user, email=new)
-
-
-def _hours() -> int:
-    return max(1, current().policy.confirmation_lifetime // 3600)
 
 
 def look(token: str | None) -> tuple[User, str]:

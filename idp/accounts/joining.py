@@ -8,7 +8,7 @@ it, to whoever reads it. Its username is the address: a name of one's own choice
 from dataclasses import dataclass
 from typing import Any
 
-from idp import audit, identifiers, mail, outbox, throttle
+from idp import audit, identifiers, mail, outbox, speech, throttle
 from idp.accounts import links, passwords, strength
 from idp.accounts.links import Kind
 from idp.audit import Actor, Event
@@ -46,7 +46,8 @@ def ask(given: str, transaction_id: str, address: str) -> None:
     retry = throttle.failed("recovery", address)
     if retry is not None:
         raise TooMany(retry_after=retry, rule="throttle.recovery", setting="policy.recoveries")
-    outbox.put(TOPIC, {"sealed": sealed.write(TOPIC, {"email": email, "tx": transaction_id[:64]})})
+    told = {"email": email, "tx": transaction_id[:64], "language": speech.asked()}
+    outbox.put(TOPIC, {"sealed": sealed.write(TOPIC, told)})
 
 
 def _email(given: str) -> str:
@@ -61,14 +62,14 @@ def answer(payload: dict[str, Any]) -> None:
     told = sealed.read(TOPIC, payload["sealed"])
     if not offered():
         return
-    with transaction():
+    with transaction(), speech.speaking(told.get("language")):
         if _held(told["email"]):
             mail.send(mail.Kind.ADDRESS_TAKEN, told["email"], link=f"{current().issuer}/account")
             return
         mail.send(
             mail.Kind.REGISTRATION, told["email"],
             link=lambda: made(told["email"], current().policy.confirmation_lifetime, tx=told["tx"]),
-            hours=max(1, current().policy.confirmation_lifetime // 3600),
+            lasts=current().policy.confirmation_lifetime,
         )  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def invite(
             raise Conflict("There is an account with this address.", rule="email")
         if reveal:
             found = link()
-        elif not mail.send(mail.Kind.INVITATION, email, link=link, days=max(1, seconds // 86_400)):
+        elif not mail.send(mail.Kind.INVITATION, email, link=link, lasts=seconds):
             raise Invalid("No message can be sent to this address.", rule="email")
         audit.record(Event.INVITATION_SENT, actor, roles=list(roles), groups=list(named), shown=reveal)
     return found if reveal else None

@@ -76,7 +76,7 @@ def leave(user: User, actor: Actor) -> str:
         link = links.make(Kind.KEEP, max(grace, 60), gone)
         audit.record(Event.USER_LEFT, user_id=user.id)
         if user.email and user.email_verified:
-            mail.send(mail.Kind.LEAVING, user.email, user_id=user.id, link=link, days=max(1, grace // 86_400))
+            mail.send(mail.Kind.LEAVING, user.email, user_id=user.id, link=link, lasts=grace)
     return link
 
 

@@ -14,6 +14,7 @@ from idp.accounts.factors import WrongCode
 from idp.accounts.passkeys import PasskeyRefused
 from idp.audit import Event
 from idp.errors import Conflict, Refusal
+from idp.mail import What
 from idp.store.database import again, transaction
 from idp.store.durable import authenticators, remembered_devices
 from idp.store.durable import passkeys as passkey_rows
@@ -42,7 +43,7 @@ def add_app(user: User, session: Session, ticket: str, code: str, address: str) 
         made = factors.enrol_totp(user, ticket, code, replacing=_shown(session))
         return made, (assurance.ONE_TIME_CODE,)
 
-    return _added(user, session, factors.TOTP, "an authenticator app was added", enrolled, address)
+    return _added(user, session, factors.TOTP, What.APP_ADDED, enrolled, address)
 
 
 def add_passkey(user: User, session: Session, answer: str, name: str, address: str) -> Changed:
@@ -53,7 +54,7 @@ def add_passkey(user: User, session: Session, answer: str, name: str, address: s
         newest = passkeys.of_user(user.id)[-1]
         return made, passkeys.happened(newest.backup_eligible, verified=True)
 
-    return _added(user, session, factors.PASSKEY, "a passkey was added", enrolled, address)
+    return _added(user, session, factors.PASSKEY, What.PASSKEY_ADDED, enrolled, address)
 
 
 def _shown(session: Session) -> bool:
@@ -64,7 +65,7 @@ def _added(
     user: User,
     session: Session,
     way: str,
-    what: str,
+    what: What,
     enrolled: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]],
     address: str,
 ) -> Changed:
@@ -83,7 +84,7 @@ def _added(
 
 @again
 def _kept(
-    user: User, session: Session, what: str, enrolled: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
+    user: User, session: Session, what: What, enrolled: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 ) -> Changed:
     with transaction():
         codes, amr = enrolled()
@@ -102,7 +103,7 @@ def remove_app(user: User) -> bool:
         if not authenticators.remove(user.id):
             return False
         audit.record(Event.AUTHENTICATOR_REMOVED, audit.Actor("user", str(user.id)))
-        _removed(user, "the authenticator app was removed")
+        _removed(user, What.APP_REMOVED)
     return True
 
 
@@ -114,7 +115,7 @@ def remove_passkey(user: User, passkey_id: UUID) -> bool:
         if not passkey_rows.remove(user.id, passkey_id):
             return False
         audit.record(Event.PASSKEY_REMOVED, audit.Actor("user", str(user.id)), passkey_id=passkey_id)
-        _removed(user, "a passkey was removed")
+        _removed(user, What.PASSKEY_REMOVED)
     return True
 
 
@@ -125,7 +126,7 @@ def _spare(user: User) -> None:
         raise Conflict("You need a second factor here: add another one first.", rule="factors.last")
 
 
-def _removed(user: User, what: str) -> None:
+def _removed(user: User, what: What) -> None:
     remembered_devices.forget(user.id)
     if not factors.held_by(user.id).own:
         code_rows.remove(user.id)
@@ -138,5 +139,5 @@ def new_codes(user: User) -> tuple[str, ...]:
     with transaction():
         if not factors.held_by(user.id).own:
             raise Conflict("Set up an authenticator app or a passkey first.", rule="factors.none")
-        telling.factors_changed(user, "new recovery codes were made")
+        telling.factors_changed(user, What.CODES_MADE)
         return recovery_codes.make(user.id)

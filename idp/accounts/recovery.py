@@ -7,11 +7,12 @@ and grant, and the sign-in that was under way goes on with the new password and 
 
 from typing import Any
 
-from idp import audit, clock, identifiers, mail, outbox, throttle
+from idp import audit, clock, identifiers, mail, outbox, speech, throttle
 from idp.accounts import links, passwords, sessions, strength, telling
 from idp.accounts.links import Kind, LinkGone
 from idp.audit import Actor, Event
 from idp.errors import TooMany
+from idp.mail import What
 from idp.signing import sealed
 from idp.store.database import again, transaction
 from idp.store.durable import credentials, grants, users
@@ -36,7 +37,7 @@ def ask(name: str, transaction_id: str, address: str) -> None:
     retry = throttle.failed("recovery", address)
     if retry is not None:
         raise TooMany(retry_after=retry, rule="throttle.recovery", setting="policy.recoveries")
-    told = {"name": name[:NAME_LONGEST], "tx": transaction_id[:64]}
+    told = {"name": name[:NAME_LONGEST], "tx": transaction_id[:64], "language": speech.asked()}
     outbox.put(TOPIC, {"sealed": sealed.write(TOPIC, told)})
 
 
@@ -46,7 +47,7 @@ def answer(payload: dict[str, Any]) -> None:
     user = _called(told["name"])
     if not offered() or user is None or credentials.password_of(user.id) is None:
         return
-    with transaction():
+    with transaction(), speech.speaking(told.get("language")):
         send(user, told["tx"])
 
 
@@ -71,7 +72,7 @@ def send(user: User, transaction_id: str = "", actor: Actor | None = None) -> bo
         address,
         user_id=user.id,
         link=lambda: made(user, transaction_id),
-        minutes=_minutes(),
+        lasts=current().policy.reset_lifetime,
     )
     if sent:
         audit.record(Event.RECOVERY_SENT, actor, user_id=user.id)
@@ -81,10 +82,6 @@ def send(user: User, transaction_id: str = "", actor: Actor | None = None) -> bo
 def made(user: User, transaction_id: str = "") -> str:
     """A link for the person, in the caller's transaction."""
     return links.make(Kind.RESET, current().policy.reset_lifetime, user, tx=transaction_id)
-
-
-def _minutes() -> int:
-    return max(1, current().policy.reset_lifetime // 60)
 
 
 def look(token: str | None) -> User:
@@ -118,4 +115,4 @@ def _done(link: Link, user: User, secret: str, address: str) -> None:
         grants.revoke_of_user(user.id, "password_reset")
         links.forget(user.id)
         audit.record(Event.PASSWORD_RECOVERED, user_id=user.id)
-        telling.password_changed(user, "by a link in an e-mail")
+        telling.password_changed(user, What.PASSWORD_BY_LINK)

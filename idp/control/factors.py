@@ -11,6 +11,7 @@ from idp.accounts import factors, recovery_codes, sessions, telling
 from idp.audit import Actor, Event
 from idp.control import users
 from idp.errors import Invalid
+from idp.mail import What
 from idp.store.database import transaction
 from idp.store.durable import grants
 from idp.store.durable import users as rows
@@ -27,7 +28,7 @@ def reset(username: str, actor: Actor) -> dict[str, int]:
         rows.change(user.id, not_before=clock.now())
         sessions.end_all(user, "factors_reset")
         grants.revoke_of_user(user.id, "factors_reset")
-        telling.factors_changed(user, "an administrator took all second factors away")
+        telling.factors_changed(user, What.FACTORS_RESET)
         audit.record(Event.FACTORS_RESET, actor, user_id=user.id, **gone)
     return gone
 
@@ -42,6 +43,6 @@ def temporary_code(username: str, actor: Actor) -> tuple[str, datetime]:
     with transaction():
         user = users.show(username)
         code = recovery_codes.make_temporary(user.id)
-        telling.factors_changed(user, "an administrator made a code that stands in for a second factor once")
+        telling.factors_changed(user, What.TEMPORARY_CODE)
         audit.record(Event.TEMPORARY_CODE_MADE, actor, user_id=user.id)
     return recovery_codes.spoken(code), clock.now() + recovery_codes.TEMPORARY_FOR

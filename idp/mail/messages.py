@@ -1,7 +1,8 @@
 """What a message looks like: its words once, as text and as HTML in the design of the pages.
 
-Each kind is a template of plain-text blocks; the frame of the HTML escapes what they say. What people or tenants have
-typed is never compiled, and never stands where a mail program would make it a header or markup.
+Each kind is a template of plain-text blocks in the language of the moment; the frame of the HTML escapes what they say.
+What people or tenants have typed is never compiled, and never stands where a mail program would make it a header or
+markup.
 """
 
 import re
@@ -11,15 +12,17 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
-from idp import branding, paths
+from idp import branding, paths, speech
+from idp.mail import phrases
 from idp.tenants import current
 
 _BLOCKS = ("subject", "heading", "text", "button", "why")
 _UNSEEN = re.compile(
     "[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u061c\u2060\ufeff\ufff9-\ufffb\x00-\x1f\x7f-\x9f]"
 )
+_ISOLATES = re.compile("[\u2068\u2069]")
 _LONGEST = 200  # characters of a value that somebody typed
 
 
@@ -54,51 +57,81 @@ class Message:
 
 
 @cache
-def _environment(markup: bool, neutral: bool) -> Environment:
-    """`markup`: what is printed is escaped; `neutral`: it is in one line, bounded and visible (`_seen`)."""
-    return Environment(
+def _environment(markup: bool) -> Environment:
+    """`markup`: what is printed is escaped."""
+    made = Environment(
         loader=FileSystemLoader(paths.templates()),
         autoescape=markup,
         undefined=StrictUndefined,
-        finalize=_seen if neutral else None,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.install_gettext_callables(speech._, speech.plural, newstyle=True)  # type: ignore[attr-defined]
+    return made
 
 
-def _seen(value: Any) -> Any:
-    """A value in one line, without characters that are invisible or reorder text."""
-    return _UNSEEN.sub(" ", value)[:_LONGEST] if isinstance(value, str) else value
+@cache
+def fields(kind: Kind) -> frozenset[str]:
+    """What the words of a kind name, beside `tenant`."""
+    environment = _environment(False)
+    source, _, _ = FileSystemLoader(paths.templates()).get_source(environment, f"email/{kind.value}.jinja")
+    named = meta.find_undeclared_variables(environment.parse(source))
+    return frozenset(named) - {"_", "ngettext", "tenant"}
 
 
-def render(kind: Kind, link: str = "", **fields: Any) -> Message:
-    """The message, for the entered tenant. `link`: where its button leads; `fields`: what its words name.
+def _seen(value: str) -> str:
+    """A value in one line, without characters that are invisible or reorder text.
+
+    Where the language reads from the right it is isolated, so that it moves nothing beside it.
+    """
+    shown = _UNSEEN.sub(" ", value)[:_LONGEST]
+    return f"\u2068{shown}\u2069" if shown and speech.direction(speech.now()) == "rtl" else shown
+
+
+def _said(name: str, value: Any) -> Any:
+    """A field as it is read: what happened as a sentence, how long in words, what somebody typed made visible."""
+    if name == "what":
+        return phrases.sentence(phrases.What(value), _seen(current().name))
+    if name == "lasts":
+        return speech.duration(int(value))
+    return _seen(value) if isinstance(value, str) else value
+
+
+def render(kind: Kind, link: str = "", **given: Any) -> Message:
+    """The message, for the entered tenant, in the language of the moment.
+
+    `link`: where its button leads; `given`: what its words name (`fields`).
 
     Raises jinja2.UndefinedError for a field that the words name and nobody gave.
     """
-    tenant = current()
-    words = _words(kind, {**fields, "tenant": tenant.name, "account": f"{tenant.issuer}/account"})
+    tenant, language = current(), speech.now()
+    words = _words(
+        kind, {name: _said(name, value) for name, value in {**given, "tenant": tenant.name}.items()}
+    )
     told = {
         **words,
         "paragraphs": [each.strip() for each in words["text"].split("\n\n") if each.strip()],
         "link": link,
-        "tenant": _seen(tenant.name),
+        "tenant": _UNSEEN.sub(" ", tenant.name)[:_LONGEST],
+        "language": language,
+        "direction": speech.direction(language),
         "home": f"{tenant.issuer}/",
         "colors": branding.accent(branding.primary_of(tenant.branding), branding.LIGHT),
         "dark": branding.accent(branding.primary_of(tenant.branding), branding.DARK),
     }
-    text = _environment(False, False).get_template("email/frame.txt").render(told)
-    html = _environment(True, False).get_template("email/frame.html").render(told)
-    return Message(words["subject"], text, html)
+    text = _environment(False).get_template("email/frame.txt").render(told)
+    html = _environment(True).get_template("email/frame.html").render(told)
+    return Message(_ISOLATES.sub("", words["subject"]), text, html)
 
 
-def _words(kind: Kind, fields: Mapping[str, Any]) -> dict[str, str]:
+def _words(kind: Kind, said: Mapping[str, Any]) -> dict[str, str]:
     """The blocks of a kind: paragraphs of `text` keep their empty lines, all else is one line."""
-    template = _environment(False, True).get_template(f"email/{kind.value}.jinja")
+    template = _environment(False).get_template(f"email/{kind.value}.jinja")
     found = {}
     for name in _BLOCKS:
         block = template.blocks.get(name)
-        said = "".join(block(template.new_context(dict(fields)))) if block is not None else ""
-        lines = [" ".join(each.split()) for each in said.strip().split("\n\n")]
+        filled = "".join(block(template.new_context(dict(said)))) if block is not None else ""
+        lines = [" ".join(each.split()) for each in filled.strip().split("\n\n")]
         found[name] = "\n\n".join(lines) if name == "text" else " ".join(lines)
     return found

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from idp import audit, config, identifiers, outbox, throttle
+from idp import audit, config, identifiers, outbox, speech, throttle
 from idp.audit import Event
 from idp.mail import kept, messages, smtp
 from idp.mail.messages import Kind
 from idp.outbox import Undelivered
 from idp.signing import sealed
 from idp.signing.envelope import Unsealable
+from idp.store.durable import users
 from idp.tenants import current
 
 TOPIC = "mail.send"
@@ -22,6 +23,12 @@ SERVER = "smtp"
 """The recipient of all messages in the outbox: who is silent is the server, not the person."""
 _NOBODYS = (".example", ".invalid", ".localhost", ".test")
 """Ends of addresses that are nobody's (RFC 2606, RFC 6761): a development writes to them, a production does not."""
+
+
+def language(user_id: UUID | None) -> str:
+    """The language in which a person is written to; `user_id`: None for somebody who has no account yet."""
+    person = users.by_id(user_id) if user_id else None
+    return speech.to_person(person.claims.get("locale") if person else None)
 
 
 def possible() -> bool:
@@ -39,18 +46,20 @@ def send(
 ) -> bool:
     """Write a message to an e-mail address in the caller's transaction; False when it will not be sent.
 
-    `user_id`: whose it is, for the record; `link`: where its button leads, or what makes it once it is sure to be
-    sent. What `messages.render` raises.
+    `user_id`: whose it is, for the record and for the language; `link`: where its button leads, or what makes it once
+    it is sure to be sent. What `messages.render` raises.
     """
     if not possible() or (address.endswith(_NOBODYS) and not config.settings().development):
         return False
     if kind in messages.KNOCKED and throttle.failed("mail", identifiers.email_key(address) or "") is not None:
         audit.record(Event.MAIL_WITHHELD, kind=kind.value, **_of(user_id))
         return False
-    message = messages.render(kind, link if isinstance(link, str) else link(), **fields)
+    spoken = language(user_id)
+    with speech.speaking(spoken):
+        message = messages.render(kind, link if isinstance(link, str) else link(), **fields)
     letter = {
         "to": address, "subject": message.subject, "text": message.text, "html": message.html,
-        "kind": kind.value, "user": str(user_id) if user_id else None,
+        "kind": kind.value, "user": str(user_id) if user_id else None, "language": spoken,
     }  # fmt: skip
     outbox.put_all(TOPIC, [(SERVER, {"sealed": sealed.write(TOPIC, letter)})])
     return True

@@ -51,6 +51,10 @@ def composed(letter: Mapping[str, str], sender: str, address: str) -> EmailMessa
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(letter["text"])
     mail.add_alternative(letter["html"], subtype="html")
+    if letter.get("language"):
+        mail["Content-Language"] = letter[
+            "language"
+        ]  # RFC 3282; what comes before the parts goes into the first
     return mail
 
 

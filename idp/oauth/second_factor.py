@@ -14,6 +14,7 @@ from idp.accounts.passkeys import PasskeyRefused
 from idp.accounts.totp import Enrolment
 from idp.errors import Refusal
 from idp.ids import uuid7
+from idp.mail import What
 from idp.oauth import flow
 from idp.oauth.flow import Due, Entered, Outcome
 from idp.oauth.interaction import Step
@@ -138,7 +139,7 @@ def _enrol(
 ) -> Entered:
     with transaction():
         codes, amr = enrolled()
-        telling.factors_changed(user, "a second factor was set up")
+        telling.factors_changed(user, What.FACTOR_SET_UP)
         due.going.codes = _sealed(user, codes) if codes else None
         return _go_on(due, user, amr, browser)
 

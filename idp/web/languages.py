@@ -2,32 +2,30 @@
 
 Chosen once a request: what the application asks for (`ui_locales`, OpenID Connect Core 1.0 §3.1.2.1), then what the
 person chose in this browser before, then what the browser asks for, each within what the tenant's policy allows;
-a language that nobody here speaks is never an error. Words are marked with `_` in templates and in Python, and stand
-in `templates/languages/*.po`; English is what is written at the mark. docs/languages.md tells how.
+a language that nobody here speaks is never an error. The words themselves, and what is spoken at the moment, are
+`idp.speech`'s, which mails ask as well. docs/languages.md tells how.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import cache
-from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from babel import Locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
 from flask import Flask
-from flask_babel import Babel, Domain
+from flask_babel import Babel
 
-from idp import paths
-from idp.tenants import LANGUAGES, maybe_current
+from idp import speech
+from idp.speech import WRITTEN as WRITTEN
+from idp.speech import _ as _
+from idp.speech import allowed as allowed
+from idp.speech import catalogue as catalogue
+from idp.speech import direction as direction
+from idp.speech import now as now
+from idp.speech import own_name as own_name
+from idp.speech import plural as plural
+from idp.speech import speaking as speaking
+from idp.tenants import maybe_current
 from idp.web import asked, cookies
 
-WRITTEN = LANGUAGES[0]
-"""The language at the marks."""
 SPOKEN = frozenset({
     "hosted/account.html", "hosted/authorization_error.html", "hosted/consent.html", "hosted/error.html",
     "hosted/form_post.html", "hosted/home.html", "hosted/login.html", "hosted/logout.html", "hosted/logout_error.html",
@@ -35,79 +33,25 @@ SPOKEN = frozenset({
     "hosted/too_many.html",
 })  # fmt: skip
 """Pages whose every word stands in every language; any other one is English, and a test tells what of it waits."""
-_RIGHT_TO_LEFT = frozenset({"ar"})
 _MOST, _LONGEST, _LONGEST_QUERY = 20, 300, 4_000
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
 _KEPT = "idp.language"
 
-_speaking: ContextVar[str | None] = ContextVar("idp_language", default=None)
-
-
-class _Catalogues(Domain):  # type: ignore[misc]
-    """Flask-Babel's way to a word, from catalogues that are read as they are written."""
-
-    def get_translations(self) -> NullTranslations:
-        """The words of the language of the moment."""
-        return catalogue(now())
-
-
-@cache
-def catalogue(language: str) -> NullTranslations:
-    """Every word in that language; of the language in which they are written, none is needed."""
-    if language == WRITTEN:
-        return NullTranslations()
-    compiled = BytesIO()
-    with (paths.templates() / "languages" / f"{language}.po").open("rb") as source:
-        write_mo(compiled, read_po(source, locale=language))
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-WORDS = _Catalogues()
-_ = WORDS.gettext
-"""A sentence in the language of the moment: `_("Signed in as %(name)s", name=name)`."""
-plural = WORDS.ngettext
-"""One of two sentences by a number: `plural("%(num)d day", "%(num)d days", days)`."""
-
 
 def speak(app: Flask) -> None:
-    """Let Flask-Babel know the language of each request, for its formats of numbers and dates."""
+    """Let Flask-Babel know the language of each request, for its formats, and mails what a request asked for."""
     Babel(app, locale_selector=now)
+    speech.listen(_heard)
 
 
-def direction(language: str) -> str:
-    """`rtl` or `ltr`, as HTML's `dir` says it."""
-    return "rtl" if language in _RIGHT_TO_LEFT else "ltr"
-
-
-@cache
-def own_name(language: str) -> str:
-    """What a language is called by those who speak it."""
-    name = str(Locale.parse(language).get_display_name() or language)
-    return name[:1].upper() + name[1:]
-
-
-@contextmanager
-def speaking(language: str) -> Iterator[None]:
-    """Speak `language` inside the block, whatever is asked: for mails, pictures and tests."""
-    mark = _speaking.set(language)
-    try:
-        yield
-    finally:
-        _speaking.reset(mark)
-
-
-def now() -> str:
-    """The language of the moment; that in which words are written where there is no request."""
-    said = _speaking.get()
-    if said is not None:
-        return said
+def _heard() -> str | None:
+    """The language for which the request of the moment asks; None without one."""
     here = asked.of_request.get({})
     if not here:
-        return WRITTEN
-    found: str | None = here.get(_KEPT)
-    if found is None:
-        found = here[_KEPT] = _chosen(here, None)
+        return None
+    if _KEPT not in here:
+        here[_KEPT] = _chosen(here, None)
+    found: str | None = here[_KEPT]
     return found
 
 
@@ -120,19 +64,13 @@ def wish(ui_locales: str | None) -> None:
 def picked() -> str:
     """The language that this request's own address names, "" where it names none."""
     here = asked.of_request.get({})
-    return _first(_tags(_parameter(here)), allowed()) or ""
+    return speech.first(_tags(_parameter(here)), allowed()) or ""
 
 
 def chosen_here() -> bool:
     """Whether the person has just chosen the language of a page of ours; at an endpoint its application asks for it."""
     path = str(asked.of_request.get({}).get("PATH_INFO", ""))
     return maybe_current() is not None and not path.endswith(("/authorize", "/logout")) and bool(picked())
-
-
-def allowed() -> tuple[str, ...]:
-    """The languages of the entered tenant, of every language where none is entered."""
-    tenant = maybe_current()
-    return LANGUAGES if tenant is None else tenant.policy.ui_locales
 
 
 def offered() -> tuple[tuple[str, str, str], ...]:
@@ -152,11 +90,10 @@ def offered() -> tuple[tuple[str, str, str], ...]:
     return tuple((each, own_name(each), f"?{urlencode([*kept, ('ui_locales', each)])}") for each in mine)
 
 
-def _chosen(here: asked.Environ, ui_locales: str | None) -> str:
+def _chosen(here: asked.Environ, ui_locales: str | None) -> str | None:
     mine = allowed()
     wishes = (_tags(_parameter(here)), _tags(ui_locales), _remembered(), _accepted(here))
-    found = next(filter(None, (_first(each, mine) for each in wishes)), None)
-    return found or (WRITTEN if WRITTEN in mine else mine[0])
+    return next(filter(None, (speech.first(each, mine) for each in wishes)), None)
 
 
 def _parameter(here: asked.Environ) -> str | None:
@@ -183,16 +120,6 @@ def _accepted(here: asked.Environ) -> list[str]:
         if _TAG.fullmatch(tag.strip()) and (quality is not None or not weight):
             weighed.append((-float(quality[1]) if quality else -1.0, len(weighed), tag.strip()))
     return [tag for weight, _order, tag in sorted(weighed) if weight < 0]
-
-
-def _first(tags: list[str], mine: tuple[str, ...]) -> str | None:
-    """The first tag that is spoken, each cut from its end until it is (RFC 4647 §3.4)."""
-    for tag in tags:
-        parts = tag.lower().split("-")
-        for length in range(len(parts), 0, -1):
-            if (whole := "-".join(parts[:length])) in mine:
-                return whole
-    return None
 
 
 def best(tagged: dict[str, Any], name: str) -> Any:

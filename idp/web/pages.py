@@ -93,7 +93,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    made.install_gettext_callables(languages.WORDS.gettext, languages.WORDS.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_callables(languages._, languages.plural, newstyle=True)  # type: ignore[attr-defined]
     made.globals["asset"] = asset
     made.filters.update(
         ago=words.ago,

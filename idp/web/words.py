@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from babel.units import format_unit
 from markupsafe import Markup
 
-from idp.web import languages
+from idp.speech import duration as duration
 from idp.web.languages import _
 
 LONGEST: Final = 80
@@ -42,19 +41,6 @@ def short(name: str, longest: int = LONGEST) -> str:
     """A name, cut where it would push the rest off the page."""
     shown: str = neutral(name).strip()
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
-
-
-def duration(seconds: int) -> str:
-    """Seconds in words, at most two units, rounded up to a whole second: "1 hour 30 minutes"."""
-    left, said = max(int(seconds), 0), []
-    language = languages.now()
-    for unit, size in _UNITS:
-        count, left = divmod(left, size)
-        if count:
-            said.append(format_unit(count, f"duration-{unit}", "long", locale=language))
-        if len(said) == 2:
-            break
-    return " ".join(said) or _("a moment")
 
 
 def ago(then: datetime, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Every word of the pages stands in every language, or its page waits, and a test tells which."""
+"""Every word of pages and mails stands in every language, or its page waits, and a test tells which."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,9 @@ DONE = [
     paths.templates() / name
     for name in ("base.html", *(f"macros/{each}.html" for each in MACROS), *sorted(languages.SPOKEN))
 ]
-WAITING = [each for each in words.templates() if each not in DONE]
+MAILS = [*words.mails(), paths.templates() / "email" / "frame.html"]
+"""None of them ever waits."""
+WAITING = [each for each in words.templates() if each not in (*DONE, *MAILS)]
 
 
 def _texts(entry: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -43,7 +45,9 @@ def test_a_translation_has_the_marks_of_what_it_translates_and_no_others(languag
             assert "%" not in re.sub(r"%\(\w+\)s", "", text), text
 
 
-@pytest.mark.parametrize("template", DONE, ids=lambda path: path.relative_to(paths.templates()).as_posix())
+@pytest.mark.parametrize(
+    "template", [*DONE, *MAILS], ids=lambda path: path.relative_to(paths.templates()).as_posix()
+)
 def test_every_word_of_a_page_is_marked(template: Path) -> None:
     """One with other words is taken off languages.SPOKEN, and its readers are told that it is English."""
     assert words.unmarked(template) == []

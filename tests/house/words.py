@@ -1,6 +1,6 @@
-"""The words of the pages, and which of them a language still lacks: `python -m tests.house.words [--write]`.
+"""The words of pages and mails, and which of them a language still lacks: `python -m tests.house.words [--write]`.
 
-Words are found at their marks, in templates and in `idp/web`. `--write` puts those that a catalogue lacks into it,
+Words are found at their marks, in templates and in `SPEAKERS`. `--write` puts those that a catalogue lacks into it,
 empty, takes out those that nobody says any more, and keeps the rest: afterwards fill what is empty.
 """
 
@@ -23,6 +23,8 @@ TOP = Path(__file__).resolve().parents[2]
 FOLDER = paths.templates() / "languages"
 KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2)}
 OPTIONS = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
+SPEAKERS = ("idp/speech.py", "idp/mail/*.py", "idp/web/**/*.py")
+"""Where Python says something in the language of the moment."""
 _SILENT = (
     r"\{#.*?#\}", r"<(script|style)\b.*?</\1>", r"\{%-?\s*block (?:main|shape|head)\s*-?%\}.*?\{%-?\s*endblock\s*-?%\}",
     r"\b(?:_|ngettext)\(\s*(\"[^\"]*\"(?:,\s*\"[^\"]*\")?|\x27[^\x27]*\x27)", r"strftime\(\"[^\"]*\"\)",
@@ -35,17 +37,22 @@ def templates() -> list[Path]:
     """Every template of pages and of messages."""
     return [
         each
-        for each in sorted(paths.templates().rglob("*.html"))
+        for each in sorted((*paths.templates().rglob("*.html"), *mails()))
         if "integrations" not in each.parts and each.name != "check_session.html"
     ]
+
+
+def mails() -> list[Path]:
+    """Every template of messages, and the frame of their text."""
+    return sorted((*(paths.templates() / "email").glob("*.jinja"), paths.templates() / "email" / "frame.txt"))
 
 
 def said() -> dict[Id, list[str]]:
     """Every marked sentence, a pair where it has a plural, and the files that say it."""
     found: dict[Id, list[str]] = {}
-    for path in (*templates(), *sorted((TOP / "idp" / "web").rglob("*.py"))):
+    for path in (*templates(), *(each for spoken in SPEAKERS for each in sorted(TOP.glob(spoken)))):
         with path.open("rb") as source:
-            method = "jinja2.ext:babel_extract" if path.suffix == ".html" else "python"
+            method = "jinja2.ext:babel_extract" if path.suffix != ".py" else "python"
             for _line, message, _comments, _context in extract(method, source, KEYWORDS, options=OPTIONS):
                 key = tuple(message) if isinstance(message, tuple | list) else message
                 found.setdefault(key, []).append(path.relative_to(TOP).as_posix())  # type: ignore[arg-type]

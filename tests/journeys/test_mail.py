@@ -1,9 +1,9 @@
 """Messages to people: with their change or not at all, sealed on their way, handed to a real SMTP server."""
 
 import json
-import re
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -12,23 +12,23 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jinja2 import UndefinedError
 
-from idp import config, mail, paths
+from idp import config, mail, speech
 from idp.config import ConfigError, Settings
 from idp.control.readiness import run
 from idp.control.readiness.check import State
 from idp.control.readiness.table import CHECKS
 from idp.control.readiness.world import World
 from idp.jobs import worker
-from idp.mail import Kind, kept, messages, smtp
+from idp.mail import Kind, What, kept, messages, smtp
 from idp.outbox import Undelivered
 from idp.signing import sealed
 from idp.store.database import transaction
 from idp.store.durable import users
-from idp.tenants import Branding, Tenant, entered
+from idp.tenants import LANGUAGES, Branding, Tenant, entered
 from tests.attacks.acting import events
 from tests.doctor.certificates import CA_KEY, certificate, pem
 from tests.mailing import Sink, link, sink, text
-from tests.visiting import at_account
+from tests.visiting import Person, at_account
 
 FROM = "no-reply@id.example.com"
 NASTY = 'Eve\r\nBcc: all@example.com\r\n\r\n<script>{{7*7}}"\u202e'
@@ -46,7 +46,11 @@ def server(vault: Settings, database: Any) -> Iterator[Sink]:
 def changed(tenant: Tenant, address: str = "alice@example.com", **fields: Any) -> bool:
     with entered(tenant):
         return mail.send(
-            Kind.PASSWORD_CHANGED, address, link=f"{tenant.issuer}/account", how="by a test", **fields
+            Kind.PASSWORD_CHANGED,
+            address,
+            link=f"{tenant.issuer}/account",
+            what=What.PASSWORD_BY_LINK,
+            **fields,
         )
 
 
@@ -63,7 +67,7 @@ def test_a_message_arrives_as_text_and_html_with_its_headers(acme: Tenant, serve
     assert arrived["Auto-Submitted"] == "auto-generated" and arrived["Date"]
     assert str(arrived["Message-ID"]).endswith("@id.example.com>")
     assert [part.get_content_type() for part in arrived.iter_parts()] == ["text/plain", "text/html"]
-    assert "by a test" in text(arrived) and link(arrived) == f"{acme.issuer}/account"
+    assert "by a link in an e-mail" in text(arrived) and link(arrived) == f"{acme.issuer}/account"
     body = arrived.get_body(("html",))
     assert body is not None
     html = body.get_content()
@@ -73,7 +77,9 @@ def test_a_message_arrives_as_text_and_html_with_its_headers(acme: Tenant, serve
 
 def test_a_message_stands_or_falls_with_its_change(acme: Tenant, server: Sink, database: Any) -> None:
     with entered(acme), pytest.raises(RuntimeError), transaction():
-        mail.send(Kind.PASSWORD_CHANGED, "alice@example.com", link="https://x.example/", how="x")
+        mail.send(
+            Kind.PASSWORD_CHANGED, "alice@example.com", link="https://x.example/", what=What.PASSWORD_BY_LINK
+        )
         raise RuntimeError
     assert waiting(database) == [] and server.deliver() == []
 
@@ -99,7 +105,7 @@ def test_au08_a_message_of_one_tenant_opens_in_no_other(
 def test_pw09_what_others_typed_breaks_out_of_nothing(acme: Tenant, vault: Settings) -> None:
     evil = Tenant(acme.id, acme.slug, NASTY, "active", acme.issuer, branding=Branding())
     with entered(evil):
-        made = messages.render(Kind.PASSWORD_CHANGED, "https://x.example/", how=NASTY)
+        made = messages.render(Kind.APPROVAL_ASKED, "https://x.example/", client=NASTY, message=NASTY)
     assert "\n" not in made.subject and "<script" not in made.html and "&lt;script" in made.html
     assert "{{7*7}}" in made.html and "\u202e" not in made.html + made.text
     letter = {"to": "alice@example.com", "subject": NASTY, "text": made.text, "html": made.html}
@@ -248,7 +254,7 @@ def test_a_development_shows_what_it_would_have_sent(
     page = app.test_client().get("/mail")
     assert "Your Acme Corporation password was changed" in page.get_data(as_text=True)
     one = app.test_client().get(f"/mail?id={letter.name}").get_data(as_text=True)
-    assert f'<a href="{acme.issuer}/account">' in one and "by a test" in one
+    assert f'<a href="{acme.issuer}/account">' in one and "by a link in an e-mail" in one
     policy = app.test_client().get(f"/mail?id={letter.name}&as=html").headers["Content-Security-Policy"]
     assert "sandbox" in policy and "script" not in policy
     for name in ("../../etc/passwd", "x", letter.name + "/../x"):
@@ -299,17 +305,75 @@ def test_a_changed_password_is_told_at_the_confirmed_address_alone(
     assert events(database, globex, "password.changed") == 0
 
 
+def given(kind: Kind) -> dict[str, Any]:
+    """Something for every field that the words of a kind name."""
+    return {name: What.PASSKEY_ADDED if name == "what" else 7 * 86_400 if name == "lasts" else "Seven"
+            for name in messages.fields(kind)}  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_kind_has_its_words(kind: Kind, acme: Tenant) -> None:
-    words = (paths.templates() / "email" / f"{kind.value}.jinja").read_text(encoding="utf-8")
-    fields = {
-        name: "7" for name in re.findall(r"\{\{ (\w+) \}\}", words) if name not in ("tenant", "account")
-    }
+    fields = given(kind)
     with entered(acme):
         made = messages.render(kind, "https://x.example/", **fields)
         for name in fields:
             with pytest.raises(UndefinedError):
-                messages.render(kind, **{each: "7" for each in fields if each != name})
+                messages.render(kind, **{each: value for each, value in fields.items() if each != name})
     assert made.subject and "\n" not in made.subject and "{" not in made.subject + made.text
     assert "https://x.example/" in made.text and 'href="https://x.example/"' in made.html
     assert "You get this" in made.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_speaks_every_language(kind: Kind, language: str, acme: Tenant) -> None:
+    fields = given(kind)
+    with entered(acme):
+        english = messages.render(kind, "https://x.example/", **fields)
+        with speech.speaking(language):
+            made = messages.render(kind, "https://x.example/", **fields)
+    assert made.subject != english.subject and "%" not in made.subject + made.text
+    assert f'<html lang="{language}" dir="{speech.direction(language)}">' in made.html
+    paragraphs = english.text.partition("-- ")[0].split("\n\n")
+    said = [each for each in paragraphs if len(each) > 20 and "://" not in each]
+    assert said and not [each for each in said if each in made.text], "something of it is still English"
+    if language == "ar":
+        assert "\u2068Acme Corporation\u2069" in made.text and "\u2068" not in made.subject
+        assert "text-align:right" in made.html and 'dir="ltr" href="https://x.example/"' in made.html
+
+
+def test_a_message_is_in_the_language_of_its_person_else_of_the_request_else_the_tenants_first(
+    acme: Tenant, server: Sink, database: Any
+) -> None:
+    def subject(tenant: Tenant, locale: str | None, wish: str | None) -> str:
+        with entered(tenant):
+            alice = users.by_username("alice")
+            assert alice is not None
+            users.change(alice.id, claims={**alice.claims, "locale": locale} if locale else {})
+            with speech.speaking(wish):
+                mail.send(
+                    Kind.PASSWORD_CHANGED, "alice@example.com", user_id=alice.id, what=What.PASSWORD_BY_LINK
+                )
+        [arrived] = server.deliver()
+        return f"{arrived['Content-Language']}: {arrived['Subject']}"
+
+    english, german = "en: Your Acme Corporation password was", "de: Ihr Passwort bei Acme Corporation wurde"
+    assert subject(acme, "de_AT", "fr").startswith(german)
+    assert subject(acme, None, "de").startswith(german)
+    assert subject(acme, "tlh", None).startswith(english)
+    policy = replace(acme.policy, languages=("de", "en"))
+    only = replace(acme, policy=policy)
+    assert subject(only, None, None).startswith(german)
+    assert subject(only, "fr-CA", "en").startswith(english)
+    assert subject(only, "fr-CA", "ja").startswith(german), "neither is spoken there"
+
+
+def test_whoever_asks_in_japanese_is_answered_in_japanese(app: Any, acme: Tenant, server: Sink) -> None:
+    """The name goes through the outbox, and the wish of the browser with it."""
+    person = Person(app, acme)
+    person.browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "ja,en;q=0.5"
+    person.open("forgot").submit(username="alice")
+    [arrived] = server.deliver()
+    assert str(arrived["Subject"]) == "Acme Corporation の新しいパスワードの設定" and "30 分以内" in text(
+        arrived
+    )
