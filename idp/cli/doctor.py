@@ -1,5 +1,6 @@
 """`idp doctor`: what configuration says against what is true."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,16 +22,25 @@ _MARKS = {
 }
 
 
+_SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
 @click.command("doctor")
 @click.option("--via", metavar="HOST:PORT", help="Connect there instead of to the base URL's host and port.")
+@click.option("--mail", is_flag=True, help="Look at what the DNS says of the sender of messages instead.")
+@click.option("--selector", metavar="NAME", help="With --mail: the name of the DKIM key of your mail server.")
+@click.option("--resolver", metavar="HOST:PORT", help="With --mail: the DNS server to ask.")
 @session.options
-def command(via: str | None) -> None:
+def command(via: str | None, mail: bool, selector: str | None, resolver: str | None) -> None:
     """Say where configuration and truth differ, and which line to change; status 1 when they do.
 
-    Looks at environment, files, Postgres, Redis, DNS, certificates, and at what the running provider answers.
+    Looks at environment, files, Postgres, Redis, DNS, certificates, and at what the running provider answers. With
+    --mail at SPF, DKIM, DMARC, MX and PTR of whoever sends messages.
     """
-    place = _place(via)
-    results = list(_results(place))
+    if (selector or resolver) and not mail:
+        raise click.UsageError("--selector and --resolver belong to --mail.")
+    place, asked = _place(via, "--via"), _place(resolver, "--resolver")
+    results = list(_mail(selector, asked) if mail else _results(place))
     findings = [finding for result in results for finding in result.findings]
     content = {"well": not findings, "examinations": [_content(result) for result in results]}
     if session.current().json:
@@ -41,12 +51,12 @@ def command(via: str | None) -> None:
         session.no()
 
 
-def _place(via: str | None) -> tuple[str, int] | None:
-    if via is None:
+def _place(given: str | None, option: str) -> tuple[str, int] | None:
+    if given is None:
         return None
-    host, mark, port = via.rpartition(":")
+    host, mark, port = given.rpartition(":")
     if not (mark and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise click.BadParameter("must be HOST:PORT", param_hint="--via")
+        raise click.BadParameter("must be HOST:PORT", param_hint=option)
     return host.strip("[]"), int(port)
 
 
@@ -66,6 +76,15 @@ def _results(via: tuple[str, int] | None) -> Iterable["Result"]:
         logs.setup("ERROR")
         port = deployment.folder.state().get("port") if deployment.up else None
         return list(run.examined(settings, given, serving=port, via=via))
+
+
+def _mail(selector: str | None, resolver: tuple[str, int] | None) -> Iterable["Result"]:
+    from idp.control.doctor import run
+
+    if selector is not None and not _SELECTOR.fullmatch(selector):
+        raise click.BadParameter("must be a name in the DNS.", param_hint="--selector")
+    with session.found().running() as settings:
+        return list(run.mail(settings, selector, resolver))
 
 
 def _state(result: "Result") -> str:

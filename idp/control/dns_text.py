@@ -1,8 +1,10 @@
-"""Reading a TXT record (RFC 1035), for nothing but the proof of a host: asks one resolver over UDP, then TCP.
+"""Reading records of the DNS (RFC 1035): TXT for proofs of hosts, and what a doctor of mail looks at.
 
-The answer is public data and is compared with a secret of ours, so nothing here is trusted for more than that.
+Asks one resolver over UDP, then TCP. The answer is public data and is compared with a secret of ours, or shown to an
+operator, so nothing here is trusted for more than that.
 """
 
+import ipaddress
 import secrets
 import socket
 import struct
@@ -12,21 +14,33 @@ from idp.errors import Busy
 
 TIMEOUT = 3.0  # seconds
 TRIES = 2
-_TXT, _CNAME, _IN = 16, 5, 1
+_CNAME, _IN = 5, 1
+_KINDS = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 
 
 def lookup(name: str, resolver: tuple[str, int] | None = None) -> list[str]:
     """The texts of a name's TXT records; none where there is no such name. Raises Busy without an answer."""
+    return ask(name, "TXT", resolver)
+
+
+def ask(name: str, kind: str, resolver: tuple[str, int] | None = None) -> list[str]:
+    """What the records of `kind` (TXT, MX, A, AAAA, PTR) of a name say; none where there are none. Raises Busy.
+
+    An MX is "10 mail.example.com".
+    """
     where = resolver or (_system(), 53)
-    number = secrets.randbelow(65_536)
-    question = _name(name) + struct.pack(">HH", _TXT, _IN)
+    number, wanted = secrets.randbelow(65_536), _KINDS[kind]
+    try:
+        question = _name(name) + struct.pack(">HH", wanted, _IN)
+    except ValueError:
+        return []  # no name that the DNS could hold
     query = struct.pack(">HHHHHH", number, 0x0100, 1, 0, 0, 0) + question
     for _ in range(TRIES):
         try:
             answer = _udp(query, where)
             if len(answer) > 2 and answer[2] & 0x02:  # cut short
                 answer = _tcp(query, where)
-            return _texts(answer, number, question)
+            return _records(answer, number, question, wanted)
         except (OSError, ValueError, struct.error, IndexError):
             continue
     raise Busy("The DNS did not answer. Try again shortly.", rule="dns.text", retry_after=30)
@@ -44,7 +58,10 @@ def _system() -> str:
 
 
 def _name(name: str) -> bytes:
-    return b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.split(".")) + b"\0"
+    labels = name.encode("ascii").split(b".")
+    if not all(0 < len(label) < 64 for label in labels):
+        raise ValueError("not a name")
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
 def _udp(query: bytes, where: tuple[str, int]) -> bytes:
@@ -63,8 +80,8 @@ def _tcp(query: bytes, where: tuple[str, int]) -> bytes:
         return stream.read(length)
 
 
-def _texts(answer: bytes, number: int, question: bytes) -> list[str]:
-    """The texts in an answer to this very question. Raises ValueError."""
+def _records(answer: bytes, number: int, question: bytes, wanted: int) -> list[str]:
+    """The records in an answer to this very question. Raises ValueError."""
     given, flags, _, answers, *_ = struct.unpack(">HHHHHH", answer[:12])
     if given != number or not flags & 0x8000 or answer[12 : 12 + len(question)].lower() != question.lower():
         raise ValueError("not the answer to this question")
@@ -72,17 +89,43 @@ def _texts(answer: bytes, number: int, question: bytes) -> list[str]:
         return []
     if flags & 0x000F:
         raise ValueError("the resolver could not answer")
-    place, texts = 12 + len(question), []
+    place, found = 12 + len(question), []
     for _ in range(min(answers, 100)):
         place = _after_name(answer, place)
         kind, _, _, length = struct.unpack(">HHIH", answer[place : place + 10])
-        data = answer[place + 10 : place + 10 + length]
-        place += 10 + length
-        if kind == _TXT:
-            texts.append(_text(data))
+        if kind == wanted:
+            found.append(_said(answer, kind, place + 10, length))
         elif kind != _CNAME:
             raise ValueError("an answer to something else")
-    return texts
+        place += 10 + length
+    return found
+
+
+def _said(answer: bytes, kind: int, place: int, length: int) -> str:
+    """What one record says; the names in it may point elsewhere in the answer."""
+    data = answer[place : place + length]
+    if kind == _KINDS["TXT"]:
+        return _text(data)
+    if kind in (_KINDS["A"], _KINDS["AAAA"]):
+        return str(ipaddress.ip_address(data))
+    if kind == _KINDS["MX"]:
+        return f"{struct.unpack('>H', data[:2])[0]} {_name_at(answer, place + 2)}"
+    return _name_at(answer, place)
+
+
+def _name_at(answer: bytes, place: int) -> str:
+    """The name that begins there, without the last dot; "." for the root."""
+    labels: list[str] = []
+    for _ in range(128):
+        length = answer[place]
+        if length >= 0xC0:
+            place = struct.unpack(">H", answer[place : place + 2])[0] & 0x3FFF
+        elif length:
+            labels.append(answer[place + 1 : place + 1 + length].decode("ascii", "replace"))
+            place += length + 1
+        else:
+            return ".".join(labels).lower() or "."
+    raise ValueError("a name without an end")
 
 
 def _after_name(answer: bytes, place: int) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 from idp.config import ConfigError, Settings
-from idp.control import installation
-from idp.control.doctor import cache, environment, files, front, names, postgres, redirects, tls
+from idp.control import dns_text, installation
+from idp.control.doctor import cache, environment, files, front, names, post, postgres, redirects, tls
 from idp.control.doctor.finding import Examination, Finding, Result, error
 from idp.control.doctor.world import NotTried, World
 from idp.errors import Busy
@@ -42,6 +42,20 @@ def examined(
         except ConfigError as problem:
             world.closed = f"{problem.field} {problem.sentence}."
         yield from look(world)
+
+
+def mail(
+    settings: Settings, selector: str | None = None, resolver: tuple[str, int] | None = None
+) -> Iterator[Result]:
+    """What the DNS says of the sender of messages, asked of `resolver`, or of this machine's."""
+    world = World(settings, ask=lambda name, kind: dns_text.ask(name, kind, resolver))
+    sending = post.platform(settings, selector)
+    if sending is None:
+        why = "No sender is set: IDP_MAIL_FROM names none."
+        yield Result("mail", "Mail", not_tried=why)
+        return
+    for each in post.examinations(sending):
+        yield one(each, world)
 
 
 def unreadable(problem: ConfigError) -> list[Result]:

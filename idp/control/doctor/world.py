@@ -45,6 +45,8 @@ class World:
     """Where to connect instead of the base URL's host and port."""
     resolve: Callable[[str], bool] = resolves
     lookup: Callable[[str], Iterable[str]] = dns_text.lookup
+    ask: Callable[[str, str], list[str]] = dns_text.ask
+    """What records of a kind (MX, PTR, …) of a name say."""
     context: Callable[[], ssl.SSLContext] = ssl.create_default_context
     _kept: dict[str, object] = field(default_factory=dict)
 
