@@ -35,7 +35,11 @@ class Refusal(Exception):
         code: str | None = None,
         status: int | None = None,
     ) -> None:
-        """Public: `description`, `code`, `status`, `headers`, `retry_after` (seconds). Private: the rest."""
+        """Public: `description`, `code`, `status`, `headers`, `retry_after` (seconds). Private: the rest.
+
+        `sentence` is the description as it was given, for a page that says it in the language of its reader.
+        """
+        self.sentence = self.description if description is None else description
         if description is not None:
             self.description = speakable(description)
         if code is not None:

@@ -4,7 +4,7 @@ Words are marked with `_` in templates and in Python, and stand in `templates/la
 written at the mark. Leaves to others: what a browser or an application asks for (`idp.web.languages` listens to that).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -50,6 +50,29 @@ def plural(one: str, many: str, num: int, **values: object) -> str:
     """One of two sentences by a number: `plural("%(num)d day", "%(num)d days", days)`."""
     said = str(catalogue(now()).ngettext(one, many, num))
     return said % {"num": num, **values}
+
+
+class Sentence(str):
+    """English text that knows the mark under which catalogues have it, and what varies in it."""
+
+    __slots__ = ("mark", "values")
+    mark: str
+    values: Mapping[str, object]
+
+
+def say(mark: str, **values: object) -> Sentence:
+    """A sentence that is written before anybody knows in which language it will be read: by a constant, or a refusal.
+
+    It is English text like any other, until `told` says it; without values it may get them there.
+    """
+    made = Sentence(mark % values if values else mark)
+    made.mark, made.values = mark, values
+    return made
+
+
+def told(text: str, **values: object) -> str:
+    """What `say` has marked, in the language of the moment; any other text as it is."""
+    return _(text.mark, **text.values, **values) if isinstance(text, Sentence) else text
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from idp.accounts.links import Kind
 from idp.audit import Actor, Event
 from idp.errors import Conflict, Invalid, TooMany
 from idp.signing import sealed
+from idp.speech import say
 from idp.store.database import again, transaction
 from idp.store.durable import credentials, groups, users
 from idp.store.durable.links import Link
@@ -137,7 +138,7 @@ def join(token: str | None, name: str, password: str, address: str) -> str:
     told = links.carried(link)
     called = " ".join(name.split())
     if not 1 <= len(called) <= NAME_LONGEST:
-        raise Invalid(f"Enter your name, in at most {NAME_LONGEST} characters.", rule="name")
+        raise Invalid(say("Enter your name, in at most %(most)s characters.", most=NAME_LONGEST), rule="name")
     strength.check(password, None, (told["email"], called))
     _made(link, told, called, passwords.hash(password), address)
     return str(told.get("tx", ""))

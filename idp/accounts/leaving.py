@@ -5,7 +5,7 @@ a message, or an operator, brings everything back; then the worker deletes the a
 the record's personal values lie.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from idp import audit, clock, mail
@@ -80,9 +80,9 @@ def leave(user: User, actor: Actor) -> str:
     return link
 
 
-def ends_on() -> str:
-    """The day on which an account ends that is left now."""
-    return (clock.now() + timedelta(seconds=current().policy.deletion_grace)).strftime("%-d %B %Y")
+def ends_on() -> datetime:
+    """When an account ends that is left now."""
+    return clock.now() + timedelta(seconds=current().policy.deletion_grace)
 
 
 def look(token: str | None) -> User:

@@ -15,6 +15,7 @@ from idp.accounts.passkeys import PasskeyRefused
 from idp.audit import Event
 from idp.errors import Conflict, Refusal
 from idp.mail import What
+from idp.speech import say
 from idp.store.database import again, transaction
 from idp.store.durable import authenticators, remembered_devices
 from idp.store.durable import passkeys as passkey_rows
@@ -123,7 +124,7 @@ def _spare(user: User) -> None:
     """Raise Conflict where the last factor of somebody who must have one would go."""
     holding = factors.held_by(user.id)
     if holding.passkeys + holding.authenticator <= 1 and factors.demanded(user.id):
-        raise Conflict("You need a second factor here: add another one first.", rule="factors.last")
+        raise Conflict(say("You need a second factor here. Add another one first."), rule="factors.last")
 
 
 def _removed(user: User, what: What) -> None:
@@ -138,6 +139,6 @@ def new_codes(user: User) -> tuple[str, ...]:
     """New recovery codes; the former ones are no more. Raises Conflict where there is no factor to stand in for."""
     with transaction():
         if not factors.held_by(user.id).own:
-            raise Conflict("Set up an authenticator app or a passkey first.", rule="factors.none")
+            raise Conflict(say("Set up an authenticator app or a passkey first."), rule="factors.none")
         telling.factors_changed(user, What.CODES_MADE)
         return recovery_codes.make(user.id)

@@ -59,9 +59,9 @@ def spoken(code: str) -> str:
     return "-".join(code[at : at + _GROUP] for at in range(0, len(code), _GROUP))
 
 
-def as_text(tenant: str, codes: Sequence[str]) -> str:
-    """The file that a person keeps."""
-    return "\n".join((f"Recovery codes for {tenant}", "Each works once.", "", *map(spoken, codes), ""))
+def as_text(heading: Sequence[str], codes: Sequence[str]) -> str:
+    """The file that a person keeps, below the lines that say what it is."""
+    return "\n".join((*heading, "", *map(spoken, codes), ""))
 
 
 def _fresh() -> str:

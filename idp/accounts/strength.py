@@ -8,6 +8,7 @@ import unicodedata
 
 from idp.accounts import breached, factors, passwords
 from idp.errors import Invalid
+from idp.speech import say
 from idp.store.durable.users import User
 from idp.tenants import current
 
@@ -34,19 +35,26 @@ def check(password: str, user: User | None, called: tuple[str, ...] = ()) -> Non
     """Raise Weak unless this may become the password of `user`, or of somebody new who is `called` so."""
     length, needed = len(password), least(user)
     if length < needed:
-        raise Weak(f"Use at least {needed} characters. A few unrelated words are a good choice.", "short")
+        raise Weak(
+            say("Use at least %(least)s characters. A few unrelated words are a good choice.", least=needed),
+            "short",
+        )
     if length > passwords.LONGEST:
-        raise Weak(f"Use at most {passwords.LONGEST} characters.", "long")
+        raise Weak(say("Use at most %(most)s characters.", most=passwords.LONGEST), "long")
     folded = _folded(password)
     if len(set(folded)) < 5 or _repeats(folded):
-        raise Weak("This password repeats itself. Use a few unrelated words.", "repeats")
+        raise Weak(say("This password repeats itself. Use a few unrelated words."), "repeats")
     if breached.known(password):
-        raise Weak("This password is on lists of stolen passwords. Use a few unrelated words.", "breached")
+        raise Weak(
+            say("This password is on lists of stolen passwords. Use a few unrelated words."), "breached"
+        )
     rest = folded
     for name in _names(user, called):
         rest = rest.replace(name, "")
     if len(rest) < needed // 2:
-        raise Weak("This password is mostly your own name or address. Use a few unrelated words.", "names")
+        raise Weak(
+            say("This password is mostly your own name or address. Use a few unrelated words."), "names"
+        )
 
 
 def _repeats(text: str) -> bool:

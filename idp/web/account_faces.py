@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from idp.speech import Sentence, say
 from idp.web.faces import Form, Page, TenantFace
 from idp.web.qr import Picture
 from idp.web.upstream_faces import ProviderFace
 
 SECTIONS: Final = (
-    ("account", "Overview"),
-    ("account/security", "Security"),
-    ("account/sessions", "Sessions"),
-    ("account/applications", "Applications"),
-    ("account/history", "History"),
-    ("account/data", "Your data"),
+    ("account", say("Overview")),
+    ("account/security", say("Security")),
+    ("account/sessions", say("Sessions")),
+    ("account/applications", say("Applications")),
+    ("account/history", say("History")),
+    ("account/data", say("Your data")),
 )
 """The pages of the navigation, by their path below the issuer."""
 
@@ -31,7 +32,7 @@ class AccountPage(Form):
     """How the person is called."""
     section: str
     """Which page of the navigation it is or belongs to."""
-    sections: tuple[tuple[str, str], ...] = SECTIONS
+    sections: tuple[tuple[str, Sentence], ...] = SECTIONS
     said: str = ""
     """What has just been done, in a sentence; announced."""
 

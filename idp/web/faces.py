@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
+from idp.speech import say
+
 if TYPE_CHECKING:
     from idp.web.upstream_faces import ProviderFace
 
@@ -310,7 +312,7 @@ class Message(Page):
     sentence: str
     good: bool = True
     continue_url: str = ""
-    continue_label: str = "Go on"
+    continue_label: str = say("Go on")
 
 
 _LINK = re.compile(r"(https?://[^\s<>]+)")

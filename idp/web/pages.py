@@ -102,6 +102,7 @@ def environment() -> Environment:
         https=words.https_only,
         initial=words.initial,
         instant=words.instant,
+        past=words.past,
         scope_sentence=words.scope_sentence,
         exact=lambda value: Markup(escape(value)),
         short=words.short,
@@ -140,7 +141,7 @@ def render(name: str, /, *, form_action: tuple[str, ...] = (), **context: Any) -
 
 def _language(template: str, page: faces.Page) -> dict[str, Any]:
     """In which language a page speaks, which way it reads, and which others it offers."""
-    alone = template not in languages.SPOKEN
+    alone = template in languages.WAITING
     lang = page.lang or (languages.WRITTEN if alone else languages.now())
     own = alone or isinstance(page, faces.NotFound | faces.FormPost)
     return {

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from idp import config, directory, paths
+from idp.web.languages import _
 from idp.web.pages import DemoTenant, DemoUser
 
 
@@ -33,7 +34,10 @@ def _shown(described: dict[str, Any], application: bool) -> DemoTenant:
         for each in described.get("users", ())
         if isinstance(each.get("password"), str)
     )
-    links = [("Discovery", f"{issuer}/.well-known/openid-configuration"), ("Keys", f"{issuer}/jwks.json")]
+    links = [
+        (_("Discovery document"), f"{issuer}/.well-known/openid-configuration"),
+        (_("Signing keys (JWKS)"), f"{issuer}/jwks.json"),
+    ]
     if application:
-        links.insert(0, ("Open the demo application", f"http://localhost:{config.settings().port + 1}/"))
+        links.insert(0, (_("Open the demo application"), f"http://localhost:{config.settings().port + 1}/"))
     return DemoTenant(described["name"], described["slug"], issuer, users, tuple(links))

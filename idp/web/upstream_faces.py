@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from idp.speech import say
 from idp.web.faces import Page, TenantFace
 
 
@@ -36,7 +37,7 @@ class Upstream(Page):
     description: str = ""
     tenant: TenantFace | None = None
     continue_url: str = ""
-    continue_label: str = "Back to sign-in"
+    continue_label: str = say("Back to the sign-in")
 
 
 PAGES: Final[Mapping[str, type[Page]]] = {"onward": Onward, "upstream": Upstream}

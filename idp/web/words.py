@@ -6,13 +6,16 @@ Owns what may be printed and how numbers and scopes read. Leaves the sentences o
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from babel.dates import format_date, format_timedelta
 from markupsafe import Markup
 
+from idp.speech import Sentence
 from idp.speech import duration as duration
+from idp.web import languages
 from idp.web.languages import _
 
 LONGEST: Final = 80
@@ -27,11 +30,23 @@ _UNSEEN: Final = re.compile(
 )
 _BREAKS: Final = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029]+")
 
-_UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_WRITTEN_AS: Final = {"en": "en_001"}
+"""Whose dates a language has, where its own are those of one country."""
+_UNITS: Final[tuple[tuple[Literal["day", "hour", "minute", "second"], int], ...]] = (
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+)
 
 
 def neutral(value: Any) -> Any:
-    """What a template prints, without characters that are invisible or reorder text; markup passes as it is."""
+    """What a template prints, without characters that are invisible or reorder text; markup passes as it is.
+
+    A sentence that was marked elsewhere is said in the language of the page.
+    """
+    if isinstance(value, Sentence):
+        value = languages.told(value)
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return _UNSEEN.sub("", _BREAKS.sub(" ", value))
@@ -45,26 +60,32 @@ def short(name: str, longest: int = LONGEST) -> str:
 
 def ago(then: datetime, now: datetime) -> str:
     """How long ago something was, in one unit, rounded down: "3 days ago"; "just now" within the last minute."""
-    seconds = int((now - then).total_seconds())
-    count, word = next(
-        ((seconds // size, unit) for unit, size in _UNITS if seconds >= size and size >= 60), (0, "")
+    return past(int((now - then).total_seconds()))
+
+
+def past(seconds: int) -> str:
+    """How long ago something was that was so many seconds ago, as `ago` says it."""
+    found = next(((unit, size) for unit, size in _UNITS if seconds >= size >= 60), None)
+    if found is None:
+        return _("just now")
+    unit, size = found
+    whole = timedelta(seconds=seconds // size * size)
+    # A threshold that nothing reaches: the unit is the one found here, never weeks or months.
+    return format_timedelta(
+        -whole, granularity=unit, threshold=seconds + 1, add_direction=True, locale=languages.now()
     )
-    return f"{count} {word}{'' if count == 1 else 's'} ago" if word else "just now"
 
 
 def day(then: datetime) -> str:
     """A day, in UTC: "30 November 2026"."""
-    return then.astimezone(UTC).strftime("%-d %B %Y")
-
-
-def counted(count: int, thing: str, rest: str) -> str:
-    """How many: "2 browsers signed in", "No application with access"."""
-    return f"{count or 'No'} {thing}{'s' if count > 1 else ''} {rest}"
+    language = languages.now()
+    return format_date(then.astimezone(UTC), "long", locale=_WRITTEN_AS.get(language, language))
 
 
 def instant(then: datetime) -> str:
     """A moment to the minute, in UTC."""
-    return then.astimezone(UTC).strftime("%-d %B %Y, %H:%M UTC")
+    clock = then.astimezone(UTC).strftime("%H:%M")
+    return _("%(day)s, %(clock)s UTC", day=day(then), clock=clock)
 
 
 def https_only(address: str | None) -> str:

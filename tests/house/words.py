@@ -1,13 +1,15 @@
 """The words of pages and mails, and which of them a language still lacks: `python -m tests.house.words [--write]`.
 
-Words are found at their marks, in templates and in `SPEAKERS`. `--write` puts those that a catalogue lacks into it,
+Words are found at their marks, in templates and in Python. `--write` puts those that a catalogue lacks into it,
 empty, takes out those that nobody says any more, and keeps the rest: afterwards fill what is empty.
 """
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +17,25 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
-from idp import paths
+from idp import errors, paths
 from idp.tenants import LANGUAGES
 from idp.web import languages
 
 TOP = Path(__file__).resolve().parents[2]
 FOLDER = paths.templates() / "languages"
-KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2)}
+KEYWORDS: dict[str, Any] = {
+    "_": None, "gettext": None, "ngettext": (1, 2), "plural": (1, 2), "say": None,
+}  # fmt: skip
+_MARKED = re.compile(rb"(?<![\w.])(?:_|plural|say)\(\s*[\"\x27]")
+"""What a Python file has that marks words."""
 OPTIONS = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
-SPEAKERS = ("idp/speech.py", "idp/mail/*.py", "idp/web/**/*.py")
-"""Where Python says something in the language of the moment."""
 _SILENT = (
     r"\{#.*?#\}", r"<(script|style)\b.*?</\1>", r"\{%-?\s*block (?:main|shape|head)\s*-?%\}.*?\{%-?\s*endblock\s*-?%\}",
     r"\b(?:_|ngettext)\(\s*(\"[^\"]*\"(?:,\s*\"[^\"]*\")?|\x27[^\x27]*\x27)", r"strftime\(\"[^\"]*\"\)",
 )  # fmt: skip
 """What is no text of a page, or is marked."""
+REFUSALS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+"""What they say is for developers; pages have words of their own."""
 Id = str | tuple[str, str]
 
 
@@ -47,10 +53,16 @@ def mails() -> list[Path]:
     return sorted((*(paths.templates() / "email").glob("*.jinja"), paths.templates() / "email" / "frame.txt"))
 
 
+def modules() -> list[Path]:
+    """Every Python file that marks words."""
+    return [each for each in sorted((TOP / "idp").rglob("*.py")) if _MARKED.search(each.read_bytes())]
+
+
+@cache
 def said() -> dict[Id, list[str]]:
     """Every marked sentence, a pair where it has a plural, and the files that say it."""
     found: dict[Id, list[str]] = {}
-    for path in (*templates(), *(each for spoken in SPEAKERS for each in sorted(TOP.glob(spoken)))):
+    for path in (*templates(), *modules()):
         with path.open("rb") as source:
             method = "jinja2.ext:babel_extract" if path.suffix != ".py" else "python"
             for _line, message, _comments, _context in extract(method, source, KEYWORDS, options=OPTIONS):
@@ -100,6 +112,48 @@ def unmarked(path: Path) -> list[str]:
     between = re.sub(r"<code>.*?</code>|<[^>]*>|&\w+;", "\n", bare, flags=re.DOTALL).split("\n")
     quoted = re.findall(r"\"([A-Z][a-z]+[^\"]*)\"", code)
     return [each.strip() for each in (*read, *between, *quoted) if re.search(r"[A-Za-z]{2}", each)]
+
+
+def spoken() -> list[Path]:
+    """The Python that speaks to people: views and faces."""
+    web = TOP / "idp" / "web"
+    return sorted(
+        (*web.glob("account/*.py"), *web.glob("hosted/*.py"), *web.glob("*faces.py"), web / "showcase.py")
+    )
+
+
+def bare(path: Path) -> list[str]:
+    """Sentences and labels that stand in Python without a mark.
+
+    Left out are docstrings, what a refusal says to developers, and names of headers and browsers.
+    """
+    tree = ast.parse(path.read_text())
+    passed: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        called = node.func if isinstance(node, ast.Call) else None
+        name = (
+            called.id
+            if isinstance(called, ast.Name)
+            else called.attr
+            if isinstance(called, ast.Attribute)
+            else ""
+        )
+        if isinstance(node, ast.Subscript):
+            passed |= set(ast.walk(node.slice))
+        elif isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+            passed |= set(ast.walk(node.annotation))
+        elif isinstance(node, ast.FunctionDef) and node.returns is not None:
+            passed |= set(ast.walk(node.returns))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            passed.add(node.value)
+        elif name in KEYWORDS or name in REFUSALS or name == "get":
+            passed |= set(ast.walk(node))
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node not in passed and isinstance(node.value, str)
+        and re.match(r"[A-Z][a-z]+( |$|[.?:])", node.value)
+    ]  # fmt: skip
 
 
 def main(given: list[str] | None = None) -> int:

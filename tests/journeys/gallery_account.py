@@ -55,7 +55,7 @@ def joining(acme: TenantFace) -> dict[str, tuple[str, dict[str, object]]]:
     join = form | {"email": "dora@example.com", "least": 15}
     return {
         "register": ("register", form | {"back_url": "/t/acme/account"}),
-        "register-wrong": ("register", form | {"email": "dora", "error": "This is no e-mail address: it has no @."}),
+        "register-wrong": ("register", form | {"email": "dora", "error": "This is not an e-mail address."}),
         "register-sent": ("register", form | {"email": "dora@example.com", "sent": True}),
         "join": ("join", join),
         "join-invited": ("join", join | {"invited": True, "name": "Dora Deer"}),
@@ -128,13 +128,13 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         "account-data": ("account/data", data | {"days": 14}),
         "account-data-wrong": (
             "account/data",
-            data | {"days": 1, "error": "Write alice into the field to go on."},
+            data | {"days": 1, "error": "Type alice to confirm."},
         ),
         "account-data-alone": ("account/data", data | {"days": 0}),
         "account-email": ("account/email", overview_of(every) | {"now": "alice@acme.example"}),
         "account-email-wrong": (
             "account/email",
-            overview_of(every) | {"now": "", "email": "alice", "error": "This is no e-mail address: it has no @."},
+            overview_of(every) | {"now": "", "email": "alice", "error": "This is not an e-mail address."},
         ),
         "account-security-factors": ("account/security", security | {"rows": ways}),
         "account-authenticator": ("account/authenticator", setting_up),

@@ -139,7 +139,7 @@ def test_the_twin_keeps_password_and_sessions(app: Any, acme: Tenant, globex: Te
     ("current", "new", "said"),
     [
         ("wrong", NEW, "not your password"),
-        ("", NEW, "Enter your password of now"),
+        ("", NEW, "Enter your current password"),
         ("correct horse battery staple", "", "Enter a new password"),
         ("correct horse battery staple", "fourteen chars", "at least 15"),
         ("correct horse battery staple", "aaaaaaaaaaaaaaaaaaaa", "repeats itself"),

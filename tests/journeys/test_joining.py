@@ -48,7 +48,7 @@ def sent(tenant: Tenant, server: Sink) -> str:
 
 def registered(app: Any, tenant: Tenant, server: Sink, email: str = DORA) -> str:
     """The path of the link that somebody gets who registers."""
-    assert "Look into your mail" in Person(app, tenant).open("create").submit(email=email).html
+    assert "Check your mail" in Person(app, tenant).open("create").submit(email=email).html
     return sent(tenant, server)
 
 
@@ -135,7 +135,7 @@ def test_ue03_registering_tells_nobody_but_the_reader_of_the_mail(
 )
 def test_pa14_what_is_no_address_is_said_beside_the_field(app: Any, open_: Tenant, given: str) -> None:
     person = Person(app, open_).open("create").submit(email=given)
-    assert person.answer.status_code in {200, 400} and "Look into your mail" not in person.html
+    assert person.answer.status_code in {200, 400} and "Check your mail" not in person.html
 
 
 def test_rc10_one_link_makes_one_account(app: Any, open_: Tenant, server: Sink, database: Any) -> None:

@@ -1,15 +1,23 @@
 """In which language the pages speak: what the application asks for, the person, the browser, within the policy."""
 
+import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from idp import clock
+from idp.audit import Event
+from idp.errors import Invalid
+from idp.speech import say
 from idp.tenants import LANGUAGES, Tenant
-from idp.web import languages, words
+from idp.web import languages, pages, words
+from idp.web.account import history
+from idp.web.account_faces import SECTIONS
 from tests.attacks.acting import change, party, policy
 from tests.attacks.acting import client as made
-from tests.playing import RelyingParty, relying_party
+from tests.playing import PASSWORDS, RelyingParty, relying_party
 
 SIGN_IN = {"en": "Sign in", "de": "Anmelden", "fr": "Se connecter", "es": "Iniciar sesión", "pt": "Entrar",
            "ja": "サインイン", "ar": "تسجيل الدخول"}  # fmt: skip
@@ -147,12 +155,108 @@ def test_a_tenant_knows_nothing_of_what_was_chosen_at_another(app: Any, acme: Te
     assert spoken(browser.get("/t/globex/").get_data(as_text=True)) == "en"
 
 
-def test_pages_that_wait_say_that_they_are_english(rp: RelyingParty, acme: Tenant) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_account_pages_speak_each_language_to_the_last_word(
+    app: Any, acme: Tenant, language: str
+) -> None:
+    rp = relying_party(app, acme)
     browser = rp.browser()
-    assert rp.authorize(browser, ui_locales="ar").login("alice").code
-    html = browser.get("/t/acme/account?ui_locales=ar").get_data(as_text=True)
-    if "account/overview.html" not in languages.SPOKEN:
-        assert '<html lang="en" dir="ltr"' in html
+    assert rp.authorize(browser, ui_locales=language).login("alice").code
+    shown = {
+        path: browser.get(f"/t/acme/{path}?ui_locales={language}").get_data(as_text=True)
+        for path in (*(path for path, _label in SECTIONS), "account/password", "account/passkeys", "device")
+    }
+    with languages.speaking(language):
+        for path, label in SECTIONS:
+            assert spoken(shown[path]) == language, path
+            assert all(f">{languages.told(each)}</a>" in shown[path] for _path, each in SECTIONS), (
+                path,
+                label,
+            )
+        assert re.search(r"<time [^>]*>(.*?)</time>", shown["account/sessions"])[1] == languages._("just now")  # type: ignore[index]
+        assert languages.told(history.SENTENCES[Event.SESSION_STARTED]) in shown["account/history"]
+        assert words.day(clock.now()) in shown["account"]
+        assert languages._("Current password") in shown["account/password"]
+    if language != "en":
+        assert not re.search(r">\s*[A-Z][a-z]+( [a-z]+)+[.?]?\s*<", "".join(shown.values())), (
+            "an English sentence"
+        )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sentence_of_a_room_is_said_in_the_language_of_the_page(
+    app: Any, acme: Tenant, language: str
+) -> None:
+    browser = app.test_client()
+    rp = relying_party(app, acme)
+    assert rp.authorize(browser, ui_locales=language).login("alice").code
+    page = browser.get(f"/t/acme/account/password?ui_locales={language}").get_data(as_text=True)
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    answer = browser.post(
+        "/t/acme/account/password",
+        data={**form, "current_password": PASSWORDS["acme", "alice"], "new_password": "short"},
+    ).get_data(as_text=True)
+    with languages.speaking(language):
+        wanted = languages._(
+            "Use at least %(least)s characters. A few unrelated words are a good choice.", least=15
+        )
+    assert spoken(answer) == language and answer.count(wanted) == 2, "in the summary and beside the field"
+
+
+def test_a_sentence_that_waits_for_its_language_is_english_text_like_any_other() -> None:
+    sentence = say("Use at most %(most)s characters.", most=256)
+    assert (
+        sentence == "Use at most 256 characters." and json.dumps(sentence) == '"Use at most 256 characters."'
+    )
+    assert str(Invalid(sentence)) == "invalid: Use at most 256 characters."
+    with languages.speaking("de"):
+        assert languages.told(Invalid(sentence).sentence) == "Verwenden Sie höchstens 256 Zeichen."
+        assert words.neutral(sentence) == languages.told(sentence) and languages.told("plain") == "plain"
+
+
+@pytest.mark.parametrize(
+    ("language", "seconds", "said"),
+    [
+        ("en", 59, "just now"), ("en", 60, "1 minute ago"), ("en", 7_199, "1 hour ago"),
+        ("en", 45 * 86_400, "45 days ago"), ("ar", 11 * 86_400, "قبل 11 يومًا"),
+        ("de", 86_400, "vor 1 Tag"), ("fr", 7_200, "il y a 2 heures"), ("es", 172_800, "hace 2 días"),
+        ("pt", 120, "há 2 minutos"), ("ja", 600, "10 分前"), ("ar", 172_800, "قبل يومين"),
+        ("de", 0, "gerade eben"),
+    ],
+)  # fmt: skip
+def test_how_long_ago_is_said_as_the_language_says_it(language: str, seconds: int, said: str) -> None:
+    with languages.speaking(language):
+        assert words.past(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "30 November 2026, 22:04 UTC"), ("de", "30. November 2026, 22:04 UTC"),
+        ("fr", "30 novembre 2026 à 22:04 UTC"), ("es", "30 de noviembre de 2026, 22:04 UTC"),
+        ("pt", "30 de novembro de 2026, 22:04 UTC"), ("ja", "2026年11月30日 22:04 UTC"),
+        ("ar", "30 نوفمبر 2026، 22:04 بالتوقيت العالمي"),
+    ],
+)  # fmt: skip
+def test_moments_are_written_as_the_language_writes_them(language: str, said: str) -> None:
+    with languages.speaking(language):
+        assert words.instant(datetime(2026, 11, 30, 22, 4, 59, tzinfo=UTC)) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "متصفح آخر واحد"), (2, "متصفحين آخرين"), (3, "3 متصفحات أخرى"), (10, "10 متصفحات أخرى"),
+        (11, "11 متصفحًا آخر"), (99, "99 متصفحًا آخر"), (100, "100 متصفح آخر"), (103, "103 متصفحات أخرى"),
+    ],
+)  # fmt: skip
+def test_arabic_counts_in_its_six_forms(acme: Tenant, count: int, said: str) -> None:
+    face = pages.face(acme)
+    html, _csp = pages.render(
+        "account/password", lang="ar", tenant=face, user="alice", section="account/security", csrf="x",
+        username="alice", least=15, others=count,
+    )  # fmt: skip
+    assert f"سيُسجَّل الخروج من {said}، وستطلب" in html
 
 
 def test_2_2_names_and_addresses_in_the_language_of_the_page(app: Any, acme: Tenant) -> None:

@@ -72,7 +72,7 @@ def left(app: Any, tenant: Tenant, server: Sink) -> str:
     """Alice has left; the path of the link that keeps her account."""
     person = at_account(app, tenant, path="account/data")
     for wrong in ("", "alice", "bob@example.com"):
-        assert "into the field" in person.submit(action="delete", confirm=wrong).html
+        assert "to confirm" in person.submit(action="delete", confirm=wrong).html
     person.submit(action="delete", confirm=" Alice@example.com ")
     assert "Your account ends" in person.html and person.browser.get_cookie("idp_acme_session") is None
     [mail] = server.deliver()

@@ -39,7 +39,7 @@ def server(vault: Settings, database: Any) -> Iterator[Sink]:
 def asked(app: Any, tenant: Tenant, name: str = "alice") -> Person:
     """Somebody who has asked for a new password."""
     person = Person(app, tenant).open("forgot").submit(username=name)
-    assert person.answer.status_code == 200 and "Look into your mail" in person.html
+    assert person.answer.status_code == 200 and "Check your mail" in person.html
     return person
 
 

@@ -6,7 +6,7 @@ from flask import Response
 
 from idp.accounts import people
 from idp.tenants import current
-from idp.web import answers, asked, cookies, pages, signed
+from idp.web import answers, asked, cookies, languages, pages, signed
 from idp.web.persons import Visit
 
 _SAID = b"said"
@@ -32,7 +32,11 @@ def page(visit: Visit, name: str, section: str, *, status: int = 200, **shown: A
 def done(visit: Visit, path: str, sentence: str) -> Response:
     """Back to a page, which says once what has been done."""
     response = answers.see_other(f"{current().issuer}/{path}")
-    cookies.write(response, cookies.SAID, signed.write(_SAID, {"s": str(visit.session.id), "w": sentence}))
+    cookies.write(
+        response,
+        cookies.SAID,
+        signed.write(_SAID, {"s": str(visit.session.id), "w": languages.told(sentence)}),
+    )
     return response
 
 

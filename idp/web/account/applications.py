@@ -10,6 +10,7 @@ from idp.web import answers
 from idp.web.account import answering
 from idp.web.account_faces import Application
 from idp.web.gates import Door, Gate
+from idp.web.languages import _
 from idp.web.persons import Visit
 
 door = Door("account_applications", __name__, gate=Gate.PERSON, page="error")
@@ -44,8 +45,8 @@ def withdraw(visit: Visit) -> Response:
     try:
         client_id = UUID(visit.form.get("action", "")[:36])
     except ValueError:
-        return answering.done(visit, SECTION, "That application had no access any more.")
+        return answering.done(visit, SECTION, _("That application had no access any more."))
     client = account.withdraw(visit.user, client_id, visit.browser.address)
     if client is None:
-        return answering.done(visit, SECTION, "That application had no access any more.")
-    return answering.done(visit, SECTION, f"{client.name[:80]} has no access any more.")
+        return answering.done(visit, SECTION, _("That application had no access any more."))
+    return answering.done(visit, SECTION, _("%(client)s has no access any more.", client=client.name[:80]))

@@ -8,10 +8,11 @@ from idp.accounts import leaving
 from idp.accounts.people import name_of
 from idp.audit import Actor
 from idp.tenants import current
-from idp.web import answers, cookies
+from idp.web import answers, cookies, words
 from idp.web.account import answering
 from idp.web.gates import Door, Gate
 from idp.web.hosted import links
+from idp.web.languages import _
 from idp.web.persons import Visit
 
 door = Door("account_data", __name__, gate=Gate.PERSON, page="error")
@@ -34,12 +35,16 @@ def act(visit: Visit) -> Response:
     if action != "delete" or not leaving.offered():
         return answers.see_other(f"{current().issuer}/{SECTION}")
     if visit.form.get("confirm", "").strip().casefold() != name_of(visit.user).casefold():
-        return _page(visit, f"Write {name_of(visit.user)} into the field to go on.")
+        return _page(visit, _("Type %(name)s to confirm.", name=name_of(visit.user)))
     leaving.leave(visit.user, Actor("user", str(visit.user.id), visit.browser.address))
     response = links.message(
-        "left", "Your account ends", f"It is closed now and deleted on {leaving.ends_on()}. "
-        "The link in the message that is on its way to you keeps it.",
-    )  # fmt: skip
+        "left",
+        _("Your account ends"),
+        _(
+            "It is closed now and deleted on %(day)s. The link in the message that is on its way to you keeps it.",
+            day=words.day(leaving.ends_on()),
+        ),
+    )
     cookies.clear(response, cookies.SESSION)
     return response
 

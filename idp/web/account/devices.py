@@ -3,6 +3,8 @@
 Only for showing: anybody can send any User-Agent.
 """
 
+from idp.web.languages import _
+
 # The first that is found counts: browsers name those that they descend from.
 _BROWSERS = (
     ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
@@ -20,8 +22,10 @@ def name(agent: str | None) -> str:
     """Browser and system; what is not known is left out."""
     browser, system = _first(_BROWSERS, agent), _first(_SYSTEMS, agent)
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or (f"A browser on {system}" if system else "An unknown browser")
+        return _("%(browser)s on %(system)s", browser=browser, system=system)
+    if system:
+        return _("A browser on %(system)s", system=system)
+    return browser or _("An unknown browser")
 
 
 def kind(agent: str | None) -> str:

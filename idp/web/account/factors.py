@@ -15,6 +15,7 @@ from idp.web import cookies, qr
 from idp.web.account import answering, devices
 from idp.web.account_faces import Key
 from idp.web.gates import Door, Gate
+from idp.web.languages import _
 from idp.web.persons import Visit
 
 door = Door("account_factors", __name__, gate=Gate.PERSON, page="error")
@@ -39,14 +40,16 @@ def keep_app(visit: Visit) -> Response:
     """Keep it, or take the former one away."""
     form, ticket = visit.form, visit.form.get("ticket", "")
     if form.get("action") == "remove":
-        return _done(visit, lambda: own_factors.remove_app(visit.user), "Your authenticator app is removed.")
+        return _done(
+            visit, lambda: own_factors.remove_app(visit.user), _("Your authenticator app is removed.")
+        )
     if not form.get("code", "").strip():
-        return _app(visit, ticket, "Enter the code that your app shows.")
+        return _app(visit, ticket, _("Enter the code that your app shows."))
     try:
         changed = own_factors.add_app(visit.user, visit.session, ticket, form["code"], visit.browser.address)
     except WrongCode:
-        return _app(visit, ticket, "That code is not right. Wait for the next one and enter that.")
-    return _added(visit, changed, "Your authenticator app is set up.")
+        return _app(visit, ticket, _("That code is not right. Wait for the next one and enter that."))
+    return _added(visit, changed, _("Your authenticator app is set up."))
 
 
 def _app(visit: Visit, ticket: str = "", error: str = "") -> Response:
@@ -75,7 +78,7 @@ def keys(visit: Visit) -> Response:
 )
 def change_keys(visit: Visit) -> Response:
     """Keep a new one, rename one, or take one away."""
-    action, _, name = visit.form.get("action", "").partition(":")
+    action, name = visit.form.get("action", "").partition(":")[::2]
     if action == "passkey":
         answer, called = visit.form.get("passkey", ""), devices.name(visit.browser.user_agent)
         try:
@@ -83,14 +86,16 @@ def change_keys(visit: Visit) -> Response:
                 visit.user, visit.session, answer, called, visit.browser.address
             )
         except PasskeyRefused:
-            return _keys(visit, "That passkey could not be kept. Try again.")
-        return _added(visit, changed, "Your passkey is kept.")
+            return _keys(visit, _("That passkey could not be kept. Try again."))
+        return _added(visit, changed, _("Your passkey is kept."))
     one = _named(name)
     if action == "rename" and one is not None:
         passkeys.rename(visit.user, one, visit.form.get(f"name-{one}", ""))
-        return answering.done(visit, "account/passkeys", "Your passkey has a new name.")
+        return answering.done(visit, "account/passkeys", _("Your passkey has a new name."))
     if action == "remove" and one is not None:
-        return _done(visit, lambda: own_factors.remove_passkey(visit.user, one), "That passkey is removed.")
+        return _done(
+            visit, lambda: own_factors.remove_passkey(visit.user, one), _("That passkey is removed.")
+        )
     return _keys(visit)
 
 
@@ -134,8 +139,8 @@ def make_codes(visit: Visit) -> Response:
     try:
         made = own_factors.new_codes(visit.user)
     except Conflict as refusal:
-        return answering.done(visit, SECTION, refusal.description)
-    return _codes(visit, made, "Your former recovery codes are no more.")
+        return answering.done(visit, SECTION, refusal.sentence)
+    return _codes(visit, made, _("Your former recovery codes are no more."))
 
 
 def _codes(visit: Visit, made: tuple[str, ...], said: str) -> Response:
@@ -155,8 +160,8 @@ def _done(visit: Visit, act: Callable[[], bool], said: str) -> Response:
     try:
         gone = act()
     except Conflict as refusal:
-        return answering.done(visit, SECTION, refusal.description)
-    return answering.done(visit, SECTION, said if gone else "That was gone already.")
+        return answering.done(visit, SECTION, refusal.sentence)
+    return answering.done(visit, SECTION, said if gone else _("That was gone already."))
 
 
 def _named(text: str) -> UUID | None:

@@ -9,11 +9,13 @@ from flask import Response
 from idp import clock, directory
 from idp.accounts import account
 from idp.audit import Event
+from idp.speech import Sentence, say
 from idp.tenants import current
 from idp.web import asked
 from idp.web.account import answering
 from idp.web.account_faces import Happened
 from idp.web.gates import Door, Gate
+from idp.web.languages import _, told
 from idp.web.persons import Visit
 
 if TYPE_CHECKING:
@@ -23,48 +25,48 @@ door = Door("account_history", __name__, gate=Gate.PERSON, page="error")
 
 SECTION = "account/history"
 PAGE = 30
-SENTENCES = {
-    Event.SESSION_STARTED: "You signed in",
-    Event.SESSION_ROTATED: "You confirmed that it is you",
-    Event.SESSION_ENDED: "You were signed out",
-    Event.SIGN_IN_FAILED: "A sign-in failed",
-    Event.SIGN_IN_BLOCKED: "Sign-ins were stopped for a while after too many failures",
-    Event.PASSWORD_CHANGED: "You changed your password",
-    Event.PASSWORD_SET: "An administrator set your password",
-    Event.USER_REGISTERED: "You created your account",
-    Event.ADDRESS_ASKED: "A link that changes your e-mail address was sent to the new one",
-    Event.ADDRESS_CHANGED: "Your e-mail address was changed",
-    Event.DATA_COPIED: "You downloaded your data",
-    Event.USER_LEFT: "You asked that your account be deleted",
-    Event.USER_KEPT: "Your account was kept",
-    Event.RECOVERY_SENT: "A link that sets a new password was sent to you",
-    Event.RECOVERY_SHOWN: "An administrator made a link that sets a new password for you",
-    Event.PASSWORD_RECOVERED: "Your password was set by a link in an e-mail",
-    Event.AUTHENTICATOR_ADDED: "You set up an authenticator app",
-    Event.AUTHENTICATOR_REMOVED: "You removed your authenticator app",
-    Event.PASSKEY_ADDED: "You made a passkey",
-    Event.PASSKEY_REMOVED: "You removed a passkey",
-    Event.PASSKEY_COPIED: "A copy of one of your passkeys was refused",
-    Event.RECOVERY_CODES_MADE: "You got new recovery codes",
-    Event.RECOVERY_CODE_USED: "You used a recovery code",
-    Event.TEMPORARY_CODE_MADE: "An administrator made a temporary code for you",
-    Event.TEMPORARY_CODE_USED: "You used a temporary code",
-    Event.FACTORS_RESET: "An administrator took your second factors away",
-    Event.SECOND_FACTOR_FAILED: "A second factor was wrong",
-    Event.DEVICE_REMEMBERED: "You asked not to be asked again on a device",
-    Event.CONSENT_GRANTED: "You gave {client} access",
-    Event.CONSENT_WITHDRAWN: "You took back the access of {client}",
-    Event.CONSENT_DENIED: "You did not give {client} access",
-    Event.AUTHORIZATION_GRANTED: "You signed in to {client}",
-    Event.REFRESH_REPLAYED: "Access of {client} was ended because a token was used twice",
-    Event.IDENTITY_LINKED: "An account elsewhere was linked with yours",
-    Event.IDENTITY_UNLINKED: "An account elsewhere was unlinked from yours",
-    Event.USER_CREATED: "Your account was created",
-    Event.USER_UPDATED: "Your profile was changed",
-    Event.USER_DISABLED: "Your account was suspended",
-    Event.USER_ENABLED: "Your account was opened again",
-    Event.USER_UNLOCKED: "An administrator let you try to sign in again at once",
-    Event.USER_SHOWN: "An administrator looked at your profile",
+SENTENCES: dict[Event, Sentence] = {
+    Event.SESSION_STARTED: say("You signed in"),
+    Event.SESSION_ROTATED: say("You confirmed that it is you"),
+    Event.SESSION_ENDED: say("You were signed out"),
+    Event.SIGN_IN_FAILED: say("A sign-in failed"),
+    Event.SIGN_IN_BLOCKED: say("Sign-ins were stopped for a while after too many failures"),
+    Event.PASSWORD_CHANGED: say("You changed your password"),
+    Event.PASSWORD_SET: say("An administrator set your password"),
+    Event.USER_REGISTERED: say("You created your account"),
+    Event.ADDRESS_ASKED: say("A link that changes your e-mail address was sent to the new one"),
+    Event.ADDRESS_CHANGED: say("Your e-mail address was changed"),
+    Event.DATA_COPIED: say("You downloaded your data"),
+    Event.USER_LEFT: say("You asked that your account be deleted"),
+    Event.USER_KEPT: say("Your account was kept"),
+    Event.RECOVERY_SENT: say("A link that sets a new password was sent to you"),
+    Event.RECOVERY_SHOWN: say("An administrator made a link that sets a new password for you"),
+    Event.PASSWORD_RECOVERED: say("Your password was set by a link in an e-mail"),
+    Event.AUTHENTICATOR_ADDED: say("You set up an authenticator app"),
+    Event.AUTHENTICATOR_REMOVED: say("You removed your authenticator app"),
+    Event.PASSKEY_ADDED: say("You made a passkey"),
+    Event.PASSKEY_REMOVED: say("You removed a passkey"),
+    Event.PASSKEY_COPIED: say("A copy of one of your passkeys was refused"),
+    Event.RECOVERY_CODES_MADE: say("You got new recovery codes"),
+    Event.RECOVERY_CODE_USED: say("You used a recovery code"),
+    Event.TEMPORARY_CODE_MADE: say("An administrator made a temporary code for you"),
+    Event.TEMPORARY_CODE_USED: say("You used a temporary code"),
+    Event.FACTORS_RESET: say("An administrator took your second factors away"),
+    Event.SECOND_FACTOR_FAILED: say("A second factor was wrong"),
+    Event.DEVICE_REMEMBERED: say("You asked not to be asked again on a device"),
+    Event.CONSENT_GRANTED: say("You gave %(client)s access"),
+    Event.CONSENT_WITHDRAWN: say("You took back the access of %(client)s"),
+    Event.CONSENT_DENIED: say("You did not give %(client)s access"),
+    Event.AUTHORIZATION_GRANTED: say("You signed in to %(client)s"),
+    Event.REFRESH_REPLAYED: say("Access of %(client)s was ended because a token was used twice"),
+    Event.IDENTITY_LINKED: say("An account elsewhere was linked with yours"),
+    Event.IDENTITY_UNLINKED: say("An account elsewhere was unlinked from yours"),
+    Event.USER_CREATED: say("Your account was created"),
+    Event.USER_UPDATED: say("Your profile was changed"),
+    Event.USER_DISABLED: say("Your account was suspended"),
+    Event.USER_ENABLED: say("Your account was opened again"),
+    Event.USER_UNLOCKED: say("An administrator let you try to sign in again at once"),
+    Event.USER_SHOWN: say("An administrator looked at your profile"),
 }
 """What is told, and how."""
 _WARN = {Event.SIGN_IN_FAILED, Event.SIGN_IN_BLOCKED, Event.REFRESH_REPLAYED}
@@ -93,11 +95,11 @@ def _before(text: str) -> datetime | None:
 
 def _told(row: "Entry") -> Happened:
     event = Event(row.event)
-    client = str(row.facts.get("client_id") or row.actor.get("id") or "an application")
+    client = str(row.facts.get("client_id") or row.actor.get("id") or _("an application"))
     known = (
         directory.client(client) if event.value.startswith(("consent", "authorization", "refresh")) else None
     )
-    sentence = SENTENCES[event].format(client=known.name[:80] if known else client[:80])
+    sentence = told(SENTENCES[event], client=known.name[:80] if known else client[:80])
     own = row.actor.get("kind") == "user"
     return Happened(
         sentence=sentence,

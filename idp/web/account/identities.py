@@ -20,6 +20,7 @@ from idp.web import answers
 from idp.web.account import answering
 from idp.web.account_faces import LinkedIdentity
 from idp.web.gates import Door, Gate
+from idp.web.languages import _
 from idp.web.persons import Visit
 from idp.web.upstream_faces import ProviderFace
 
@@ -40,7 +41,7 @@ def show(visit: Visit) -> Response:
 )
 def change(visit: Visit) -> Response:
     """Leave for an upstream to link an account there, or take one away."""
-    what, _, which = visit.form.get("action", "").partition(":")
+    what, which = visit.form.get("action", "").partition(":")[::2]
     if what == "link":
         upstream = departures.named(which)
         # Whoever must be asked anew is asked here: there, they choose which account it is to be.
@@ -52,11 +53,13 @@ def change(visit: Visit) -> Response:
         gone = None
     except LastWayIn:
         return _page(
-            visit, error="This is your only way to sign in. Set a password or link another account first."
+            visit, error=_("This is your only way to sign in. Set a password or link another account first.")
         )
     if gone is None:
-        return answering.done(visit, PATH, "That account was not linked any more.")
-    return answering.done(visit, PATH, f"{gone.provider} does not open your account any more.")
+        return answering.done(visit, PATH, _("That account was not linked any more."))
+    return answering.done(
+        visit, PATH, _("%(provider)s does not open your account any more.", provider=gone.provider)
+    )
 
 
 def arrived(arrival: Arrival, answer: Mapping[str, str], browser: Browser, binding: str) -> Response:
@@ -70,7 +73,7 @@ def arrived(arrival: Arrival, answer: Mapping[str, str], browser: Browser, bindi
     linking.link(arrival.upstream, user.id, profile, browser.address)
     visit = Visit(user, session, browser, binding, PATH, {})
     provider = fields.settings(arrival.upstream).display_name
-    return answering.done(visit, PATH, f"{provider} opens your account from now on.")
+    return answering.done(visit, PATH, _("%(provider)s opens your account from now on.", provider=provider))
 
 
 def _page(visit: Visit, error: str = "") -> Response:

@@ -4,16 +4,19 @@ from flask import Response
 
 from idp import clock
 from idp.accounts import account, addresses, sessions
+from idp.speech import say
 from idp.web import words
 from idp.web.account import answering
 from idp.web.account_faces import Row
 from idp.web.gates import Door, Gate
+from idp.web.languages import _, plural
 from idp.web.persons import Visit
 
 door = Door("account_overview", __name__, gate=Gate.PERSON, page="error")
 
 _NAMES = (
-    ("name", "Name"), ("given_name", "First name"), ("family_name", "Last name"), ("phone_number", "Phone"),
+    ("name", say("Name")), ("given_name", say("First name")), ("family_name", say("Last name")),
+    ("phone_number", say("Phone")),
 )  # fmt: skip
 
 
@@ -25,27 +28,32 @@ def show(visit: Visit) -> Response:
 
 def _facts(visit: Visit) -> tuple[tuple[str, str], ...]:
     user = visit.user
-    told = [(label, str(user.claims[name])) for name, label in _NAMES if user.claims.get(name)]
+    told: list[tuple[str, str]] = [
+        (label, str(user.claims[name])) for name, label in _NAMES if user.claims.get(name)
+    ]
     if user.email:
-        told.append(("E-mail", user.email if user.email_verified else f"{user.email} (not confirmed)"))
-    return (*told, ("Username", user.username), ("Member since", words.day(user.created_at)))
+        unconfirmed = _("%(email)s (not confirmed)", email=user.email)
+        told.append((_("E-mail"), user.email if user.email_verified else unconfirmed))
+    return (*told, (_("Username"), user.username), (_("Member since"), words.day(user.created_at)))
 
 
 def _rows(visit: Visit) -> tuple[Row, ...]:
     open_ = len(sessions.of_user(visit.user.id))
     apps = len(account.applications(visit.user))
     changed = account.password_changed(visit.user)
-    password = f"Password set {words.ago(changed, clock.now())}" if changed else "No password"
-    email = visit.user.email or "None yet"
-    change = Row(name="E-mail address", state=email, path="account/email", action="Change")
+    password = _("Password set %(ago)s", ago=words.ago(changed, clock.now())) if changed else _("No password")
+    email = visit.user.email or _("None yet")
+    change = Row(name=_("E-mail address"), state=email, path="account/email", action=_("Change"))
+    browsers = plural("%(num)d browser signed in", "%(num)d browsers signed in", open_)
+    allowed = plural("%(num)d application with access", "%(num)d applications with access", apps)
     return (
         *((change,) if addresses.offered() else ()),
-        Row(name="Security", state=password, path="account/security"),
-        Row(name="Sessions", state=words.counted(open_, "browser", "signed in"), path="account/sessions"),
+        Row(name=_("Security"), state=password, path="account/security"),
+        Row(name=_("Sessions"), state=browsers, path="account/sessions"),
         Row(
-            name="Applications",
-            state=words.counted(apps, "application", "with access"),
+            name=_("Applications"),
+            state=allowed if apps else _("No application with access"),
             path="account/applications",
         ),
-        Row(name="History", state="What happened to your account", path="account/history"),
+        Row(name=_("History"), state=_("What happened to your account"), path="account/history"),
     )

@@ -9,17 +9,19 @@ from idp.accounts.authenticate import SignInFailed
 from idp.accounts.strength import Weak
 from idp.errors import Busy
 from idp.federation import linking, offers
+from idp.speech import say
 from idp.web import cookies, words
 from idp.web.account import answering, factors
 from idp.web.account_faces import Row
 from idp.web.gates import Door, Gate
+from idp.web.languages import _, plural
 from idp.web.persons import Visit
 
 door = Door("account_security", __name__, gate=Gate.PERSON, page="error")
 
 SECTION = "account/security"
-_WRONG = "This is not your password. Check it and try again."
-_BUSY = "This is busy at the moment. Try again in a few seconds."
+_WRONG = say("This is not your password. Check it and try again.")
+_BUSY = say("This is busy at the moment. Try again in a few seconds.")
 
 
 @door.route("/account/security", credentials=("cookie",))
@@ -33,27 +35,28 @@ def rows(visit: Visit) -> tuple[Row, ...]:
     changed = account.password_changed(visit.user)
     found: list[Row] = []
     if changed is not None:
-        state = f"Set {words.ago(changed, clock.now())}"
-        found.append(Row(name="Password", state=state, path="account/password", action="Change"))
+        state = _("Set %(ago)s", ago=words.ago(changed, clock.now()))
+        found.append(Row(name=_("Password"), state=state, path="account/password", action=_("Change")))
     if factors.offered():
         found += _factors(visit)
     known = [each.provider for each in linking.of(visit.user)]
     if known or offers.every():
-        state = ", ".join(known)[:80] or "None"
-        found.append(Row(name="Linked accounts", state=state, path="account/identities", action="Manage"))
+        state = ", ".join(known)[:80] or _("None yet")
+        found.append(
+            Row(name=_("Linked accounts"), state=state, path="account/identities", action=_("Manage"))
+        )
     return tuple(found)
 
 
 def _factors(visit: Visit) -> tuple[Row, ...]:
     held = own.held_by(visit.user.id)
-    keys = f"{held.passkeys} kept here" if held.passkeys else "None yet"
-    app = ("Set up", "Change") if held.authenticator else ("Not set up", "Set up")
-    codes = (
-        Row(name="Recovery codes", state=f"{held.codes} left", path="account/recovery-codes", action="Renew"),
-    )
+    keys = plural("%(num)d kept here", "%(num)d kept here", held.passkeys) if held.passkeys else _("None yet")
+    app = (_("It is set up"), _("Change")) if held.authenticator else (_("Not set up"), _("Set up"))
+    left = plural("%(num)d left", "%(num)d left", held.codes) if held.codes else _("None left")
+    codes = (Row(name=_("Recovery codes"), state=left, path="account/recovery-codes", action=_("Renew")),)
     return (
-        Row(name="Passkeys", state=keys, path="account/passkeys", action="Manage"),
-        Row(name="Authenticator app", state=app[0], path="account/authenticator", action=app[1]),
+        Row(name=_("Passkeys"), state=keys, path="account/passkeys", action=_("Manage")),
+        Row(name=_("Authenticator app"), state=app[0], path="account/authenticator", action=app[1]),
         *(codes if held.own else ()),
     )
 
@@ -69,22 +72,24 @@ def change(visit: Visit) -> Response:
     """Change it: everything else that is signed in is signed out."""
     current, new = visit.form.get("current_password", ""), visit.form.get("new_password", "")
     if not current:
-        return _form(visit, "Enter your password of now.", "current_password")
+        return _form(visit, _("Enter your current password."), "current_password")
     if not new:
-        return _form(visit, "Enter a new password.", "new_password")
+        return _form(visit, _("Enter a new password."), "new_password")
     try:
-        _, token = account.change_password(
+        changed = account.change_password(
             visit.user, visit.session, current, new,
             visit.browser.address, visit.browser.user_agent, cookies.read(cookies.DEVICE),
         )  # fmt: skip
     except Weak as weak:
-        return _form(visit, weak.description, "new_password")
+        return _form(visit, weak.sentence, "new_password")
     except SignInFailed:
         return _form(visit, _WRONG, "current_password")
     except Busy:
         return _form(visit, _BUSY, status=503)
-    response = answering.done(visit, SECTION, "Your password is changed. Every other browser is signed out.")
-    cookies.write(response, cookies.SESSION, token)
+    response = answering.done(
+        visit, SECTION, _("Your password is changed. Every other browser is signed out.")
+    )
+    cookies.write(response, cookies.SESSION, changed[1])
     cookies.write(response, cookies.DEVICE, authenticate.device_token(account.as_now(visit.user)))
     return response
 

@@ -9,6 +9,7 @@ from idp.accounts import account, sessions
 from idp.web.account import answering, devices
 from idp.web.account_faces import Device
 from idp.web.gates import Door, Gate
+from idp.web.languages import _
 from idp.web.persons import Visit
 
 door = Door("account_sessions", __name__, gate=Gate.PERSON, page="error")
@@ -41,11 +42,13 @@ def end(visit: Visit) -> Response:
     action, address = visit.form.get("action", ""), visit.browser.address
     if action == "others":
         count = account.sign_out_others(visit.user, visit.session, address)
-        said = "Every other browser is signed out." if count else "There was no other browser to sign out."
+        said = (
+            _("Every other browser is signed out.") if count else _("There was no other browser to sign out.")
+        )
     else:
         one = _named(action)
         gone = one is not None and one != visit.session.id and account.sign_out(visit.user, one, address)
-        said = "That browser is signed out." if gone else "That browser was signed out already."
+        said = _("That browser is signed out.") if gone else _("That browser was signed out already.")
     return answering.done(visit, SECTION, said)
 
 

@@ -12,6 +12,7 @@ from idp.tenants import current
 from idp.web import answers, asked, csrf, pages
 from idp.web.gates import Door, Gate
 from idp.web.hosted import steps
+from idp.web.languages import _
 
 door = Door("codes", __name__, gate=Gate.TENANT, page="error")
 
@@ -38,7 +39,8 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
 
 def _file(codes: tuple[str, ...]) -> Response:
     """The codes as a text file that is saved and stored nowhere else."""
-    response = Response(recovery_codes.as_text(current().name, codes), mimetype="text/plain")
+    heading = (_("Recovery codes for %(tenant)s", tenant=current().name), _("Each works once."))
+    response = Response(recovery_codes.as_text(heading, codes), mimetype="text/plain")
     response.headers["Content-Disposition"] = f'attachment; filename="recovery-codes-{current().slug}.txt"'
     response.headers["Cache-Control"] = "no-store"
     return response

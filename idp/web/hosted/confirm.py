@@ -9,6 +9,7 @@ from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
 from idp.web.hosted import links
+from idp.web.languages import _
 
 door = Door("confirm", __name__, gate=Gate.TENANT, page="error")
 
@@ -33,9 +34,12 @@ def confirm() -> Response:
     except LinkGone as refusal:
         return links.gone(refusal)
     response = links.message(
-        "confirmed", "Your address is confirmed", f"Messages go to {email[:120]} from now on.",
-        continue_url=f"{current().issuer}/account", continue_label="Your account",
-    )  # fmt: skip
+        "confirmed",
+        _("Your address is confirmed"),
+        _("Messages go to %(email)s from now on.", email=email[:120]),
+        continue_url=f"{current().issuer}/account",
+        continue_label=_("Your account"),
+    )
     cookies.clear(response, links.cookie(Kind.ADDRESS))
     return response
 

@@ -6,6 +6,7 @@ from idp import config
 from idp.tenants import current
 from idp.web import answers, asked, pages, showcase
 from idp.web.gates import Door, Gate
+from idp.web.languages import _
 
 door = Door("tenant_home", __name__, gate=Gate.TENANT, page="error")
 base = Door("home", __name__, gate=Gate.PUBLIC, page="error")
@@ -16,9 +17,9 @@ def tenant_home() -> Response:
     """The tenant's name; in development the addresses that a developer wants next."""
     issuer = current().issuer
     links = (
-        ("Discovery document", f"{issuer}/.well-known/openid-configuration"),
-        ("Signing keys (JWKS)", f"{issuer}/jwks.json"),
-        ("Sign out", f"{issuer}/logout"),
+        (_("Discovery document"), f"{issuer}/.well-known/openid-configuration"),
+        (_("Signing keys (JWKS)"), f"{issuer}/jwks.json"),
+        (_("Sign out"), f"{issuer}/logout"),
     )
     shown = links if config.settings().development else ()
     html, csp = pages.render(
@@ -43,4 +44,4 @@ def home() -> Response:
 
 def _links() -> tuple[tuple[str, str], ...]:
     """Where a developer looks besides; the mail page where nothing is sent."""
-    return () if config.settings().smtp_url else (("Mail that was not sent", "/mail"),)
+    return () if config.settings().smtp_url else ((_("Mail that was not sent"), "/mail"),)

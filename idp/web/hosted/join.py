@@ -13,6 +13,7 @@ from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
 from idp.web.hosted import links
+from idp.web.languages import _
 
 door = Door("join", __name__, gate=Gate.TENANT, page="error")
 
@@ -32,11 +33,11 @@ def send() -> Response:
         raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
     given = form.get("email", "").strip()
     if not given or not joining.offered():
-        return _asking(error="Enter your e-mail address to go on.")
+        return _asking(error=_("Enter your e-mail address to go on."))
     try:
         joining.ask(given, links.waiting(), browser.address)
-    except Invalid as problem:
-        return _asking(error=problem.description, email=given)
+    except Invalid:
+        return _asking(error=_("This is not an e-mail address. Check it for a typing mistake."), email=given)
     return _asking(sent=True, email=given)
 
 
@@ -77,19 +78,24 @@ def join() -> Response:
     name, new = form.get("name", ""), form.get("new_password", "")
     try:
         if not new:
-            return _form("Choose a password.", "new_password", name)
+            return _form(_("Choose a password."), "new_password", name)
         transaction = joining.join(token, name, new, browser.address)
     except Weak as weak:
-        return _form(weak.description, "new_password", name)
+        return _form(weak.sentence, "new_password", name)
     except Invalid as problem:
-        return _form(problem.description, "name", name)
+        return _form(problem.sentence, "name", name)
     except Busy:
-        return _form("This is busy at the moment. Try again in a few seconds.", "", name, status=503)
+        return _form(_("This is busy at the moment. Try again in a few seconds."), "", name, status=503)
     except Conflict:
         return links.message(
-            "joined-already", "You have an account already", "Sign in, or set a new password from the sign-in page.",
-            good=False, continue_url=f"{current().issuer}/account", continue_label="Sign in", status=409,
-        )  # fmt: skip
+            "joined-already",
+            _("You have an account already"),
+            _("Sign in, or set a new password from the sign-in page."),
+            good=False,
+            continue_url=f"{current().issuer}/account",
+            continue_label=_("Sign in"),
+            status=409,
+        )
     except LinkGone as refusal:
         return links.gone(refusal)
     response = answers.see_other(f"{current().issuer}/joined{links.onward(transaction, browser)}")
@@ -103,9 +109,12 @@ def joined() -> Response:
     transaction = links.waiting()
     onward = answers.step_address(Step.LOGIN, transaction) if transaction else f"{current().issuer}/account"
     return links.message(
-        "joined", "Your account is ready", "Sign in with your e-mail address and the password that you chose.",
-        continue_url=onward, continue_label="Sign in",
-    )  # fmt: skip
+        "joined",
+        _("Your account is ready"),
+        _("Sign in with your e-mail address and the password that you chose."),
+        continue_url=onward,
+        continue_label=_("Sign in"),
+    )
 
 
 def _form(error: str = "", where: str = "", name: str = "", *, status: int = 200) -> Response:

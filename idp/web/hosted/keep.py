@@ -9,6 +9,7 @@ from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
 from idp.web.hosted import links
+from idp.web.languages import _
 
 door = Door("keep", __name__, gate=Gate.TENANT, page="error")
 
@@ -33,9 +34,12 @@ def keep() -> Response:
     except LinkGone as refusal:
         return links.gone(refusal)
     response = links.message(
-        "kept", "Your account stays", "Sign in again. If it was not you who left, set a new password.",
-        continue_url=f"{current().issuer}/account", continue_label="Sign in",
-    )  # fmt: skip
+        "kept",
+        _("Your account stays"),
+        _("Sign in again. If it was not you who left, set a new password."),
+        continue_url=f"{current().issuer}/account",
+        continue_label=_("Sign in"),
+    )
     cookies.clear(response, links.cookie(Kind.KEEP))
     return response
 

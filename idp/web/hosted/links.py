@@ -12,8 +12,10 @@ from idp.oauth import flow
 from idp.oauth.authorize import Returned
 from idp.oauth.request import Browser
 from idp.oauth.underway import TransactionGone
+from idp.speech import say
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, errors, pages
+from idp.web.languages import _
 
 
 def forgot(transaction: str) -> str:
@@ -82,16 +84,16 @@ def onward(transaction: str, browser: Browser) -> str:
     return f"?{urlencode({'tx': transaction})}" if alive else ""
 
 
-def gone(refusal: LinkGone, continue_url: str = "", label: str = "Ask for a new one") -> Response:
+def gone(refusal: LinkGone, continue_url: str = "") -> Response:
     """The page for a link that opens nothing, whatever it is; it says the same of all."""
     errors.note(refusal)
     return message(
         "link-gone",
-        "This link does not work any more",
-        "It was used, or is too old, or another one was sent after it.",
+        _("This link does not work any more"),
+        _("It was used, or is too old, or another one was sent after it."),
         good=False,
         continue_url=continue_url or f"{current().issuer}/",
-        continue_label=label if continue_url else "Go to the start page",
+        continue_label=_("Ask for a new one") if continue_url else _("Go to the start page"),
         status=400,
     )
 
@@ -103,7 +105,7 @@ def message(
     *,
     good: bool = True,
     continue_url: str = "",
-    continue_label: str = "Go on",
+    continue_label: str = say("Go on"),
     status: int = 200,
 ) -> Response:
     """A page that says one thing and the way on."""

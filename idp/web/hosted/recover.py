@@ -14,14 +14,16 @@ from idp.accounts.links import Kind, LinkGone
 from idp.accounts.strength import Weak
 from idp.errors import Busy, Forbidden, NotFound
 from idp.oauth.interaction import Step
+from idp.speech import say
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
 from idp.web.hosted import links
+from idp.web.languages import _
 
 door = Door("recover", __name__, gate=Gate.TENANT, page="error")
 
-_BUSY = "This is busy at the moment. Try again in a few seconds."
+_BUSY = say("This is busy at the moment. Try again in a few seconds.")
 
 
 @door.route("/forgot", credentials=())
@@ -85,10 +87,10 @@ def reset() -> Response:
     new = form.get("new_password", "")
     try:
         if not new:
-            return _form("Enter a new password.")
+            return _form(_("Enter a new password."))
         transaction = recovery.reset(token, new, browser.address)
     except Weak as weak:
-        return _form(weak.description)
+        return _form(weak.sentence)
     except Busy:
         return _form(_BUSY, status=503)
     except LinkGone as refusal:
@@ -105,10 +107,10 @@ def done() -> Response:
     onward = answers.step_address(Step.LOGIN, transaction) if transaction else f"{current().issuer}/account"
     return links.message(
         "recovered",
-        "Your password is set",
-        "Every browser that was signed in has been signed out. Sign in with the new password.",
+        _("Your password is set"),
+        _("Every browser that was signed in has been signed out. Sign in with the new password."),
         continue_url=onward,
-        continue_label="Sign in",
+        continue_label=_("Sign in"),
     )
 
 

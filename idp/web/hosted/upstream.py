@@ -26,6 +26,7 @@ from idp.web import answers, asked, errors, pages
 from idp.web.account import identities
 from idp.web.gates import Door, Gate
 from idp.web.hosted import steps
+from idp.web.languages import _
 
 door = Door("upstream", __name__, gate=Gate.TENANT, page="error")
 
@@ -135,11 +136,11 @@ def _page(refusal: Refusal, provider: str, transaction: str, *, to_account: bool
     """What went wrong, and the way on: where the person left from, or, where that is lost, the start page."""
     errors.note(refusal)
     kind = next(kind for known, kind in _KINDS if isinstance(refusal, known))
-    back, label = f"{current().issuer}/", "Go to the start page"
+    back, label = f"{current().issuer}/", _("Go to the start page")
     if to_account:
-        back, label = f"{current().issuer}/{identities.PATH}", "Back to your account"
+        back, label = f"{current().issuer}/{identities.PATH}", _("Back to your account")
     elif transaction:
-        back, label = f"{answers.step_address(Step.LOGIN, transaction)}&stay=1", "Back to sign-in"
+        back, label = f"{answers.step_address(Step.LOGIN, transaction)}&stay=1", _("Back to the sign-in")
     html, csp = pages.render(
         "upstream",
         kind=kind,
