@@ -15,6 +15,7 @@ from idp.store.durable import (
     activity,
     grants,
     links,
+    mailed_codes,
     marks,
     outbox,
     refusals,
@@ -38,6 +39,7 @@ _ACTIVITY_KEPT = dt.timedelta(days=90)
 _THROTTLES_KEPT = dt.timedelta(days=1)
 _MARKS_KEPT = dt.timedelta(minutes=10)
 _LINKS_KEPT = dt.timedelta(days=7)
+_MAILED_CODES_KEPT = dt.timedelta(days=1)
 _UNDELIVERED_KEPT = dt.timedelta(days=30)
 
 
@@ -71,6 +73,7 @@ def sweep() -> int:
             + _portions(throttles.purge, now - _THROTTLES_KEPT)
             + _portions(outbox.purge, now - _UNDELIVERED_KEPT)
             + _portions(links.purge, now - _LINKS_KEPT)
+            + _portions(mailed_codes.purge, now - _MAILED_CODES_KEPT)
             + _portions(registrations.purge_initial, now)
             + _portions(remembered_devices.purge, now)
             + registrations.purge_unused(now - _unused(), now)

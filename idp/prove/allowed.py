@@ -24,6 +24,7 @@ TENANT = {
     "initial_access_tokens": FULL,
     "issuer_uses": FULL,
     "links": FULL,
+    "mailed_codes": FULL,
     "marks": NO_UPDATE,
     "outbox": FULL,
     "passkeys": FULL,
