@@ -102,6 +102,21 @@ class Policy:
         "Unknown user codes typed at one address; everybody together may fail ten times as often.",
     )
     user_code_failures_window: int = _seconds(600, _DAY, "Window of user_code_failures.")
+    email_sign_in: str = _choice(
+        "off",
+        ("off", "code", "code_and_link"),
+        "Whether people sign in by a code that is sent to their e-mail address, or by a link beside it as well.",
+    )
+    email_code_lifetime: int = _seconds(600, 3600, "Lifetime of such a code, and of the link beside it.", 60)
+    email_code_confirms: bool = _flag(
+        False,
+        "Whether such a code is sent to an address that nobody has confirmed as well, which it then confirms.",
+    )
+    email_code_failures: int = _count(5, 1_000_000, "Wrong codes of one sign-in by e-mail, which end it.")
+    email_codes: int = _count(
+        20, 1_000_000, "Codes by e-mail asked for at one address; a quarter of it for one sign-in name there."
+    )
+    email_codes_window: int = _seconds(600, _DAY, "Window of email_codes.")
     passkeys: bool = _flag(True, "Whether people may sign in with passkeys, and have them as second factors.")
     second_factor: str = _choice(
         "offered",
@@ -123,6 +138,7 @@ class Policy:
         0,
     )
     sign_ins_per_minute: int = _count(6_000, 10_000_000, "Budget of sign-ins.")
+    email_codes_per_minute: int = _count(600, 1_000_000, "Budget of codes by e-mail.")
     tokens_per_minute: int = _count(600_000, 100_000_000, "Budget of token requests.")
     hash_seconds_per_minute: int = _count(
         60, 100_000, "Budget of processor seconds spent on password hashing."

@@ -43,12 +43,14 @@ _POLICY = {
     "registration": ("registrations", "registrations_window"),
     "recovery": ("recoveries", "recoveries_window"),
     "mail": ("mails", "mails_window"),
+    "email_code": ("email_codes", "email_codes_window"),
     "elsewhere": ("elsewhere_requests", "elsewhere_requests_window"),
     "user_code": ("user_code_failures", "user_code_failures_window"),
     "pushed": ("pushed_requests", "pushed_requests_window"),
     "unfinished": ("unfinished_authorizations", "unfinished_authorizations_window"),
 }
 _BUDGETS = {"sign_ins": ("sign_ins_per_minute", 1), "tokens": ("tokens_per_minute", 1),
+            "email_codes": ("email_codes_per_minute", 1),
             "hash_seconds": ("hash_seconds_per_minute", 1000)}  # fmt: skip
 _EVERYWHERE = 10
 """How often all addresses together may do wrong what one may: with an account from unknown devices, with user codes."""
@@ -131,6 +133,12 @@ def user_codes(address: str) -> tuple[Counter, Counter]:
     """The counters of unknown user codes: those from one address, and all of the tenant taken together."""
     own = counter("user_code", address)
     return own, Counter("user_code-everywhere", _key("user_code"), _EVERYWHERE * own.most, own.window)
+
+
+def email_codes(name: str, address: str) -> tuple[Counter, Counter]:
+    """The counters of codes by e-mail that are asked for: at one address, and for one sign-in name there."""
+    own = counter("email_code", address)
+    return own, Counter("email_code-name", _key(name, address), max(1, own.most // 4), own.window)
 
 
 def budget_counter(kind: str, amount: float = 1) -> Counter:
@@ -277,6 +285,13 @@ def _give_back_away(counters: Sequence[Counter], begins: Sequence[int]) -> None:
 
 def _name(each: Counter) -> tuple[object, ...]:
     return current().id, each.kind, each.key
+
+
+def count(counters: Sequence[Counter]) -> None:
+    """Count something that was done, whatever comes of it. Raises TooMany when one of `counters` is full."""
+    full = _add(counters)
+    if full is not None:
+        raise refusal(full)
 
 
 def failed(kind: str, *parts: str) -> int | None:

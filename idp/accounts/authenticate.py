@@ -60,7 +60,7 @@ def with_password(
     found = users.for_sign_in(name_norm, email_norm)
     user, stored = found or (None, None)
     account = str(user.id) if user else f"?{name_norm or email_norm or name}"
-    known = user is not None and _proved(device, user)
+    known = user is not None and proved(device, user)
     attempt = _reserved(account, user.id if user else None, address or "", known)
     try:
         right = passwords.matches(stored, password)
@@ -175,7 +175,7 @@ def device_token(user: User) -> str:
     return f"{body}.{b64(_mac(ring().derive(_PURPOSE), body, user))}"
 
 
-def _proved(device: str | None, user: User) -> bool:
+def proved(device: str | None, user: User) -> bool:
     """Whether a device cookie is one that this account was given."""
     body, _, mac = (device or "").rpartition(".")
     parts = body.split(".")

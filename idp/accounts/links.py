@@ -50,7 +50,7 @@ def make(kind: Kind, seconds: int, user: User | None = None, **carried: Any) -> 
     links.add(
         Link(
             id=uuid7(), kind=kind, digest=digest(token), user_id=user.id if user else None,
-            state=_state(user) if user else None, sealed=sealed.write(kind, carried) if carried else None,
+            state=state(user) if user else None, sealed=sealed.write(kind, carried) if carried else None,
             created_at=now, expires_at=now + timedelta(seconds=seconds),
         )
     )  # fmt: skip
@@ -97,7 +97,7 @@ def _opens(link: Link, user: User) -> bool:
     """Whether the account is as it was; only who has left is no longer active, and can be kept."""
     if not user.active and link.kind != Kind.KEEP:
         return False
-    if link.state is None or not same(link.state, _state(user)):
+    if link.state is None or not same(link.state, state(user)):
         return False
     # Whoever signs in since has not forgotten the password.
     return link.kind != Kind.RESET or all(
@@ -105,8 +105,8 @@ def _opens(link: Link, user: User) -> bool:
     )
 
 
-def _state(user: User) -> bytes:
-    """A digest of what a link depends on; of the password its hash, so that a new one is a new state."""
+def state(user: User) -> bytes:
+    """A digest of what a link or a code depends on; of the password its hash, so that a new one is a new state."""
     since = user.not_before.isoformat() if user.not_before else ""
     told = (user.email or "", str(user.email_verified), since, credentials.password_of(user.id) or "")
     return digest("\x00".join(told))

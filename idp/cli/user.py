@@ -202,6 +202,22 @@ def send_reset(username: str, show_link: bool, slug: str) -> None:
     session.answer(row, link or f"a link is on its way to {username}")
 
 
+@command.command("send-code")
+@click.argument("username")
+@click.option("--show-code", is_flag=True, help="Print code and link instead of sending them; recorded.")
+@given.tenant_option
+@session.options
+def send_code(username: str, show_code: bool, slug: str) -> None:
+    """Send a person whose sign-in by e-mail waits a new code, in place of the one before."""
+    from idp.control import users
+
+    with given.inside(slug):
+        shown = users.send_code(username, session.actor(), reveal=show_code)
+    row = {"username": username, "sent": shown is None}
+    row |= {} if shown is None else dict(zip(("code", "link"), shown, strict=True))
+    session.answer(row, " ".join(shown) if shown else f"a code is on its way to {username}")
+
+
 @command.command("leave")
 @click.argument("username")
 @click.option("--show-link", is_flag=True, help="Print the link that keeps the account; recorded.")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from idp import audit, clock, identifiers, throttle
-from idp.accounts import account, authenticate, factors, passwords
+from idp.accounts import account, authenticate, factors, mailed, passwords
 from idp.audit import Actor, Event
 from idp.control import users
 from idp.errors import NotFound
@@ -25,13 +25,17 @@ LATELY = 12
 """Events that are shown."""
 _EVENTS = tuple(
     event for event in Event
-    if event.value.startswith(("sign_in.", "second_factor.", "session.started", "session.ended", "password.", "user."))
+    if event.value.startswith((
+        "sign_in.", "second_factor.", "session.started", "session.ended", "password.", "user.", "email_code.",
+        "mail.withheld", "mail.refused",
+    ))
 )  # fmt: skip
 _FAILURES = {Event.SIGN_IN_FAILED, Event.SIGN_IN_BLOCKED, Event.SECOND_FACTOR_FAILED}
 _COUNTED = {
     "account": "wrong passwords from one address",
     "device": "wrong passwords with a known device",
     "account-everywhere": "wrong passwords from all unknown devices together",
+    "mail": "messages to the e-mail address",
     "second_factor": "wrong second factors from one address",
     "second_factor-everywhere": "wrong second factors in a day",
 }
@@ -100,13 +104,27 @@ def _account(user: User) -> Iterable[Reason]:
     if not user.active:
         yield Reason("status", True, "The account is suspended.", _command("resume", user))
     stored = credentials.password_of(user.id)
-    if stored is None:
+    if stored is None and not (mailed.offered() and mailed.reaches(user)):
         yield Reason("password", True, "There is no password.", _command("send-reset", user))
+    elif stored is None:
+        yield Reason("password", False, "There is no password; a code by e-mail signs in instead.")
     elif passwords.outdated(stored):
         yield Reason("password", False, "The password was brought along and is renewed at the next sign-in.")
+    if mailed.offered():
+        yield from _by_mail(user)
     if user.email is not None and not user.email_verified:
         sentence = "The e-mail address is not confirmed: it is no sign-in name, the username is."
         yield Reason("email", False, sentence, _command("update", user, "--email-verified"))
+
+
+def _by_mail(user: User) -> Iterable[Reason]:
+    waiting = mailed.waiting_for(user)
+    if waiting is not None:
+        until = _in(int((waiting.expires_at - clock.now()).total_seconds()))
+        sentence = f"A code by e-mail waits to be given, until {until} from now; {waiting.tries} were wrong."
+        yield Reason("email_code", False, sentence, _command("send-code", user))
+    elif not mailed.reaches(user):
+        yield Reason("email_code", False, "No code by e-mail goes out: there is no confirmed address.")
 
 
 def _limits(user: User, happened: Iterable[Entry]) -> Iterable[Reason]:
@@ -123,6 +141,7 @@ def _counters(user: User, happened: Iterable[Entry]) -> list[Counter]:
     for address in addresses or {""}:
         for each in (*authenticate.counters(user.id, address), *factors.counters(user.id, address)):
             found[each.kind, each.key] = each
+    found |= {(each.kind, each.key): each for each in mailed.counters(user)}
     return list(found.values())
 
 
@@ -145,6 +164,10 @@ def _nothing(user: User, happened: Iterable[Entry]) -> Reason:
     if last.event == Event.SECOND_FACTOR_FAILED:
         return Reason(
             "wrong", False, "The newest attempt had a wrong second factor.", _command("temporary-code", user)
+        )
+    if last.event == Event.SIGN_IN_FAILED and last.facts.get("way") == "email":
+        return Reason(
+            "wrong", False, "The newest attempt had a wrong code by e-mail.", _command("send-code", user)
         )
     return Reason("wrong", False, "The newest attempt had a wrong password.", _command("send-reset", user))
 

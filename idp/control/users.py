@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, identifiers
-from idp.accounts import addresses, attributes, leaving, passwords, recovery, sessions
+from idp.accounts import addresses, attributes, leaving, mailed, passwords, recovery, sessions
 from idp.audit import Actor, Event
 from idp.errors import Conflict, Invalid, NotFound
 from idp.store.database import transaction
@@ -209,6 +209,27 @@ def send_reset(username: str, actor: Actor | None = None, *, reveal: bool = Fals
                 "There is no confirmed e-mail address to write to, or no mail server.", rule="email"
             )
     return None
+
+
+def send_code(username: str, actor: Actor | None = None, *, reveal: bool = False) -> tuple[str, str] | None:
+    """Write a new code to a person whose sign-in by e-mail waits for one.
+
+    `reveal`: nothing is written, and code and link are answered. Raises NotFound, and Invalid where nobody waits or
+    nothing can be sent.
+    """
+    with transaction():
+        user = show(username)
+        if not user.active:
+            raise Invalid("The person is suspended.", rule="status")
+        if not reveal:
+            if not mailed.send_again(user):
+                raise Invalid("No sign-in of this person waits for a code by e-mail.", rule="email_code")
+            return None
+        shown = mailed.renewed(user)
+        if shown is None:
+            raise Invalid("No sign-in of this person waits for a code by e-mail.", rule="email_code")
+        audit.record(Event.EMAIL_CODE_SHOWN, actor, user_id=user.id)
+        return mailed.spoken(shown[0]), shown[1]
 
 
 def set_address(username: str, email: str, actor: Actor | None = None, *, reveal: bool = False) -> str | None:

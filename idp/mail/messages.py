@@ -39,6 +39,7 @@ class Kind(StrEnum):
     REGISTRATION = "registration"
     INVITATION = "invitation"
     LEAVING = "leaving"
+    EMAIL_CODE = "email_code"
 
 
 KNOCKED = frozenset(

@@ -21,6 +21,8 @@ class Step(StrEnum):
     """A page's step, or the end."""
 
     LOGIN = "login"
+    EMAIL = "email"
+    """What LOGIN is, once a code by e-mail was asked for."""
     ACCOUNT = "account"
     MFA = "mfa"
     ENROL = "enrol"
@@ -63,14 +65,16 @@ class Situation:
     """Whether the person has asked not to be asked again on this device, and lately gave a second factor on it."""
     codes: bool = False
     """Whether recovery codes were made in this transaction and not yet put away."""
+    mailed: bool = False
+    """Whether a code by e-mail was asked for in this transaction, and no other way is wished."""
     strangers_remembered: bool = False
     """Whether the tenant lets be remembered what people allowed applications that nobody vouches for."""
 
 
 def next_step(situation: Situation) -> Step:
-    """The first of LOGIN, ACCOUNT, MFA or ENROL, CODES, CONSENT or APPROVE that is due, or DONE."""
+    """The first of LOGIN or EMAIL, ACCOUNT, MFA or ENROL, CODES, CONSENT or APPROVE that is due, or DONE."""
     if must_sign_in(situation):
-        return Step.LOGIN
+        return Step.EMAIL if situation.mailed else Step.LOGIN
     if must_choose(situation):
         return Step.ACCOUNT
     if short(situation):

@@ -53,6 +53,7 @@ def of(
         demanded=demanded,
         trusted=trusted,
         codes=going is not None and going.codes is not None and session is not None,
+        mailed=going is not None and going.mailed is not None,
         strangers_remembered=current().policy.remember_strangers_consent,
     )
 

@@ -90,6 +90,8 @@ class Transaction:
     """The name of the request, made at another place, that it answers."""
     codes: str | None = None
     """Recovery codes that were made in it and not yet put away, sealed for their person."""
+    mailed: tuple[str, str] | None = None
+    """The code by e-mail that it waits for, and the name for which that was asked for."""
 
     def state(self) -> dict[str, Any]:
         """As it is kept."""
@@ -108,6 +110,7 @@ class Transaction:
             "elsewhere": self.elsewhere,
             "first": None if self.first is None else self.first.state(),
             "codes": self.codes,
+            "mailed": None if self.mailed is None else list(self.mailed),
         }
 
     def wait(self, user: User, amr: tuple[str, ...], auth_time: datetime | None = None) -> str:
@@ -184,6 +187,11 @@ def over(identifier: str) -> bool:
     return 0 < len(identifier) <= 64 and transactions.over(identifier)
 
 
+def alive(identifier: str) -> bool:
+    """Whether this transaction is on its way, in whatever browser."""
+    return 0 < len(identifier) <= 64 and transactions.get(identifier) is not None
+
+
 def load(identifier: str, browser: Browser) -> Transaction:
     """The transaction of this browser. Raises TransactionGone, also for another browser's."""
     state = transactions.get(identifier) if 0 < len(identifier) <= 64 else None
@@ -217,6 +225,7 @@ def load(identifier: str, browser: Browser) -> Transaction:
         elsewhere=state.get("elsewhere", ""),
         first=_first(state.get("first")),
         codes=state.get("codes"),
+        mailed=tuple(state["mailed"]) if state.get("mailed") else None,
     )
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from time import sleep
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -20,6 +22,7 @@ from joserfc.jwk import ECKey
 from redis import Redis
 from redis.exceptions import RedisError
 
+from idp.prove import clock
 from idp.prove.promises import NotProved
 from idp.prove.target import Canary, Program
 
@@ -43,6 +46,8 @@ KEY_ID = "canary-key"
 """The `kid` that both tenants' KEY_CLIENT has; the keys differ."""
 LIVES, OVER = 600, -60
 """Seconds for which the canaries' contexts are signed."""
+SOON = 20.0
+"""Seconds within which the worker has looked who asks for a code."""
 UPSTREAM = "elsewhere"
 """The provider that both tenants trust under one name; nobody ever asks it anything."""
 _ENOUGH = 1_000_000
@@ -53,7 +58,8 @@ _POLICY = {
     "registered_clients": 100_000, "pushed_requests": _ENOUGH,
     "elsewhere_requests": _ENOUGH, "user_code_failures": _ENOUGH,
     "second_factor_failures": _ENOUGH, "second_factor_failures_daily": _ENOUGH, "recoveries": _ENOUGH,
-    "reset_lifetime": 86_400, "registration": "open",
+    "reset_lifetime": 86_400, "registration": "open", "email_sign_in": "code_and_link", "email_codes": _ENOUGH,
+    "email_codes_per_minute": _ENOUGH, "email_code_failures": _ENOUGH, "email_code_lifetime": 3_600, "mails": 1_000,
 }  # fmt: skip
 
 
@@ -208,7 +214,21 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
         list(hosts)  # raises what failed
         initial, links = (dict(zip(slugs, each, strict=True)) for each in (begins, sent))
     a, b = (_canary(plan, tenants[plan.slug], signed, initial[plan.slug], links[plan.slug]) for plan in plans)
+    a, b = (replace(each, waits=partial(_waits, program, each.slug)) for each in (a, b))
     return a, b
+
+
+def _waits(program: Program, slug: str) -> dict[str, str]:
+    """Code and link of Alice, whose sign-in by e-mail waits, as soon as the worker has looked who that is."""
+    until = clock.elapsed() + SOON
+    while True:
+        try:
+            shown = program.json("user", "send-code", USERS[0], "--tenant", slug, "--show-code")
+            return {name: str(shown[name]) for name in ("code", "link")}
+        except NotProved:
+            if clock.elapsed() > until:
+                raise
+            sleep(0.2)
 
 
 def _links(program: Program, slug: str) -> dict[str, str]:

@@ -312,8 +312,16 @@ def _registration_access_token(place: Place) -> Iterator[Use]:
         yield Use(f"header{who}", Part(headers=bearer), Part(headers=absent), body)
 
 
+def _email_code(place: Place) -> Iterator[Use]:
+    theirs, code = place.victim.pages[place.path], place.own.mailed["code"]
+    absent = "".join(secrets.choice("0123456789") if sign.isdigit() else sign for sign in code)
+    rest = Part({**theirs.inputs, "action": "verify"}, theirs.query, {}, theirs.cookies)
+    yield Use("of a namesake", Part({"code": code}), Part({"code": absent}), rest)
+
+
 def _link(place: Place) -> Iterator[Use]:
-    token = place.own.canary.links[place.path].rpartition("=")[2]
+    sent = place.own.canary.links.get(place.path) or place.own.mailed["link"]
+    token = sent.rpartition("=")[2]
     yield Use("in the address", Part(query=(("link", token),)), Part(query=(("link", shuffled(token)),)))
 
 
@@ -326,7 +334,7 @@ KINDS: dict[str, Uses] = {
     "request_object": _request_object, "par_uri": _par_uri, "initial_access_token": _initial_access_token,
     "registration_access_token": _registration_access_token, "device_code": _device_code,
     "user_code": _user_code, "link": _link, "upstream_state": _upstream_state,
-    "auth_req_id": _auth_req_id,
+    "auth_req_id": _auth_req_id, "email_code": _email_code,
 }  # fmt: skip
 """Each kind of credential that a route can declare, and how it is obtained and presented."""
 

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,8 @@ class Canary:
     """An initial access token that is good for any number of registrations."""
     spare: list[str] = field(default_factory=list, compare=False)
     """People with Alice's password who have no second factor yet; whoever uses one up takes it off."""
+    waits: Callable[[], Mapping[str, str]] = field(default=dict, repr=False, compare=False)
+    """Makes the code and the link anew by which Alice, who waits for them, signs in."""
     links: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Addresses of links that somebody was sent who never signs in, by the path below the issuer."""
 

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import unescape
 from threading import Lock
@@ -84,6 +85,8 @@ class Wallet:
     """Of an authenticator that somebody is about to set up, in base32."""
     recovery: str = field(default="", repr=False)
     """A recovery code of somebody who is asked for a second factor."""
+    mailed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Code and link of Alice, of a sign-in by e-mail that waits."""
     passkey: Passkey = field(default_factory=lambda: Passkey(""), repr=False)
     """Of the same person."""
     brief: str = field(default="", repr=False)
@@ -118,6 +121,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     known = frozenset(name for _, name in stranger.cookies)
     _open(wallet, stranger, page, "login-form", known)
     _left(wallet, net, stranger, page, known)
+    _by_mail(wallet, net, client, known)
     wallet.tokens = client.sign_in(browser, "alice", canary.passwords["alice"])
     brief = party(net, canary, "service").client_credentials("brief.read").json()
     wallet.brief, wallet.ends = brief["access_token"], clock.elapsed() + brief["expires_in"]
@@ -161,6 +165,15 @@ def _devices(net: Net, wallet: Wallet, client: Party, browser: Browser, known: f
     page = browser.get(wallet.waiting["verification_uri"])
     page = browser.submit(page, "device-form", "device-continue", user_code=wallet.waiting["user_code"])
     _open(wallet, browser, page, "approve-form", known)
+
+
+def _by_mail(wallet: Wallet, net: Net, client: Party, known: frozenset[str]) -> None:
+    """The page on which Alice waits for a code, and the one behind its link, opened in another browser."""
+    waiting, elsewhere = Browser(net, wallet.canary.issuer), Browser(net, wallet.canary.issuer)
+    page = waiting.submit(client.authorize(waiting), "login-form", "login-email", username="alice")
+    _open(wallet, waiting, page, "email-form", known)
+    wallet.mailed = wallet.canary.waits()
+    _open(wallet, elsewhere, elsewhere.get(wallet.mailed["link"]), "sign-in-form", known)
 
 
 def _second_factors(net: Net, wallet: Wallet, client: Party, known: frozenset[str]) -> None:

@@ -21,9 +21,16 @@ def form_target(redirect_uri: str) -> str:
 
 
 def policy(
-    nonce: str, form_action: tuple[str, ...] = (), images: tuple[str, ...] = (), frames: tuple[str, ...] = ()
+    nonce: str,
+    form_action: tuple[str, ...] = (),
+    images: tuple[str, ...] = (),
+    frames: tuple[str, ...] = (),
+    *,
+    watches: bool = False,
 ) -> str:
     """The Content-Security-Policy of a page: it shows `images` and `frames` of these sources and no others.
+
+    `watches`: its script may ask where the page came from.
 
     Raises ValueError on a source that is not one.
     """
@@ -38,6 +45,7 @@ def policy(
             f"script-src {nonced}",
             " ".join(("img-src 'self'", *images)),
             " ".join(("form-action 'self'", *form_action)),
+            *(("connect-src 'self'",) if watches else ()),
             *((" ".join(("frame-src", *dict.fromkeys(frames))),) if frames else ()),
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -106,6 +106,8 @@ class Login(Form):
     forgot_url: str = ""
     """Where people go who forgot their password; empty: not offered."""
     providers: "tuple[ProviderFace, ...]" = ()
+    by_mail: bool = False
+    """Whether a code by e-mail is offered."""
     by_domain: bool = False
     """Whether an address can lead to the provider of its organisation."""
 

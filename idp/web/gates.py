@@ -28,7 +28,7 @@ CREDENTIALS = frozenset({
     "cookie", "csrf", "password", "second_factor", "passkey", "client_id", "client_secret", "private_key_jwt",
     "access_token", "bound_token", "refresh_token", "code", "id_token", "request_object", "par_uri",
     "initial_access_token", "registration_access_token", "device_code", "user_code", "link", "upstream_state",
-    "auth_req_id",
+    "auth_req_id", "email_code",
 })  # fmt: skip
 """The kinds of credential that a route can say it takes."""
 

@@ -32,6 +32,7 @@ from idp.web import (
     factor_faces,
     joining_faces,
     languages,
+    mail_faces,
     upstream_faces,
     words,
 )
@@ -55,6 +56,7 @@ PAGES: Final[Mapping[str, type[faces.Page]]] = {
     **factor_faces.PAGES,
     **upstream_faces.PAGES,
     **elsewhere_faces.PAGES,
+    **mail_faces.PAGES,
 }
 """Each page and what it is told. A name with a slash is below `templates/`, any other one in `hosted/`."""
 
@@ -136,7 +138,10 @@ def render(name: str, /, *, form_action: tuple[str, ...] = (), **context: Any) -
     with languages.speaking(values["lang"]):
         html = environment().get_template(template).render(nonce=nonce, **values)
     frames = tuple(form_target(frame) for frame in getattr(page, "frames", ()))
-    return html, policy(nonce, tuple(dict.fromkeys(form_action)), _logo_origins(page), frames)
+    watches = bool(getattr(page, "watches", False))
+    return html, policy(
+        nonce, tuple(dict.fromkeys(form_action)), _logo_origins(page), frames, watches=watches
+    )
 
 
 def _language(template: str, page: faces.Page) -> dict[str, Any]:

@@ -119,12 +119,12 @@ def test_bf01_a_device_cookie_is_not_forged_moved_or_kept_for_ever(dora, twins, 
             dora = users.change(dora.id, not_before=clock.now())  # as every change of a password does
         elif forge == "junk":
             cookie = "é.\x00." + "x" * 10_000
-        proved = authenticate._proved(cookie, dora)
+        proved = authenticate.proved(cookie, dora)
         assert proved is (forge == "other tenant")
     if forge == "other tenant":
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(authenticate, "current", lambda: twins[1])
-            assert not authenticate._proved(cookie, dora)
+            assert not authenticate.proved(cookie, dora)
 
 
 def test_bf02_spraying_one_password_meets_the_addresss_limit(in_acme):

@@ -147,6 +147,32 @@ def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
     }
 
 
+def _by_mail() -> dict[str, tuple[str, dict[str, Any]]]:
+    """The page that waits for a message, and the one behind its link."""
+    wait = {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example", "link": True}
+    look = {
+        "tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example", "address": "192.0.2.7", "ago": 95,
+        "agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    }  # fmt: skip
+    return {
+        "email": ("email", wait),
+        "email-code-alone": ("email", wait | {"link": False, "tenant": NIGHT, "client": None}),
+        **{
+            f"email-{error}": ("email", wait | {"error": error})
+            for error in ("wrong", "nothing", "stale", "not_yet")
+        },
+        "email-over": ("email", wait | {"state": "over", "tenant": GLOBEX}),
+        "email-confirmed": ("email", wait | {"state": "confirmed"}),
+        "email-rtl": ("email", wait | {"direction": "rtl"}),
+        "sign-in-link-here": ("sign_in", look | {"here": True}),
+        "sign-in-link-elsewhere": ("sign_in", look),
+        "sign-in-link-same-place": ("sign_in", look | {"same_place": True, "tenant": NIGHT, "client": None}),
+        "sign-in-link-confirmed": ("sign_in", {"tenant": ACME, "csrf": "", "how": "confirmed"}),
+        "sign-in-link-denied": ("sign_in", {"tenant": GLOBEX, "csrf": "", "how": "denied"}),
+        "sign-in-link-rtl": ("sign_in", look | {"direction": "rtl"}),
+    }
+
+
 def states() -> dict[str, tuple[str, dict[str, object]]]:
     """State name -> (page name, context)."""
     consent = {"tenant": ACME, "client": WEB, "csrf": "x", "apis": (STANDARD, ORDERS), "access_seconds": 600}
@@ -202,6 +228,8 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
             },
         ),
         "consent-rtl": ("consent", consent | {"direction": "rtl", "user": "alice"}),
+        "login-by-mail": ("login", {"tenant": ACME, "client": WEB, "csrf": "x", "by_mail": True}),
+        **_by_mail(),
         "device": ("device", {"tenant": ACME, "csrf": "x"}),
         "device-filled": (
             "device",

@@ -5,11 +5,14 @@ import json
 import pytest
 
 from idp import directory, throttle
-from idp.accounts import authenticate, factors
+from idp.accounts import authenticate, factors, mailed
 from idp.accounts.authenticate import SignInFailed
+from idp.accounts.mailed import Place
 from idp.audit import Actor
 from idp.control import help_desk, users
-from idp.errors import NotFound, TooMany
+from idp.errors import Invalid, NotFound, TooMany
+from idp.ids import secret
+from idp.jobs import worker
 from idp.store.durable import credentials
 from idp.tenants import entered
 from tests.attacks.acting import policy
@@ -114,6 +117,37 @@ def test_that_somebody_asked_is_recorded(in_acme, database):
     assert ("ticket 7",) in rows
 
 
+def test_a_code_by_e_mail_that_waits_is_told_and_sent_anew(acme):
+    def ask():
+        place = Place(secret(), "web", ADDRESS, "a browser")
+        row = mailed.ask("alice", place, None)
+        worker.once()
+        return row, place.transaction
+
+    with entered(policy(acme, email_sign_in="code")):
+        row, tx = ask()
+        assert reasons()["email_code"] == (False, "idp user send-code alice --tenant acme")
+        assert reasons()["limit.mail"] == (False, "")
+        assert users.send_code("alice", DESK) is None
+        code, link = users.send_code("alice", DESK, reveal=True)
+        assert link == "" and mailed.judge(row, tx, code, mailed.SIGN_IN) == users.show("alice")
+        mailed.wrong(row, ADDRESS)
+        worker.once()
+        assert reasons()["wrong"] == (False, "idp user send-code alice --tenant acme")
+        with pytest.raises(Invalid):
+            users.send_code("bob", DESK)
+        users.suspend("alice")
+        with pytest.raises(Invalid):
+            users.send_code("alice", DESK)
+        users.resume("alice")
+        credentials.remove_password(users.show("alice").id)
+        assert reasons()["password"] == (False, "")
+        ask()
+        assert [each["event"] for each in help_desk.why("alice", DESK)["lately"]].count(
+            "email_code.sent"
+        ) >= 2
+
+
 @pytest.mark.slow
 def test_the_commands(tmp_path):
     with up(tmp_path / "home", "--blueprint", str(TOP / "examples/demo/blueprint.yaml")) as running:
@@ -130,4 +164,6 @@ def test_the_commands(tmp_path):
         assert "idp user resume alice --tenant acme" in user("why", "alice").stderr
         assert "alice may try again" in user("unlock", "alice").stderr
         assert user("why", "nobody").returncode == 2
+        told = user("send-code", "alice")
+        assert told.returncode == 2 and "No sign-in of this person waits" in told.stderr, told
         running.end()

@@ -7,6 +7,7 @@ from idp.web.hosted import (
     confirm,
     consent,
     device,
+    email,
     enrol,
     home,
     join,
@@ -15,6 +16,7 @@ from idp.web.hosted import (
     mailbox,
     mfa,
     recover,
+    sign_in,
     upstream,
     waiting,
 )
@@ -22,6 +24,8 @@ from idp.web.hosted import (
 DOORS = (
     login.door,
     account.door,
+    email.door,
+    sign_in.door,
     mfa.door,
     enrol.door,
     codes.door,

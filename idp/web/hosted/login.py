@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 
 from flask import Response
 
-from idp.accounts import assurance, authenticate, passkeys
+from idp.accounts import assurance, authenticate, mailed, passkeys
 from idp.accounts.authenticate import SignInFailed
 from idp.accounts.passkeys import PasskeyRefused
 from idp.errors import AccessDenied, Busy
 from idp.federation import offers
-from idp.oauth import flow
+from idp.oauth import by_mail, flow
 from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
@@ -66,6 +66,8 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
         return answers.go(flow.go_on(due, browser), binding)
     if form.get("action") == "passkey":
         return _with_passkey(due, form, browser, binding)
+    if form.get("action") == "email" and mailed.offered():
+        return _by_mail(due, form.get("username", "").strip(), browser, binding)
     wordless = not form.get("password") and offers.for_address(form.get("username", "")) is not None
     if form.get("action") == "organisation" or wordless:
         return _led(due, form.get("username", ""), binding)
@@ -78,6 +80,13 @@ def _with_passkey(due: Due, form: dict[str, str], browser: Browser, binding: str
     except PasskeyRefused:
         return _page(due, binding, username=form.get("username", ""), trouble="passkey")
     return _entered(due, shown.user, shown.amr, browser, binding)
+
+
+def _by_mail(due: Due, username: str, browser: Browser, binding: str) -> Response:
+    """The same answer for every name, after the same work."""
+    if not username:
+        return _page(due, binding, username="", trouble="no_username")
+    return answers.go(by_mail.ask(due, username, browser, cookies.read(cookies.DEVICE)), binding)
 
 
 def _sign_in(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Response:
@@ -147,6 +156,7 @@ def _page(due: Due, binding: str, *, username: str, trouble: Trouble = "", statu
         request_id=asked.request_id(),
         form_action=answers.targets(due.request),
         providers=_providers(due),
+        by_mail=mailed.offered(),
         by_domain=offers.by_domain(),
     )
     return answers.page(html, csp, status=status, binding=binding)
