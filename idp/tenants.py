@@ -68,7 +68,9 @@ class Policy:
         6_000, 10_000_000, "Pushed authorization requests of one client from one address."
     )
     pushed_requests_window: int = _seconds(60, _DAY, "Window of pushed_requests.")
-    password_recovery: bool = _flag(True, "Whether people who forgot their password set a new one by e-mail.")
+    password_recovery: bool = _flag(
+        True, "Whether people who forgot their password, or have none yet, set one by e-mail."
+    )
     reset_lifetime: int = _seconds(1800, _DAY, "Lifetime of a link that sets a new password.", 60)
     registration: str = _choice(
         "invitation",

@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from idp import audit, clock, directory
-from idp.accounts import authenticate, consent, passwords, sessions, strength, telling
+from idp.accounts import assurance, authenticate, consent, passwords, sessions, strength, telling
 from idp.audit import Actor, Event
 from idp.errors import Conflict
 from idp.mail import What
@@ -58,14 +58,14 @@ def change_password(
 def _changed(user: User, session: Session, secret: str, address: str) -> tuple[Session, str]:
     with transaction(), audit.acting(_person(user, address)):
         credentials.put_password(user.id, secret)
-        # Sessions from before this one are over by it as well, and so are the cookies of known devices.
-        users.change(user.id, not_before=session.auth_time)
+        # Whatever began before is over by it as well: sessions, sign-ins half done, the cookies of known devices.
+        users.change(user.id, not_before=clock.now())
         remembered_devices.forget(user.id)
         sessions.end_all(user, "password_changed", keep=session)
         grants.revoke_of_user(user.id, "password_changed")
         audit.record(Event.PASSWORD_CHANGED, user_id=user.id)
         telling.password_changed(user, What.PASSWORD_ON_PAGE)
-        going_on = sessions.rotate(session)
+        going_on = sessions.proved_anew(session, (assurance.PASSWORD,))
         if going_on is None:
             raise Conflict("This session has ended meanwhile.", rule="account.session")
     return going_on

@@ -1,18 +1,26 @@
 """Another e-mail address: confirmed at the new one before it counts, told of at the old one.
 
-Whether the new address is somebody's already is told to whoever reads its mail, and to nobody else.
+Whether the new address is somebody's already is told to whoever reads its mail, and to nobody else: whoever asks gets
+the same answer after the same work, and the worker writes. An address that nobody has confirmed is nobody's: whoever
+confirms it has it.
 """
 
-from idp import audit, identifiers, mail, throttle
-from idp.accounts import links, telling
+from typing import Any
+from uuid import UUID
+
+from idp import audit, mail, outbox, speech
+from idp.accounts import links, people, telling
 from idp.accounts.links import Kind, LinkGone
 from idp.audit import Actor, Event
-from idp.errors import Conflict, Invalid, TooMany
+from idp.errors import Conflict
+from idp.signing import sealed
 from idp.store.database import again, transaction
 from idp.store.durable import users
 from idp.store.durable.links import Link
 from idp.store.durable.users import User
 from idp.tenants import current
+
+TOPIC = "address.asked"
 
 
 def offered() -> bool:
@@ -22,27 +30,35 @@ def offered() -> bool:
 
 def ask(user: User, given: str, address: str) -> None:
     """Write to the new address of a person, who is at `address`. Raises Invalid for what is no address, TooMany."""
-    try:
-        new = identifiers.email(given.strip())
-    except ValueError as problem:
-        raise Invalid(f"This is no e-mail address: it {problem}.", rule="email") from None
-    retry = throttle.failed("recovery", address)
-    if retry is not None:
-        raise TooMany(retry_after=retry, rule="throttle.recovery", setting="policy.recoveries")
+    new = people.address(given)
+    links.asked(address)
     with transaction():
-        send(user, new, Actor("user", str(user.id), address))
+        audit.record(Event.ADDRESS_ASKED, Actor("user", str(user.id), address), user_id=user.id, email=new)
+        told = {"user": str(user.id), "email": new, "language": speech.asked()}
+        outbox.put(TOPIC, {"sealed": sealed.write(TOPIC, told)})
+
+
+def answer(payload: dict[str, Any]) -> None:
+    """Carry out one message of the topic `address.asked`: write to the address, if the person may still have it."""
+    told = sealed.read(TOPIC, payload["sealed"])
+    user = people.of(UUID(told["user"]))
+    if user is not None and offered():
+        with transaction(), speech.speaking(told.get("language")):
+            _send(user, told["email"])
 
 
 def send(user: User, new: str, actor: Actor | None = None) -> bool:
     """Write to an address that may become the person's, in the caller's transaction; False where nothing is sent."""
-    found = users.for_sign_in("", identifiers.email_key(new) or "")
-    if found is not None and found[0].id != user.id:
+    audit.record(Event.ADDRESS_ASKED, actor, user_id=user.id, email=new)
+    return _send(user, new)
+
+
+def _send(user: User, new: str) -> bool:
+    holder = people.named(new)
+    if holder is not None and holder.id != user.id:
         return mail.send(mail.Kind.ADDRESS_TAKEN, new, link=f"{current().issuer}/account")
     lasts = current().policy.confirmation_lifetime
-    sent = mail.send(mail.Kind.ADDRESS, new, user_id=user.id, link=lambda: made(user, new), lasts=lasts)
-    if sent:
-        audit.record(Event.ADDRESS_ASKED, actor, user_id=user.id, email=new)
-    return sent
+    return mail.send(mail.Kind.ADDRESS, new, user_id=user.id, link=lambda: made(user, new), lasts=lasts)
 
 
 def made(user: User, new: str) -> str:
@@ -70,6 +86,10 @@ def confirm(token: str | None, address: str) -> str:
     new = str(links.carried(link)["email"])
     with transaction(), audit.acting(Actor("user", str(user.id), address)):
         links.burn(link)
+        holder = people.named(new)
+        if holder is not None and holder.id != user.id:
+            raise LinkGone(rule="links.state", got="the address is somebody else's")
+        people.make_room(new, user.id)
         try:
             users.change(user.id, email=new, email_verified=True)
         except Conflict:

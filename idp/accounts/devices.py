@@ -6,6 +6,7 @@ never counts where an application or a request insists on a second factor.
 """
 
 from datetime import timedelta
+from uuid import UUID
 
 from idp import audit, clock
 from idp.audit import Event
@@ -34,13 +35,31 @@ def remember(user: User, agent: str | None) -> str | None:
     return token
 
 
+def of_user(user: User) -> tuple[Remembered, ...]:
+    """The devices that the person trusts now, the newest first."""
+    live = [each for each in remembered_devices.of_user(user.id) if _counts(each, user)]
+    return tuple(sorted(live, key=lambda each: each.created_at, reverse=True))
+
+
+def forget(user: User, device_id: UUID) -> bool:
+    """Ask for a second factor on that device again; False when it was none of theirs."""
+    with transaction():
+        if not remembered_devices.forget(user.id, device_id):
+            return False
+        audit.record(Event.DEVICE_FORGOTTEN, audit.Actor("user", str(user.id)))
+    return True
+
+
 def known(user: User, token: str | None) -> bool:
     """Whether this cookie's device is one that the person trusts, by the tenant's policy of now."""
-    lasts = current().policy.remembered_device
-    if not lasts or not token or len(token) > 64 or not token.isascii():
+    if not token or len(token) > 64 or not token.isascii():
         return False
     found = remembered_devices.find(user.id, digest(token))
-    if found is None:
-        return False
-    ends = min(found.expires_at, found.created_at + timedelta(seconds=lasts))
-    return clock.now() < ends and (user.not_before is None or user.not_before <= found.created_at)
+    return found is not None and _counts(found, user)
+
+
+def _counts(device: Remembered, user: User) -> bool:
+    """By the policy of now, and as long as the person's credentials are those of then."""
+    lasts = current().policy.remembered_device
+    ends = min(device.expires_at, device.created_at + timedelta(seconds=lasts))
+    return clock.now() < ends and (user.not_before is None or user.not_before <= device.created_at)

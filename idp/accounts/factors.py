@@ -13,6 +13,7 @@ from idp import audit, metrics, throttle
 from idp.accounts import assurance, passkeys, recovery_codes, totp
 from idp.audit import Event
 from idp.errors import Conflict, Refusal
+from idp.speech import say
 from idp.store.database import transaction
 from idp.store.durable import authenticators, groups, remembered_devices, users
 from idp.store.durable import passkeys as passkey_rows
@@ -172,7 +173,7 @@ def enrol_passkey(user: User, answer: str, scope: str, name: str, *, replacing: 
 
 def _may_enrol(user: User, replacing: bool) -> None:
     if users.held(user.id) is None or (not replacing and held_by(user.id).own):
-        raise Conflict("There is another factor already.", rule="factors.existing")
+        raise Conflict(say("There is another factor already."), rule="factors.existing")
 
 
 def _enrolled(user: User) -> tuple[str, ...]:

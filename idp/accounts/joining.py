@@ -8,11 +8,11 @@ it, to whoever reads it. Its username is the address: a name of one's own choice
 from dataclasses import dataclass
 from typing import Any
 
-from idp import audit, identifiers, mail, outbox, speech, throttle
-from idp.accounts import links, passwords, strength
+from idp import audit, mail, outbox, speech
+from idp.accounts import attributes, links, passwords, people, strength
 from idp.accounts.links import Kind
 from idp.audit import Actor, Event
-from idp.errors import Conflict, Invalid, TooMany
+from idp.errors import Conflict, Invalid
 from idp.signing import sealed
 from idp.speech import say
 from idp.store.database import again, transaction
@@ -43,19 +43,10 @@ def ask(given: str, transaction_id: str, address: str) -> None:
 
     `transaction_id`: the sign-in that is to go on afterwards, or "".
     """
-    email = _email(given)
-    retry = throttle.failed("recovery", address)
-    if retry is not None:
-        raise TooMany(retry_after=retry, rule="throttle.recovery", setting="policy.recoveries")
+    email = people.address(given)
+    links.asked(address)
     told = {"email": email, "tx": transaction_id[:64], "language": speech.asked()}
     outbox.put(TOPIC, {"sealed": sealed.write(TOPIC, told)})
-
-
-def _email(given: str) -> str:
-    try:
-        return identifiers.email(given.strip())
-    except ValueError as problem:
-        raise Invalid(f"This is no e-mail address: it {problem}.", rule="email") from None
 
 
 def answer(payload: dict[str, Any]) -> None:
@@ -64,7 +55,7 @@ def answer(payload: dict[str, Any]) -> None:
     if not offered():
         return
     with transaction(), speech.speaking(told.get("language")):
-        if _held(told["email"]):
+        if people.named(told["email"]) is not None:
             mail.send(mail.Kind.ADDRESS_TAKEN, told["email"], link=f"{current().issuer}/account")
             return
         mail.send(
@@ -72,12 +63,6 @@ def answer(payload: dict[str, Any]) -> None:
             link=lambda: made(told["email"], current().policy.confirmation_lifetime, tx=told["tx"]),
             lasts=current().policy.confirmation_lifetime,
         )  # fmt: skip
-
-
-def _held(email: str) -> bool:
-    """Whether somebody is called so, or has that address confirmed."""
-    key = identifiers.email_key(email) or ""
-    return users.for_sign_in(identifiers.username_key(email) or "", key) is not None
 
 
 def made(email: str, seconds: int, **carried: Any) -> str:
@@ -97,7 +82,7 @@ def invite(
 
     Raises Invalid for no address, an unknown name, or where nothing can be sent; Conflict where there is an account.
     """
-    email = _email(given)
+    email = people.address(given)
     if current().policy.registration == "closed":
         raise Invalid("The tenant takes nobody in (policy.registration).", rule="policy.registration")
     unknown = [*({*roles} - {each.name for each in _roles()}),
@@ -110,7 +95,7 @@ def invite(
         return made(email, seconds, invited=True, roles=list(roles), groups=list(named))
 
     with transaction():
-        if _held(email):
+        if people.named(email) is not None:
             raise Conflict("There is an account with this address.", rule="email")
         if reveal:
             found = link()
@@ -139,6 +124,7 @@ def join(token: str | None, name: str, password: str, address: str) -> str:
     called = " ".join(name.split())
     if not 1 <= len(called) <= NAME_LONGEST:
         raise Invalid(say("Enter your name, in at most %(most)s characters.", most=NAME_LONGEST), rule="name")
+    attributes.standard({"name": called})
     strength.check(password, None, (told["email"], called))
     _made(link, told, called, passwords.hash(password), address)
     return str(told.get("tx", ""))
@@ -148,6 +134,7 @@ def join(token: str | None, name: str, password: str, address: str) -> str:
 def _made(link: Link, told: dict[str, Any], name: str, secret: str, address: str) -> User:
     with transaction():
         links.burn(link)
+        people.make_room(told["email"])
         user = users.add(told["email"], email=told["email"], email_verified=True, claims={"name": name})
         credentials.put_password(user.id, secret)
         actor = Actor("user", str(user.id), address)

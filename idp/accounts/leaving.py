@@ -12,8 +12,18 @@ from idp import audit, clock, mail
 from idp.accounts import account, links, sessions
 from idp.accounts.links import Kind, LinkGone
 from idp.audit import Actor, Event
+from idp.errors import Conflict
 from idp.store.database import again, transaction
-from idp.store.durable import audit_log, grants, groups, users
+from idp.store.durable import (
+    audit_log,
+    authenticators,
+    grants,
+    groups,
+    identities,
+    passkeys,
+    remembered_devices,
+    users,
+)
 from idp.store.durable import links as rows
 from idp.store.durable.links import Link
 from idp.store.durable.users import ACTIVE, DISABLED, User
@@ -23,13 +33,22 @@ MOST_EVENTS = 5_000
 
 
 def copy(user: User) -> dict[str, Any]:
-    """All that is known of a person, as JSON: never a credential. The copy itself is recorded."""
+    """All that is known of a person, as JSON: never a credential, nothing of others. It is recorded."""
+    app = authenticators.of_user(user.id)
     told = {
         "sub": str(user.id), "username": user.username, "email": user.email, "email_verified": user.email_verified,
         "claims": dict(user.claims), "created_at": user.created_at.isoformat(),
         "groups": [each.name for each in groups.of_user(user.id)],
         "roles": [each.name for each in groups.roles_of_user(user.id)],
         "sessions": [_session(each) for each in sessions.of_user(user.id)],
+        "passkeys": [_told(each, "name", "created_at", "used_at") for each in passkeys.of_user(user.id)],
+        "authenticator": None if app is None else _told(app, "created_at"),
+        "identities": [
+            _told(each, "issuer", "subject", "shown", "created_at", "used_at") for each in identities.of_user(user.id)
+        ],
+        "remembered_devices": [
+            _told(each, "user_agent", "created_at", "expires_at") for each in remembered_devices.of_user(user.id)
+        ],
         "applications": [_application(each) for each in account.applications(user)],
         "history": _history(user),
     }  # fmt: skip
@@ -37,10 +56,17 @@ def copy(user: User) -> dict[str, Any]:
     return {"issuer": current().issuer, "at": clock.now().isoformat(), **told}
 
 
+def _told(row: Any, *names: str) -> dict[str, Any]:
+    """These members of a row, instants in words."""
+    values = {name: getattr(row, name) for name in names}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
+    }
+
+
 def _session(each: Any) -> dict[str, Any]:
-    names = ("created_at", "last_seen_at", "expires_at")
-    times = {name: getattr(each, name).isoformat() for name in names}
-    return {**times, "amr": list(each.amr), "address": each.address, "user_agent": each.user_agent}
+    told = _told(each, "created_at", "last_seen_at", "expires_at", "address", "user_agent")
+    return {**told, "amr": list(each.amr)}
 
 
 def _application(each: account.Application) -> dict[str, Any]:
@@ -50,39 +76,63 @@ def _application(each: account.Application) -> dict[str, Any]:
 
 def _history(user: User) -> list[dict[str, Any]]:
     found = audit_log.of_person(user.id, [each.value for each in Event], limit=MOST_EVENTS)
-    opened = (audit.opened(row) for row in found)
     return [
-        {"at": row.at.isoformat(), "event": row.event, "actor": row.actor, "facts": row.facts}
-        for row in opened
+        {"at": row.at.isoformat(), "event": row.event, "actor": _actor(row.actor, user), "facts": row.facts}
+        for row in map(audit.opened, found)
     ]
 
 
+def _actor(who: dict[str, Any], user: User) -> dict[str, Any]:
+    """Who acted: all of it where it was the person, else no more than of which kind it was."""
+    return who if who.get("id") == str(user.id) else {"kind": who["kind"]}
+
+
 def offered() -> bool:
-    """Whether people of the entered tenant may end their account themselves."""
+    """Whether accounts of the entered tenant end after days of grace, and so by their people too."""
     return current().policy.deletion_grace > 0
+
+
+def written_to(user: User) -> bool:
+    """Whether the link that keeps the account reaches the person."""
+    return bool(user.email and user.email_verified) and mail.possible()
 
 
 @again
 def leave(user: User, actor: Actor) -> str:
-    """End a person's account after the days of grace; the address of the link that keeps it."""
+    """End a person's account after the days of grace; the address of the link that keeps it.
+
+    Raises Conflict where the tenant gives no such days, and for somebody who is suspended or has left.
+    """
+    if not offered():
+        raise Conflict(
+            "Nobody leaves with days of grace here (policy.deletion_grace is 0): delete the person instead.",
+            rule="policy.deletion_grace",
+        )
     grace = current().policy.deletion_grace
     with transaction(), audit.acting(actor):
-        gone = users.change(user.id, status=DISABLED, not_before=clock.now())
-        if gone is None:
-            raise LinkGone(rule="leaving.user", got="gone")
+        there = users.held(user.id)
+        if there is None or not there.active:
+            raise Conflict("The person is suspended, has left, or is gone.", rule="leaving.status")
+        gone = users.change(user.id, status=DISABLED, not_before=clock.now()) or there
         links.forget(user.id)
         sessions.end_all(user, "left")
         grants.revoke_of_user(user.id, "left")
-        link = links.make(Kind.KEEP, max(grace, 60), gone)
+        link = links.make(Kind.KEEP, grace, gone)
         audit.record(Event.USER_LEFT, user_id=user.id)
-        if user.email and user.email_verified:
-            mail.send(mail.Kind.LEAVING, user.email, user_id=user.id, link=link, lasts=grace)
+        if gone.email and gone.email_verified:
+            mail.send(mail.Kind.LEAVING, gone.email, user_id=gone.id, link=link, lasts=grace)
     return link
 
 
 def ends_on() -> datetime:
     """When an account ends that is left now."""
     return clock.now() + timedelta(seconds=current().policy.deletion_grace)
+
+
+def ends_at(user: User) -> datetime | None:
+    """When the account of somebody who has left is deleted; None for everybody else."""
+    link = rows.of_user(user.id, Kind.KEEP)
+    return None if link is None or user.active else link.expires_at
 
 
 def look(token: str | None) -> User:

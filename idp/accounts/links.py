@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from idp import clock
-from idp.errors import NotFound
+from idp import clock, throttle
+from idp.errors import NotFound, TooMany
 from idp.ids import digest, same, secret, uuid7
 from idp.signing import sealed
 from idp.store.durable import credentials, links, sessions, users
@@ -37,6 +37,13 @@ class LinkGone(NotFound):
     code = "link_gone"
     status = 400
     description = "This link does not work any more."
+
+
+def asked(address: str) -> None:
+    """Count that somebody at this address asks for a message with a link. Raises TooMany."""
+    retry = throttle.failed("recovery", address)
+    if retry is not None:
+        raise TooMany(retry_after=retry, rule="throttle.recovery", setting="policy.recoveries")
 
 
 def make(kind: Kind, seconds: int, user: User | None = None, **carried: Any) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from idp import audit
-from idp.accounts import assurance, factors, passkeys, recovery_codes, sessions, telling
+from idp.accounts import assurance, factors, passkeys, recovery_codes, sessions, telling, ways_in
 from idp.accounts.factors import WrongCode
 from idp.accounts.passkeys import PasskeyRefused
 from idp.audit import Event
@@ -17,7 +17,7 @@ from idp.errors import Conflict, Refusal
 from idp.mail import What
 from idp.speech import say
 from idp.store.database import again, transaction
-from idp.store.durable import authenticators, remembered_devices
+from idp.store.durable import authenticators, remembered_devices, users
 from idp.store.durable import passkeys as passkey_rows
 from idp.store.durable import recovery_codes as code_rows
 from idp.store.durable.sessions import Session
@@ -59,7 +59,8 @@ def add_passkey(user: User, session: Session, answer: str, name: str, address: s
 
 
 def _shown(session: Session) -> bool:
-    return session.acr == assurance.TWO
+    """Whether the session has shown a factor that the person has, or the tenant asks nobody for one."""
+    return session.acr == assurance.TWO or assurance.TWO not in assurance.reachable()
 
 
 def _added(
@@ -100,6 +101,7 @@ def _kept(
 def remove_app(user: User) -> bool:
     """Take the authenticator app away; False when there was none. Raises Conflict when it is needed."""
     with transaction():
+        users.held(user.id)
         _spare(user)
         if not authenticators.remove(user.id):
             return False
@@ -110,9 +112,11 @@ def remove_app(user: User) -> bool:
 
 @again
 def remove_passkey(user: User, passkey_id: UUID) -> bool:
-    """Take a passkey away; False when the person has no such one. Raises Conflict when it is needed."""
+    """Take a passkey away; False when the person has no such one. Raises Conflict when it is needed, LastWayIn."""
     with transaction():
+        users.held(user.id)
         _spare(user)
+        ways_in.spare(user, passkey_id)
         if not passkey_rows.remove(user.id, passkey_id):
             return False
         audit.record(Event.PASSKEY_REMOVED, audit.Actor("user", str(user.id)), passkey_id=passkey_id)

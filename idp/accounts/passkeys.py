@@ -41,6 +41,7 @@ from idp.errors import Conflict, Refusal
 from idp.ids import digest, same, unb64, unique, uuid7
 from idp.logs import log
 from idp.signing.ring import ring
+from idp.speech import say
 from idp.store.database import Kept, transaction
 from idp.store.durable import marks, passkeys, users
 from idp.store.durable.passkeys import Passkey
@@ -161,7 +162,7 @@ def register(user: User, answer: str, scope: str, name: str) -> Passkey:
         except Exception as problem:  # whatever a stranger's bytes make the library raise
             raise _refused("register", problem) from problem
         if users.held(user.id) is None or len(passkeys.of_user(user.id)) >= MOST:
-            raise Conflict(f"There are {MOST} passkeys already.", rule="passkeys.most")
+            raise Conflict(say("There are %(most)s passkeys already.", most=MOST), rule="passkeys.most")
         at = clock.now()
         new = Passkey(
             id=uuid7(), user_id=user.id, credential_id=verified.credential_id,

@@ -1,4 +1,4 @@
-"""A new password for somebody who forgot theirs: a link by e-mail, once, for half an hour.
+"""A password for somebody who forgot theirs or never had one: a link by e-mail, once, for half an hour.
 
 Whoever asks gets the same answer after the same work: a name goes into the outbox, sealed, and only the worker looks
 whether anybody is called so. Only a confirmed address is written to. A reset signs nobody in: it ends every session
@@ -7,11 +7,10 @@ and grant, and the sign-in that was under way goes on with the new password and 
 
 from typing import Any
 
-from idp import audit, clock, identifiers, mail, outbox, speech, throttle
+from idp import audit, clock, identifiers, mail, outbox, speech
 from idp.accounts import links, passwords, sessions, strength, telling
 from idp.accounts.links import Kind, LinkGone
 from idp.audit import Actor, Event
-from idp.errors import TooMany
 from idp.mail import What
 from idp.signing import sealed
 from idp.store.database import again, transaction
@@ -34,18 +33,25 @@ def ask(name: str, transaction_id: str, address: str) -> None:
 
     `transaction_id`: the sign-in that is to go on afterwards, or "".
     """
-    retry = throttle.failed("recovery", address)
-    if retry is not None:
-        raise TooMany(retry_after=retry, rule="throttle.recovery", setting="policy.recoveries")
+    links.asked(address)
     told = {"name": name[:NAME_LONGEST], "tx": transaction_id[:64], "language": speech.asked()}
     outbox.put(TOPIC, {"sealed": sealed.write(TOPIC, told)})
+
+
+def ask_first(user: User, address: str) -> bool:
+    """Write to a signed-in person at `address` who never had a password; False where nobody can. Raises TooMany."""
+    if not offered() or not user.email_verified:
+        return False
+    links.asked(address)
+    with transaction():
+        return send(user, actor=Actor("user", str(user.id), address))
 
 
 def answer(payload: dict[str, Any]) -> None:
     """Carry out one message of the topic `recovery.asked`: write to the person, if there is one."""
     told = sealed.read(TOPIC, payload["sealed"])
     user = _called(told["name"])
-    if not offered() or user is None or credentials.password_of(user.id) is None:
+    if not offered() or user is None:
         return
     with transaction(), speech.speaking(told.get("language")):
         send(user, told["tx"])

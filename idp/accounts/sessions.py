@@ -27,6 +27,8 @@ from idp.store.ephemeral import live_sessions
 from idp.tenants import current
 
 TOUCH_EVERY = 60  # seconds; `last_seen_at` is exact to this, or to a twentieth of a shorter idle time
+FRESH = 300
+"""Seconds since a sign-in within which it is a fresh one."""
 TOPIC = "session.drop"
 TOKEN_LENGTH = 43  # 256 bits in base64url
 _AGENT_LONGEST = 256
@@ -133,6 +135,19 @@ def raised(session: Session, amr: Sequence[str]) -> tuple[Session, str] | None:
     Its `auth_time` stays that of the first factor, so that nobody takes an old sign-in for a new one.
     """
     return rotate(replace(session, amr=tuple(amr), acr=assurance.acr(amr)), session)
+
+
+@again
+def proved_anew(session: Session, amr: Sequence[str]) -> tuple[Session, str] | None:
+    """The same session under a new token, as of now, once this was proved in it; None when it has ended meanwhile.
+
+    What was proved before stays beside it only as long as that is fresh: nobody takes an old proof for a new one.
+    """
+    at = clock.now()
+    if at < session.auth_time + timedelta(seconds=FRESH):
+        amr = tuple(dict.fromkeys((*session.amr, *amr)))
+    new = replace(session, auth_time=at, amr=tuple(amr), acr=assurance.acr(amr))
+    return rotate(new, session)
 
 
 @again

@@ -266,6 +266,38 @@ def invite(email: str, roles: tuple[str, ...], groups: tuple[str, ...], show_lin
     session.answer(row, link or f"an invitation is on its way to {email}")
 
 
+@command.command("invitations")
+@given.limit_option
+@given.tenant_option
+@session.options
+def invitations_(limit: int, slug: str) -> None:
+    """The invitations that wait, the newest first."""
+    from idp.control import invitations
+
+    with given.inside(slug):
+        found = invitations.waiting(limit)
+    rows = [
+        {"id": str(each.id), "email": each.email, "roles": each.roles, "groups": each.groups,
+         "sent_at": each.sent_at.isoformat(), "ends_at": each.ends_at.isoformat()} for each in found
+    ]  # fmt: skip
+    session.answer(
+        rows, "\n".join(f"{each.id}  {each.email}, until {each.ends_at:%-d %B %H:%M}" for each in found)
+    )
+
+
+@command.command("uninvite")
+@click.argument("invitation")
+@given.tenant_option
+@session.options
+def uninvite(invitation: str, slug: str) -> None:
+    """Take an invitation back, by its id."""
+    from idp.control import invitations
+
+    with given.inside(slug):
+        invitations.revoke(invitation, session.actor())
+    session.answer({"id": invitation, "revoked": True}, "that invitation opens nothing any more")
+
+
 @command.command("suspend")
 @click.argument("username")
 @given.tenant_option

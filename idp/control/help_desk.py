@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from idp import audit, clock, identifiers, throttle
-from idp.accounts import account, authenticate, factors, mailed, passwords
+from idp.accounts import account, authenticate, factors, leaving, mailed, passwords, ways_in
 from idp.audit import Actor, Event
 from idp.control import users
 from idp.errors import NotFound
@@ -102,12 +102,18 @@ def _account(user: User) -> Iterable[Reason]:
     if not tenant.active:
         yield Reason("tenant", True, f"The tenant is {tenant.status}.", f"idp tenant resume {tenant.slug}")
     if not user.active:
-        yield Reason("status", True, "The account is suspended.", _command("resume", user))
+        ends = leaving.ends_at(user)
+        said = (
+            f"The person has left; the account is deleted on {ends:%-d %B %Y}."
+            if ends
+            else "The account is suspended."
+        )
+        yield Reason("status", True, said, _command("resume", user))
     stored = credentials.password_of(user.id)
-    if stored is None and not (mailed.offered() and mailed.reaches(user)):
-        yield Reason("password", True, "There is no password.", _command("send-reset", user))
-    elif stored is None:
-        yield Reason("password", False, "There is no password; a code by e-mail signs in instead.")
+    if stored is None:
+        others = " or ".join(ways_in.of(user).beside)
+        said = f"There is no password; {others} signs in instead." if others else "There is no password."
+        yield Reason("password", not others, said, "" if others else _command("send-reset", user))
     elif passwords.outdated(stored):
         yield Reason("password", False, "The password was brought along and is renewed at the next sign-in.")
     if mailed.offered():

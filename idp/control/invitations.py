@@ -1,7 +1,28 @@
-"""Operators' verb for people who have no account yet."""
+"""Operators' verbs for people who have no account yet."""
 
-from idp.accounts import joining
-from idp.audit import Actor
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from idp import audit, clock
+from idp.accounts import joining, links
+from idp.accounts.links import Kind
+from idp.audit import Actor, Event
+from idp.errors import NotFound
+from idp.store.database import transaction
+from idp.store.durable import links as rows
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """One that still opens an account: for which address, with which roles and groups of the tenant."""
+
+    id: UUID
+    email: str
+    roles: tuple[str, ...]
+    groups: tuple[str, ...]
+    sent_at: datetime
+    ends_at: datetime
 
 
 def send(
@@ -17,3 +38,29 @@ def send(
     Raises Invalid, Conflict as `joining.invite` does.
     """
     return joining.invite(email, roles, groups, actor, reveal=reveal)
+
+
+def waiting(limit: int = 100) -> tuple[Invitation, ...]:
+    """The newest invitations that nobody has followed yet and whose time is not over, at most `limit`."""
+    found = []
+    for link in rows.open_of(Kind.JOIN, clock.now(), limit):
+        told = links.carried(link)
+        if told.get("invited"):  # else somebody registers by themselves
+            named = (tuple(told.get("roles", ())), tuple(told.get("groups", ())))
+            found.append(Invitation(link.id, str(told["email"]), *named, link.created_at, link.expires_at))
+    return tuple(found)
+
+
+def revoke(invitation: str, actor: Actor | None = None) -> None:
+    """Take an invitation back, by its id: its link opens nothing any more. Raises NotFound."""
+    with transaction():
+        if not _is_id(invitation) or not rows.drop(UUID(invitation), Kind.JOIN):
+            raise NotFound("There is no such invitation, or it was followed.", rule="invitation")
+        audit.record(Event.INVITATION_REVOKED, actor, invitation_id=UUID(invitation))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return len(text) == 36 and bool(UUID(text))
+    except ValueError:
+        return False

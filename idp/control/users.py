@@ -10,6 +10,7 @@ from uuid import UUID
 
 from idp import audit, clock, identifiers
 from idp.accounts import addresses, attributes, leaving, mailed, passwords, recovery, sessions
+from idp.accounts.links import Kind
 from idp.audit import Actor, Event
 from idp.errors import Conflict, Invalid, NotFound
 from idp.store.database import transaction
@@ -135,6 +136,11 @@ def update(
         if own.get("email") not in (None, user.email):
             own.setdefault("email_verified", False)  # a proof is of one address
         changed = differences(user, own, claims)
+        if own.get("status") == DISABLED and link_rows.drop_of(user.id, Kind.KEEP):
+            changed = [
+                *changed,
+                "status",
+            ]  # who had left is suspended now, and no link of theirs changes that
         if not changed and secret is None:
             return user
         _nobody_elses(own, user)
@@ -149,7 +155,7 @@ def update(
         if own.get("status") == ACTIVE and not user.active:
             link_rows.drop_of(user.id)  # who had left stays
         if changed:
-            audit.record(_event(user, own), actor, user_id=user.id, changed=changed)
+            audit.record(_event(own, changed), actor, user_id=user.id, changed=changed)
         if ends:
             _end(user, "password_set" if secret is not None else "user_disabled")
     return done
@@ -161,11 +167,10 @@ def differences(user: User, own: Mapping[str, Any], claims: Mapping[str, Any]) -
     return different + [name for name, value in claims.items() if value != user.claims.get(name)]
 
 
-def _event(user: User, own: Mapping[str, Any]) -> Event:
-    status = own.get("status", user.status)
-    if status == user.status:
+def _event(own: Mapping[str, Any], changed: Sequence[str]) -> Event:
+    if "status" not in changed:
         return Event.USER_UPDATED
-    return Event.USER_DISABLED if status == DISABLED else Event.USER_ENABLED
+    return Event.USER_DISABLED if own["status"] == DISABLED else Event.USER_ENABLED
 
 
 def _end(user: User, reason: str) -> None:
@@ -252,7 +257,10 @@ def set_address(username: str, email: str, actor: Actor | None = None, *, reveal
 
 
 def leave(username: str, actor: Actor | None = None) -> str:
-    """Close a person's account now and delete it after the days of grace; the link that keeps it. Raises NotFound."""
+    """Close a person's account now and delete it after the days of grace; the link that keeps it.
+
+    Raises NotFound, and Conflict where there are no such days, or the person is not active.
+    """
     return leaving.leave(show(username), actor or audit.actor())
 
 

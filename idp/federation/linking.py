@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from idp import audit
+from idp.accounts import telling, ways_in
 from idp.audit import Actor, Event
 from idp.errors import Conflict
 from idp.federation import fields, people
 from idp.federation.profile import Profile
 from idp.federation.refusals import Linked
+from idp.mail import What
 from idp.store.database import again, transaction
-from idp.store.durable import credentials, identities, upstreams, users
+from idp.store.durable import identities, upstreams, users
 from idp.store.durable.identities import Identity
 from idp.store.durable.upstreams import Upstream
 from idp.store.durable.users import User
@@ -28,13 +30,6 @@ class Known:
     provider: str
     preset: str
     active: bool
-
-
-class LastWayIn(Conflict):
-    """Without this identity the person could not sign in any more."""
-
-    code = "last_way_in"
-    description = "This is your only way to sign in."
 
 
 def of(user: User) -> tuple[Known, ...]:
@@ -62,6 +57,7 @@ def link(upstream: Upstream, user_id: UUID, profile: Profile, address: str) -> I
             found = identities.find(profile.issuer, profile.subject)
             if found is not None and found.user_id == user.id:
                 return found
+            telling.factors_changed(user, What.IDENTITY_LINKED)
             return people.linked(upstream, user, profile, Actor("user", str(user.id), address))
     except Conflict:
         raise Linked(rule="identities.unique", expected="nobody's", got="another person's") from None
@@ -71,15 +67,14 @@ def link(upstream: Upstream, user_id: UUID, profile: Profile, address: str) -> I
 def unlink(user: User, identity_id: UUID, address: str) -> Known | None:
     """Take an identity away; None when the person has no such one. Raises LastWayIn."""
     with transaction():
-        users.held(user.id)  # of two that are taken away at once, one sees what the other has left
+        users.held(user.id)
         mine = of(user)
         gone = next((each for each in mine if each.identity.id == identity_id), None)
         if gone is None:
             return None
-        others = any(each.active for each in mine if each.identity.id != identity_id)
-        if not others and credentials.password_of(user.id) is None:
-            raise LastWayIn(rule="identity.last", expected="a password or another identity", got="neither")
+        ways_in.spare(user, identity_id)
         identities.unlink(identity_id, user.id)
+        telling.factors_changed(user, What.IDENTITY_UNLINKED)
         actor = Actor("user", str(user.id), address)
         audit.record(Event.IDENTITY_UNLINKED, actor, user_id=user.id, provider=gone.provider)
     return gone

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from idp import audit, clock, directory, mail, metrics, outbox, seals, upkeep
-from idp.accounts import joining, leaving, mailed, notices, recovery, sessions
+from idp.accounts import addresses, joining, leaving, mailed, notices, recovery, sessions
 from idp.control import hosts, proofs
 from idp.errors import Busy
 from idp.jobs.deliverer import Deliverer
@@ -54,6 +54,7 @@ class Worker:
         outbox.handle(mail.TOPIC, mail.deliver)
         outbox.handle(recovery.TOPIC, recovery.answer)
         outbox.handle(joining.TOPIC, joining.answer)
+        outbox.handle(addresses.TOPIC, addresses.answer)
         outbox.handle(mailed.ASKED, mailed.answer)
         outbox.handle(mailed.WRONG, mailed.record_wrong)
         directory.on_change(self._changed.add)

@@ -18,6 +18,8 @@ class What(StrEnum):
     FACTOR_SET_UP = "factor_set_up"
     FACTORS_RESET = "factors_reset"
     TEMPORARY_CODE = "temporary_code"
+    IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
 
 
 def sentence(what: What, tenant: str) -> str:
@@ -46,6 +48,10 @@ def sentence(what: What, tenant: str) -> str:
             return _("A second factor was set up for your %(tenant)s account.", tenant=tenant)
         case What.FACTORS_RESET:
             return _("An administrator removed all second factors of your %(tenant)s account.", tenant=tenant)
+        case What.IDENTITY_LINKED:
+            return _("An account elsewhere was linked with your %(tenant)s account.", tenant=tenant)
+        case What.IDENTITY_UNLINKED:
+            return _("An account elsewhere was unlinked from your %(tenant)s account.", tenant=tenant)
         case What.TEMPORARY_CODE:
             return _(
                 "An administrator made a code that stands in once for a second factor of your %(tenant)s account.",

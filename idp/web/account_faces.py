@@ -78,6 +78,9 @@ class Password(AccountPage):
     """The field that the error is about: `current_password` or `new_password`; empty: none of them."""
     others: int = 0
     """Other sessions, which end with the change."""
+    first: bool = False
+    """Whether there is none yet; then a link to `email` sets it."""
+    email: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +99,23 @@ class Device:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trusted:
+    """A device on which no second factor is asked for until it ends."""
+
+    id: str
+    name: str
+    kind: str
+    since: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sessions(AccountPage):
-    """Where the person is signed in."""
+    """Where the person is signed in, and where no second factor is asked for."""
 
     devices: tuple[Device, ...]
     now: datetime
+    trusted: tuple[Trusted, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +201,8 @@ class Data(AccountPage):
     named: str
     days: int
     """Days of grace; 0: people do not delete their account themselves."""
+    written_to: bool
+    """Whether the link that keeps the account reaches the person."""
     error: str = ""
 
 

@@ -105,7 +105,7 @@ class Door(Blueprint):
         """Register a view. `credentials`: what it takes, `()` for none. Raises Undeclared on an unknown kind.
 
         `rooted`: the rule is the whole path and names `<slug:slug>` itself. `fresh`, of the person gate: who comes in
-        must have signed in within `persons.FRESH` seconds.
+        must have signed in within `sessions.FRESH` seconds.
         """
         taken, verbs = tuple(credentials), tuple(methods)
         if not CREDENTIALS.issuperset(taken):

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from idp.store.durable.sessions import Session
     from idp.store.durable.users import User
 
-FRESH = 300
-"""Seconds since the sign-in within which something dangerous may be done."""
-
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -51,7 +48,7 @@ def _step(path: str, session: "Session") -> str:
 def signed_in(view: Callable[..., Any], rule: str, *, fresh: bool) -> Callable[..., Any]:
     """`view`, called with a Visit, behind the gate. `rule`: the page's path below the issuer, without variables."""
     path = rule.lstrip("/")
-    most = FRESH if fresh else None
+    most = sessions.FRESH if fresh else None
 
     @wraps(view)
     def guarded(**values: Any) -> Response:

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from idp.control import upstreams, users
+from idp import audit
+from idp.control import help_desk, upstreams, users
 from idp.store.durable import identities
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import at_once, events
@@ -72,6 +73,7 @@ def test_an_identity_is_linked_and_then_signs_in(app: Any, acme: Tenant, op: Pro
     assert person.at == PATH and "Corp opens your account from now on." in person.html
     assert "zoe@corp.example" in person.html and mine(acme) == ["s-1"]
     assert events(database, acme, "identity.linked") == 1
+    assert database("SELECT count(*) FROM outbox WHERE topic LIKE 'mail%%'")[0][0] == 1, "nobody is told"
     way = leave(app, acme, op)
     op.claims = way.claims()
     sub = way.rp.verified(way.rp.exchange(way.back().code)["id_token"], "web")["sub"]
@@ -197,6 +199,7 @@ def test_the_last_way_in_stays(app: Any, acme: Tenant, op: Provider) -> None:
     assert person.answer.status_code == 409 and "your only way to sign in" in person.html
     assert mine(acme, sub) == ["s-1"]
     with entered(acme):
+        assert not [each for each in help_desk.why(sub, audit.SYSTEM)["reasons"] if each["stops"]]
         users.update(sub, {"password": "a way in of their own"})
     person = Person(app, acme).open(PATH).sign_in("zoe@corp.example", "a way in of their own")
     person.submit(action=button)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from idp.web import qr
-from idp.web.account_faces import Application, Device, Happened, Key, LinkedIdentity, Row
+from idp.web.account_faces import Application, Device, Happened, Key, LinkedIdentity, Row, Trusted
 from idp.web.pages import TenantFace
 from tests.journeys import gallery_upstream
 
@@ -83,11 +83,21 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         ("Member since", "14 March 2024"),
     )  # fmt: skip
     overview = every | {"section": "account", "facts": facts, "rows": rows}
-    data = every | {"section": "account/data", "named": "alice@acme.example"}
+    data = every | {"section": "account/data", "named": "alice@acme.example", "written_to": True}
     security = every | {"section": "account/security"}
     password = (Row(name="Password", state="Set 3 months ago", path="account/password", action="Change"),)
     form = security | {"username": "alice", "least": 15}
     sessions = every | {"section": "account/sessions", "now": NOW}
+    trusted = tuple(
+        Trusted(
+            id=str(number),
+            name=name,
+            kind="computer",
+            since=NOW - timedelta(days=4),
+            ends=NOW + timedelta(days=26),
+        )
+        for number, name in enumerate(("Firefox on Windows", "Chrome on macOS"))
+    )
     apps = every | {"section": "account/applications", "now": NOW}
     history = every | {"section": "account/history", "now": NOW}
     events = (
@@ -131,6 +141,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
             data | {"days": 1, "error": "Type alice to confirm."},
         ),
         "account-data-alone": ("account/data", data | {"days": 0}),
+        "account-data-no-mail": ("account/data", data | {"days": 14, "written_to": False}),
         "account-email": ("account/email", overview_of(every) | {"now": "alice@acme.example"}),
         "account-email-wrong": (
             "account/email",
@@ -160,6 +171,8 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
             "account/identities",
             links | {"identities": linked[:1], "error": "This is your only way to sign in."},
         ),
+        "account-password-first": ("account/password", form | {"first": True, "email": "alice@acme.example"}),
+        "account-password-none": ("account/password", form | {"first": True}),
         "account-password": ("account/password", form | {"others": 2}),
         "account-password-wrong": (
             "account/password",
@@ -171,6 +184,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         ),
         "account-sessions": ("account/sessions", sessions | {"devices": devices}),
         "account-sessions-rtl": ("account/sessions", sessions | {"devices": devices, "direction": "rtl"}),
+        "account-sessions-trusted": ("account/sessions", sessions | {"devices": devices, "trusted": trusted}),
         "account-sessions-one": ("account/sessions", sessions | {"devices": (here,)}),
         "account-sessions-done": (
             "account/sessions", sessions | {"devices": (here,), "said": "Every other browser is signed out."},

@@ -8,6 +8,7 @@ import pytest
 from flask import Response
 from redis import Redis as RedisClient
 
+from idp.accounts import devices, sessions
 from idp.app import create_app, every_door
 from idp.control import users
 from idp.embedded.redis import OPERATOR
@@ -15,7 +16,8 @@ from idp.tenants import Tenant, entered
 from idp.web import persons
 from idp.web.gates import Door, Gate, Undeclared
 from tests.attacks.acting import events, policy
-from tests.playing import inputs, relying_party
+from tests.attacks.factoring import user, with_app
+from tests.playing import PASSWORDS, inputs, relying_party
 from tests.visiting import Person, at_account
 
 NEW = "purple otter reads maps"
@@ -85,7 +87,7 @@ def test_what_is_dangerous_wants_a_fresh_sign_in(dangerous: Any, acme: Tenant, f
     with frozen() as clock:
         person = at_account(dangerous, acme)
         assert "done by alice" in person.open("account/dangerous").html
-        clock.tick(timedelta(seconds=persons.FRESH - 1))
+        clock.tick(timedelta(seconds=sessions.FRESH - 1))
         assert "done by alice" in person.open("account/dangerous").html
         form = inputs(person.html)
         clock.tick(timedelta(seconds=1))
@@ -124,6 +126,39 @@ def test_a_changed_password_ends_everything_else(app: Any, acme: Tenant, databas
     assert 'id="form-error"' in old.html
     assert old.sign_in("alice", NEW).at == "account"
     assert events(database, acme, "password.changed") == 1
+
+
+def test_a_sign_in_half_done_with_the_former_password_ends_with_it(app: Any, acme: Tenant) -> None:
+    mine = with_app(acme)
+    person = at_mfa(app, acme, "account/password").submit(code=mine.code(), action="verify")
+    half = at_mfa(app, acme, "account")
+    person.submit(current_password=PASSWORDS["acme", "alice"], new_password=NEW)
+    assert person.at == "account/security", "its own session goes on"
+    half.submit(code=mine.code(1), action="verify")
+    assert half.open("account").at == "interaction/login", "what began with the former password signs in"
+
+
+def at_mfa(app: Any, tenant: Tenant, path: str) -> Person:
+    """Somebody who has given the password and not yet the second factor."""
+    person = Person(app, tenant).open(path).sign_in()
+    assert person.at == "interaction/mfa"
+    return person
+
+
+def test_a_changed_password_is_a_new_proof_and_makes_no_old_one_new(
+    app: Any, acme: Tenant, frozen: Any
+) -> None:
+    with frozen() as clock:
+        mine = with_app(acme)
+        person = at_mfa(app, acme, "account/password").submit(code=mine.code(), action="verify")
+        clock.tick(timedelta(seconds=sessions.FRESH))
+        person.submit(current_password=PASSWORDS["acme", "alice"], new_password=NEW)
+        assert person.at == "account/security"
+        assert person.open("account/data").at == "interaction/mfa", (
+            "the second factor of before counts as of now"
+        )
+        clock.tick(timedelta(seconds=31))
+        assert person.submit(code=mine.code(), action="verify").at == "account/data"
 
 
 def test_the_twin_keeps_password_and_sessions(app: Any, acme: Tenant, globex: Tenant) -> None:
@@ -181,6 +216,26 @@ def test_one_browser_and_all_others_are_signed_out(app: Any, acme: Tenant, datab
     assert "Every other browser is signed out" in person.html
     assert third.open("account").at == left[0].open("account").at == "interaction/login"
     assert person.open("account").at == "account"
+
+
+def test_a_trusted_device_is_listed_and_forgotten(
+    app: Any, acme: Tenant, globex: Tenant, database: Any
+) -> None:
+    mine = with_app(acme)
+    trusted = at_mfa(app, acme, "account").submit(code=mine.code(), action="verify", remember="1")
+    assert database("SELECT count(*) FROM remembered_devices") == [(1,)]
+    with entered(acme):
+        (device,) = devices.of_user(user(acme))
+    page = trusted.open("account/sessions")
+    assert page.html.count('value="forget:') == 1 and str(device.id) in page.html
+    bob = at_account(app, acme, "bob", "account/sessions")
+    twin = at_account(app, globex, path="account/sessions")
+    for other in (bob, twin):
+        assert "forget:" not in other.html
+        other.submit(action=f"forget:{device.id}")
+        assert "forgotten already" in other.html
+    assert "asked for there again" in page.submit(action=f"forget:{device.id}").html
+    assert "forget:" not in page.html and events(database, acme, "device.forgotten") == 1
 
 
 def test_nobody_signs_out_a_stranger(app: Any, acme: Tenant, globex: Tenant, database: Any) -> None:
@@ -293,7 +348,7 @@ def test_somebody_else_may_confirm_and_is_then_who_is_signed_in(
 ) -> None:
     with frozen() as clock:
         person = at_account(dangerous, acme)
-        clock.tick(timedelta(seconds=persons.FRESH + 1))
+        clock.tick(timedelta(seconds=sessions.FRESH + 1))
         person.open("account/dangerous").sign_in("bob")
         assert "done by bob" in person.html
 

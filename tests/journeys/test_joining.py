@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from idp import config, directory
+from idp.accounts import sessions
 from idp.config import Settings
 from idp.control import invitations, users
-from idp.errors import Conflict, Invalid
+from idp.errors import Conflict, Invalid, NotFound
 from idp.jobs import worker
 from idp.store.durable import groups
 from idp.store.durable import users as user_rows
 from idp.tenants import Tenant, entered
-from idp.web import persons
 from tests.attacks.acting import THREADS, at_once, events, policy
 from tests.mailing import Sink, link, sink, text
 from tests.playing import inputs, relying_party
@@ -245,6 +245,38 @@ def test_pw08_an_invitation_ends_with_its_time_and_its_use(app: Any, acme: Tenan
         assert waiting.submit(name="Dora", new_password=NEW).answer.status_code == 400
 
 
+def test_invitations_that_wait_are_listed_and_taken_back(
+    app: Any, acme: Tenant, globex: Tenant, server: Sink, database: Any
+) -> None:
+    given_in(acme)
+    path = invited(acme, server, roles=("buyer",), groups=("staff",))
+    with entered(acme):
+        (one,) = invitations.waiting()
+        assert one.email == DORA and one.ends_at - one.sent_at == timedelta(days=7)
+        assert (one.roles, one.groups) == (("buyer",), ("staff",))
+    with entered(globex):
+        assert invitations.waiting() == ()
+        with pytest.raises(NotFound):
+            invitations.revoke(str(one.id))
+    assert 'id="join-form"' in Person(app, acme).open(path).html
+    with entered(acme):
+        for wrong in ("", "x" * 36, str(acme.id)):
+            with pytest.raises(NotFound):
+                invitations.revoke(wrong)
+        invitations.revoke(str(one.id))
+        assert invitations.waiting() == ()
+        with pytest.raises(NotFound):
+            invitations.revoke(str(one.id))
+    assert Person(app, acme).open(path).answer.status_code == 400
+    assert events(database, acme, "invitation.revoked") == 1
+
+
+def test_who_registers_by_themselves_is_no_invitation(app: Any, open_: Tenant, server: Sink) -> None:
+    registered(app, open_, server)
+    with entered(open_):
+        assert invitations.waiting() == ()
+
+
 def test_operators_are_told_what_cannot_be(acme: Tenant, server: Sink) -> None:
     with entered(acme):
         with pytest.raises(Conflict):
@@ -316,7 +348,7 @@ def test_pw07_a_change_needs_a_fresh_sign_in(app: Any, acme: Tenant, server: Sin
     with frozen() as clock:
         person = at_account(app, acme, path="account/email")
         form = inputs(person.html)
-        clock.tick(timedelta(seconds=persons.FRESH))
+        clock.tick(timedelta(seconds=sessions.FRESH))
         answer = person.browser.post("/t/acme/account/email", data={**form, "email": "a@new.example"})
         assert answer.status_code == 303 and "/interaction/login" in answer.headers["Location"]
     worker.once()
@@ -333,6 +365,45 @@ def test_ue08_an_address_that_is_somebodys_is_told_at_that_address_alone(
     )
     told = {str(mail["To"]): str(mail["Subject"]) for mail in server.deliver()}
     assert "already" in told["bob@example.com"] and "Confirm" in told["free@new.example"]
+    mine = Person(app, acme).open("account/history").sign_in()
+    assert mine.html.count("A link that changes your e-mail address") == 2, (
+        "one's own history tells whose it is"
+    )
+
+
+def test_an_address_nobody_confirmed_is_of_whoever_confirms_it(app: Any, open_: Tenant, server: Sink) -> None:
+    """Bob was given an address that is Alice's, and one that is Dora's: neither is in her way."""
+    path = registered(app, open_, server)
+    with entered(open_):
+        users.update("bob", {"email": DORA})
+    person = Person(app, open_).open(path).submit(name="Dora Deer", new_password=NEW)
+    assert person.at == "joined"
+    with entered(open_):
+        assert users.show(DORA).email == DORA and users.show("bob").email is None
+        users.update("bob", {"email": "alice@new.example"})
+    asked(app, open_, "alice@new.example")
+    [mail] = server.deliver()
+    path = link(mail).removeprefix(open_.issuer + "/")
+    Person(app, open_).open(path).submit(action="confirm-address")
+    with entered(open_):
+        assert users.show("alice").email == "alice@new.example" and users.show("bob").email is None
+
+
+def test_an_address_by_which_somebody_signs_in_is_theirs(app: Any, acme: Tenant, server: Sink) -> None:
+    with entered(acme):
+        users.create({"username": "dora@example.com", "password": NEW})
+    asked(app, acme, DORA)
+    [mail] = server.deliver()
+    assert "already" in str(mail["Subject"])
+
+
+@pytest.mark.parametrize("name", ["Dora\u202eDeer", "Dora\u0007", "\u200b", "D" * 201])
+def test_a_name_that_is_none_makes_no_account(app: Any, open_: Tenant, server: Sink, name: str) -> None:
+    path = registered(app, open_, server)
+    person = Person(app, open_).open(path).submit(name=name, new_password=NEW)
+    assert person.at == "join" and 'role="alert"' in person.html
+    with entered(open_):
+        assert user_rows.by_username(DORA) is None
 
 
 def test_an_address_that_became_anothers_meanwhile_is_not_taken_from_them(

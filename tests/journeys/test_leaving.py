@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from idp import audit, config
-from idp.accounts import leaving
+from idp.accounts import leaving, sessions
 from idp.config import Settings
-from idp.control import users
+from idp.control import help_desk, users
+from idp.errors import Conflict
 from idp.store.durable import audit_log, links
 from idp.store.durable import users as user_rows
 from idp.tenants import Tenant, entered
-from idp.web import persons
 from tests.attacks.acting import THREADS, at_once, events, policy
+from tests.attacks.factoring import with_app, with_passkey
 from tests.mailing import Sink, link, sink, text
 from tests.playing import inputs, relying_party
 from tests.visiting import Person, at_account
@@ -53,11 +54,28 @@ def test_a_copy_has_all_that_is_ones_own_and_no_secret(
     assert events(database, acme, "data.copied") == 1
 
 
+def test_a_copy_tells_of_ways_to_sign_in_and_nothing_of_operators(app: Any, acme: Tenant) -> None:
+    with_app(acme)
+    with_passkey(acme)
+    with (
+        entered(acme),
+        audit.acting(audit.Actor("operator", "carol@desk", reason="ticket 7: a jealous colleague")),
+    ):
+        users.update("alice", {"name": "Alice Ames"})
+        copy = leaving.copy(users.show("alice"))
+    assert copy["authenticator"]["created_at"] and len(copy["passkeys"]) == 1
+    assert copy["identities"] == copy["remembered_devices"] == []
+    [changed] = [each for each in copy["history"] if each["event"] == "user.updated"]
+    assert changed["actor"] == {"kind": "operator"}
+    for other in ("carol", "ticket", "JBSW", "credential"):
+        assert other not in json.dumps(copy)
+
+
 def test_both_need_a_fresh_sign_in(app: Any, acme: Tenant, frozen: Any) -> None:
     with frozen() as clock:
         person = at_account(app, acme, path="account/data")
         form = inputs(person.html)
-        clock.tick(timedelta(seconds=persons.FRESH))
+        clock.tick(timedelta(seconds=sessions.FRESH))
         for action in ("download", "delete"):
             answer = person.browser.post(
                 "/t/acme/account/data", data={**form, "action": action, "confirm": "alice@example.com"}
@@ -157,3 +175,39 @@ def test_a_tenant_may_keep_that_to_itself(app: Any, acme: Tenant) -> None:
     assert "Delete" not in person.html
     assert person.submit(action="delete", confirm="alice@example.com").at == "account/data"
     assert at_account(app, tenant).at == "account"
+    with entered(tenant):
+        with pytest.raises(Conflict):
+            users.leave("alice")
+        assert users.show("alice").active and leaving.carry_out() == 0
+
+
+def test_who_is_suspended_does_not_leave_and_who_has_left_can_be_suspended(
+    app: Any, acme: Tenant, database: Any, frozen: Any
+) -> None:
+    """A link of the person's must not undo what an operator did."""
+    with frozen() as clock:
+        with entered(acme):
+            users.suspend("bob")
+            with pytest.raises(Conflict):
+                users.leave("bob")
+            path = users.leave("alice").removeprefix(acme.issuer + "/")
+            assert "has left" in help_desk.why("alice", audit.SYSTEM)["reasons"][0]["sentence"]
+            with pytest.raises(Conflict):
+                users.leave("alice")
+            users.suspend("alice")
+            assert "suspended" in help_desk.why("alice", audit.SYSTEM)["reasons"][0]["sentence"]
+        assert Person(app, acme).open(path).answer.status_code == 400
+        assert events(database, acme, "user.disabled") == 2
+        clock.tick(timedelta(days=91))
+        with entered(acme):
+            assert leaving.carry_out() == 0 and not users.show("alice").active
+
+
+def test_no_link_is_promised_to_who_cannot_be_written_to(app: Any, acme: Tenant, server: Sink) -> None:
+    with entered(acme):
+        users.update("alice", {"email_verified": False})
+    person = at_account(app, acme, path="account/data")
+    assert "a link in your mail" not in person.html
+    person.submit(action="delete", confirm="alice@example.com")
+    assert "on its way" not in person.html and "can keep it." in person.html
+    assert server.deliver() == []

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from idp.accounts import factors, own_factors
+from idp.accounts import factors, own_factors, ways_in
+from idp.accounts.ways_in import LastWayIn
 from idp.errors import Conflict
 from idp.prove.authenticator import Passkey
 from idp.tenants import Tenant, entered
-from tests.attacks.acting import events, policy
+from tests.attacks.acting import at_once, events, policy
 from tests.attacks.factoring import from_key, origin_of, user, with_app, with_passkey
 from tests.playing import inputs, relying_party
 from tests.visiting import Person, at_account
@@ -105,6 +106,64 @@ def test_wa09_the_last_factor_of_who_must_have_one_stays(acme: Tenant) -> None:
             own_factors.remove_app(user(acme))
         with_passkey(acme)
         assert own_factors.remove_app(user(acme))
+
+
+def test_the_last_way_in_stays_also_when_it_is_a_passkey(
+    app: Any, acme: Tenant, globex: Tenant, database: Any
+) -> None:
+    with_passkey(acme)
+    database("DELETE FROM credentials WHERE tenant_id = %s", str(acme.id))
+    with entered(acme):
+        (one,) = factors.passkeys.of_user(user(acme).id)
+        with pytest.raises(LastWayIn):
+            own_factors.remove_passkey(user(acme), one.id)
+        with_passkey(acme)
+        assert own_factors.remove_passkey(user(acme), one.id)
+        assert len(ways_in.of(user(acme)).passkeys) == 1
+    with entered(globex):
+        assert ways_in.of(user(globex)) == ways_in.WaysIn(True, frozenset(), frozenset(), False)
+
+
+def test_of_two_last_passkeys_taken_away_at_once_one_stays(acme: Tenant, database: Any) -> None:
+    with_passkey(acme)
+    with_passkey(acme)
+    database("DELETE FROM credentials WHERE tenant_id = %s", str(acme.id))
+    with entered(acme):
+        both = factors.passkeys.of_user(user(acme).id)
+
+    def take(number: int) -> bool:
+        with entered(acme):
+            try:
+                return own_factors.remove_passkey(user(acme), both[number % 2].id)
+            except LastWayIn:
+                return False
+
+    assert at_once(8, take).count(True) == 1
+
+
+def test_passkeys_are_kept_where_nobody_is_asked_for_a_second_factor(app: Any, acme: Tenant) -> None:
+    acme = policy(acme, second_factor="off")
+    person = at_account(app, acme, path="account/security")
+    assert "account/passkeys" in person.html and "account/authenticator" not in person.html
+    for kept in (1, 2):
+        given = inputs(person.open("account/passkeys").html)["passkey_options"]
+        person.submit(passkey=Passkey(origin_of(acme)).create(given), action="passkey")
+        assert person.answer.status_code == 200
+        with entered(acme):
+            assert len(factors.passkeys.of_user(user(acme).id)) == kept
+
+
+def test_a_factor_that_came_meanwhile_is_told_in_a_sentence(app: Any, acme: Tenant) -> None:
+    person = at_account(app, acme, path="account/passkeys")
+    other = at_account(app, acme, path="account/authenticator")
+    mine = from_key(_key(other))
+    with_app(acme)
+    given = inputs(person.html)["passkey_options"]
+    for each, form in (
+        (person, {"passkey": Passkey(origin_of(acme)).create(given), "action": "passkey"}),
+        (other, {"code": mine.code(), "action": "keep"}),
+    ):
+        assert each.submit(**form).at == "interaction/mfa", "who has a factor shows it first"
 
 
 def test_recovery_codes_stand_in_for_something(app: Any, acme: Tenant) -> None:

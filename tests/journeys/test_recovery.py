@@ -243,10 +243,32 @@ def test_pw09_an_address_is_not_flooded_and_a_browser_neither_asks_for_ever(
     assert person.answer.status_code == 429 and "Retry-After" in person.answer.headers
 
 
-def test_who_has_no_password_gets_none_by_asking(app: Any, acme: Tenant, server: Sink, database: Any) -> None:
+def test_who_has_no_password_sets_the_first_one_by_a_link(
+    app: Any, acme: Tenant, server: Sink, database: Any
+) -> None:
+    person = at_account(app, acme)
     database("DELETE FROM credentials WHERE tenant_id = %s", str(acme.id))
     asked(app, acme)
-    assert server.deliver() == []
+    assert len(server.deliver()) == 1
+    assert "None yet" in person.open("account/security").html
+    page = person.open("account/password")
+    assert "alice@example.com" in page.html and 'name="current_password"' not in page.html
+    page.submit(action="send")
+    assert "on its way to alice@example.com" in page.html
+    [mail] = server.deliver()
+    set_ = Person(app, acme).open(link(mail).removeprefix(acme.issuer + "/")).submit(new_password=NEW)
+    assert set_.answer.status_code == 200
+    assert Person(app, acme).open("account").sign_in("alice", NEW).at == "account"
+
+
+def test_who_cannot_be_written_to_is_told_whom_to_ask(app: Any, acme: Tenant, database: Any) -> None:
+    person = at_account(app, acme)
+    database("DELETE FROM credentials WHERE tenant_id = %s", str(acme.id))
+    with entered(acme):
+        users.update("alice", {"email_verified": False})
+    assert "Ask whoever manages your account" in person.open("account/password").html
+    person.submit(action="send")
+    assert "No message can be sent to you" in person.html
 
 
 def test_pw01_the_link_is_made_from_the_tenant_whatever_host_is_named(

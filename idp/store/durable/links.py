@@ -96,6 +96,23 @@ def drop_of(user_id: UUID, kind: str | None = None) -> int:
         return len(tx.execute(gone.returning(links.c.id)).all())
 
 
+def of_user(user_id: UUID, kind: str) -> Link | None:
+    """The newest unused link of this kind of a person, also one whose time is over; None where there is none."""
+    query = select(*_COLUMNS).where(
+        here(links), links.c.user_id == user_id, links.c.kind == kind, links.c.used_at.is_(None)
+    )
+    with transaction(readonly=True) as tx:
+        row = tx.execute(query.order_by(links.c.created_at.desc()).limit(1)).one_or_none()
+    return None if row is None else _link(row)
+
+
+def drop(link_id: UUID, kind: str) -> bool:
+    """Forget an unused link of this kind; False when there is none."""
+    mine = (here(links), links.c.id == link_id, links.c.kind == kind, links.c.used_at.is_(None))
+    with transaction() as tx:
+        return tx.execute(delete(links).where(*mine).returning(links.c.id)).first() is not None
+
+
 def open_of(kind: str, at: datetime, limit: int = 100) -> tuple[Link, ...]:
     """The links of a kind that still open something, the newest first."""
     query = select(*_COLUMNS).where(

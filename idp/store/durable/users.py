@@ -200,6 +200,22 @@ def for_sign_in(username_norm: str, email_norm: str) -> tuple[User, str | None] 
     return None if row is None else (User(*row[:-1]), row[-1])
 
 
+def without_proof(email: str) -> tuple[UUID, ...]:
+    """Whose address this is without having been confirmed."""
+    key = identifiers.email_key(email)
+    mine = (here(users), users.c.email_norm == key, users.c.email_verified.is_(False))
+    with transaction(readonly=True) as tx:
+        return tuple(tx.execute(select(users.c.id).where(*mine)).scalars())
+
+
+def take_address(user_id: UUID) -> bool:
+    """Take an address that was not confirmed from a person; False when they have none such any more."""
+    mine = (here(users), users.c.id == user_id, users.c.email_verified.is_(False))
+    gone = update(users).where(*mine).values(email=None, email_norm=None, updated_at=clock.now())
+    with transaction() as tx:
+        return tx.execute(gone.returning(users.c.id)).first() is not None
+
+
 def listed(after: str = "", limit: int = 100) -> tuple[User, ...]:
     """Users in the order of their prepared names, those after `after` (a prepared name), at most `limit`."""
     statement = select(*_COLUMNS).where(here(users), users.c.username_norm > after)

@@ -37,14 +37,19 @@ def act(visit: Visit) -> Response:
     if visit.form.get("confirm", "").strip().casefold() != name_of(visit.user).casefold():
         return _page(visit, _("Type %(name)s to confirm.", name=name_of(visit.user)))
     leaving.leave(visit.user, Actor("user", str(visit.user.id), visit.browser.address))
-    response = links.message(
-        "left",
-        _("Your account ends"),
+    day = words.day(leaving.ends_on())
+    said = (
         _(
             "It is closed now and deleted on %(day)s. The link in the message that is on its way to you keeps it.",
-            day=words.day(leaving.ends_on()),
-        ),
+            day=day,
+        )
+        if leaving.written_to(visit.user)
+        else _(
+            "It is closed now and deleted on %(day)s. Until then, whoever manages your account can keep it.",
+            day=day,
+        )
     )
+    response = links.message("left", _("Your account ends"), said)
     cookies.clear(response, cookies.SESSION)
     return response
 
@@ -59,4 +64,12 @@ def _copy(visit: Visit) -> Response:
 
 def _page(visit: Visit, error: str = "") -> Response:
     days = current().policy.deletion_grace // 86_400 if leaving.offered() else 0
-    return answering.page(visit, "data", SECTION, named=name_of(visit.user), days=days, error=error)
+    return answering.page(
+        visit,
+        "data",
+        SECTION,
+        named=name_of(visit.user),
+        days=days,
+        written_to=leaving.written_to(visit.user),
+        error=error,
+    )

@@ -49,6 +49,8 @@ def keep_app(visit: Visit) -> Response:
         changed = own_factors.add_app(visit.user, visit.session, ticket, form["code"], visit.browser.address)
     except WrongCode:
         return _app(visit, ticket, _("That code is not right. Wait for the next one and enter that."))
+    except Conflict as refusal:
+        return answering.done(visit, SECTION, refusal.sentence)
     return _added(visit, changed, _("Your authenticator app is set up."))
 
 
@@ -87,6 +89,8 @@ def change_keys(visit: Visit) -> Response:
             )
         except PasskeyRefused:
             return _keys(visit, _("That passkey could not be kept. Try again."))
+        except Conflict as refusal:
+            return _keys(visit, refusal.sentence)
         return _added(visit, changed, _("Your passkey is kept."))
     one = _named(name)
     if action == "rename" and one is not None:

@@ -58,6 +58,7 @@ SENTENCES: dict[Event, Sentence] = {
     Event.FACTORS_RESET: say("An administrator took your second factors away"),
     Event.SECOND_FACTOR_FAILED: say("A second factor was wrong"),
     Event.DEVICE_REMEMBERED: say("You asked not to be asked again on a device"),
+    Event.DEVICE_FORGOTTEN: say("You asked to be asked again on a device"),
     Event.CONSENT_GRANTED: say("You gave %(client)s access"),
     Event.CONSENT_WITHDRAWN: say("You took back the access of %(client)s"),
     Event.CONSENT_DENIED: say("You did not give %(client)s access"),

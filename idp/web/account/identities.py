@@ -11,10 +11,11 @@ from flask import Response
 
 from idp import clock
 from idp.accounts import people, sessions
+from idp.accounts.ways_in import LastWayIn
 from idp.federation import arrivals, departures, fields, linking, offers
 from idp.federation.arrivals import Arrival, Lost
 from idp.federation.departures import Errand
-from idp.federation.linking import Known, LastWayIn
+from idp.federation.linking import Known
 from idp.oauth.request import Browser
 from idp.web import answers
 from idp.web.account import answering
@@ -51,10 +52,8 @@ def change(visit: Visit) -> Response:
         gone = linking.unlink(visit.user, UUID(which[:36]), visit.browser.address)
     except ValueError:
         gone = None
-    except LastWayIn:
-        return _page(
-            visit, error=_("This is your only way to sign in. Set a password or link another account first.")
-        )
+    except LastWayIn as refusal:
+        return _page(visit, error=refusal.sentence)
     if gone is None:
         return answering.done(visit, PATH, _("That account was not linked any more."))
     return answering.done(

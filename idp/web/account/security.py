@@ -3,7 +3,7 @@
 from flask import Response
 
 from idp import clock
-from idp.accounts import account, authenticate, sessions, strength
+from idp.accounts import account, authenticate, passkeys, recovery, sessions, strength
 from idp.accounts import factors as own
 from idp.accounts.authenticate import SignInFailed
 from idp.accounts.strength import Weak
@@ -21,6 +21,7 @@ door = Door("account_security", __name__, gate=Gate.PERSON, page="error")
 
 SECTION = "account/security"
 _WRONG = say("This is not your password. Check it and try again.")
+_NOT_SENT = say("No message can be sent to you. Ask whoever manages your account.")
 _BUSY = say("This is busy at the moment. Try again in a few seconds.")
 
 
@@ -37,8 +38,11 @@ def rows(visit: Visit) -> tuple[Row, ...]:
     if changed is not None:
         state = _("Set %(ago)s", ago=words.ago(changed, clock.now()))
         found.append(Row(name=_("Password"), state=state, path="account/password", action=_("Change")))
-    if factors.offered():
-        found += _factors(visit)
+    elif recovery.offered():
+        found.append(
+            Row(name=_("Password"), state=_("None yet"), path="account/password", action=_("Set up"))
+        )
+    found += _factors(visit)
     known = [each.provider for each in linking.of(visit.user)]
     if known or offers.every():
         state = ", ".join(known)[:80] or _("None yet")
@@ -49,16 +53,24 @@ def rows(visit: Visit) -> tuple[Row, ...]:
 
 
 def _factors(visit: Visit) -> tuple[Row, ...]:
+    """Passkeys sign in by themselves too, so that they stand here where nobody is asked for a second factor."""
     held = own.held_by(visit.user.id)
-    keys = plural("%(num)d kept here", "%(num)d kept here", held.passkeys) if held.passkeys else _("None yet")
-    app = (_("It is set up"), _("Change")) if held.authenticator else (_("Not set up"), _("Set up"))
-    left = plural("%(num)d left", "%(num)d left", held.codes) if held.codes else _("None left")
-    codes = (Row(name=_("Recovery codes"), state=left, path="account/recovery-codes", action=_("Renew")),)
-    return (
-        Row(name=_("Passkeys"), state=keys, path="account/passkeys", action=_("Manage")),
-        Row(name=_("Authenticator app"), state=app[0], path="account/authenticator", action=app[1]),
-        *(codes if held.own else ()),
-    )
+    found: list[Row] = []
+    if passkeys.available() or passkeys.of_user(visit.user.id):
+        kept = plural("%(num)d kept here", "%(num)d kept here", held.passkeys)
+        state = kept if held.passkeys else _("None yet")
+        found.append(Row(name=_("Passkeys"), state=state, path="account/passkeys", action=_("Manage")))
+    if factors.offered():
+        app = (_("It is set up"), _("Change")) if held.authenticator else (_("Not set up"), _("Set up"))
+        found.append(
+            Row(name=_("Authenticator app"), state=app[0], path="account/authenticator", action=app[1])
+        )
+        if held.own:
+            left = plural("%(num)d left", "%(num)d left", held.codes) if held.codes else _("None left")
+            found.append(
+                Row(name=_("Recovery codes"), state=left, path="account/recovery-codes", action=_("Renew"))
+            )
+    return tuple(found)
 
 
 @door.route("/account/password", credentials=("cookie",))
@@ -69,7 +81,9 @@ def ask(visit: Visit) -> Response:
 
 @door.route("/account/password", methods=("POST",), credentials=("cookie", "csrf", "password"))
 def change(visit: Visit) -> Response:
-    """Change it: everything else that is signed in is signed out."""
+    """Change it: everything else that is signed in is signed out. Who has none is sent a link that sets one."""
+    if account.password_changed(visit.user) is None:
+        return _first(visit)
     current, new = visit.form.get("current_password", ""), visit.form.get("new_password", "")
     if not current:
         return _form(visit, _("Enter your current password."), "current_password")
@@ -94,6 +108,14 @@ def change(visit: Visit) -> Response:
     return response
 
 
+def _first(visit: Visit) -> Response:
+    sent = recovery.ask_first(visit.user, visit.browser.address)
+    if not sent:
+        return answering.done(visit, SECTION, _NOT_SENT)
+    said = _("A link that sets your password is on its way to %(email)s.", email=visit.user.email)
+    return answering.done(visit, SECTION, said)
+
+
 def _form(visit: Visit, error: str = "", where: str = "", *, status: int = 200) -> Response:
     return answering.page(
         visit,
@@ -105,4 +127,6 @@ def _form(visit: Visit, error: str = "", where: str = "", *, status: int = 200) 
         error=error,
         where=where,
         others=len(sessions.of_user(visit.user.id)) - 1,
+        first=account.password_changed(visit.user) is None,
+        email=visit.user.email if visit.user.email and visit.user.email_verified else "",
     )

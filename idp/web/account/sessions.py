@@ -6,8 +6,9 @@ from flask import Response
 
 from idp import clock
 from idp.accounts import account, sessions
+from idp.accounts import devices as own_devices
 from idp.web.account import answering, devices
-from idp.web.account_faces import Device
+from idp.web.account_faces import Device, Trusted
 from idp.web.gates import Door, Gate
 from idp.web.languages import _
 from idp.web.persons import Visit
@@ -33,14 +34,31 @@ def show(visit: Visit) -> Response:
         for each in sessions.of_user(visit.user.id)
     ]
     found.sort(key=lambda each: (each.here, each.seen), reverse=True)
-    return answering.page(visit, "sessions", SECTION, devices=tuple(found), now=clock.now())
+    trusted = tuple(
+        Trusted(
+            id=str(each.id),
+            name=devices.name(each.user_agent),
+            kind=devices.kind(each.user_agent),
+            since=each.created_at,
+            ends=each.expires_at,
+        )
+        for each in own_devices.of_user(visit.user)
+    )
+    return answering.page(visit, "sessions", SECTION, devices=tuple(found), trusted=trusted, now=clock.now())
 
 
 @door.route("/account/sessions", methods=("POST",), credentials=("cookie", "csrf"), endpoint="end")
 def end(visit: Visit) -> Response:
-    """Sign out elsewhere: one of them, or all."""
+    """Sign out elsewhere, one of them or all; or ask for a second factor again on a device."""
     action, address = visit.form.get("action", ""), visit.browser.address
-    if action == "others":
+    what, _colon, which = action.partition(":")
+    if what == "forget":
+        forgotten = _named(which)
+        gone = forgotten is not None and own_devices.forget(visit.user, forgotten)
+        said = (
+            _("A second step is asked for there again.") if gone else _("That device was forgotten already.")
+        )
+    elif action == "others":
         count = account.sign_out_others(visit.user, visit.session, address)
         said = (
             _("Every other browser is signed out.") if count else _("There was no other browser to sign out.")
