@@ -11,7 +11,7 @@ from idp import audit, claim_rules, clock, identifiers, ids, registration, urls
 from idp.audit import Actor, Event
 from idp.control import telling
 from idp.errors import Conflict, Invalid, NotFound
-from idp.oauth import details
+from idp.oauth import schemas
 from idp.store.database import transaction
 from idp.store.durable import apis
 from idp.store.durable.apis import SETTINGS, Api
@@ -126,7 +126,7 @@ def _details_types(value: object) -> dict[str, Any]:
             or not isinstance(declared["schema"], Mapping)
         ):
             raise ValueError("must name each type in 1 to 128 characters, with a schema that is an object")
-        details.check_schema(declared["schema"])
+        schemas.check(declared["schema"])
     return {str(name): dict(declared) for name, declared in value.items()}
 
 

@@ -2,7 +2,7 @@
 
 Owns the reading of `authorization_details`, their words for people, and how a token request narrows them. A type that
 no API declares, that the client is not registered for, or whose API the token would not reach is refused; so is what
-does not fit its schema. No schema fetches anything.
+does not fit its schema. What a schema may hold is in `idp.oauth.schemas`.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -21,8 +21,8 @@ from idp.oauth import scopes
 from idp.store.durable.apis import Api
 from idp.store.durable.clients import Client
 
-LONGEST, MOST, DEEPEST = 16_384, 20, 8
-"""Characters of the parameter, objects in it, and how deep one may be."""
+LONGEST, MOST, DEEPEST, LARGEST = 16_384, 20, 8, 500
+"""Characters of the parameter, objects in it, how deep one may be, and how many values all of them may have."""
 MOST_ROWS = 40
 _NONE: Registry[Any] = Registry()
 
@@ -74,12 +74,19 @@ def read(text: str) -> Details:
             raise _no("type", expected="objects, each with a type")
         if _depth(each) > DEEPEST or "\x00" in json.dumps(each) or "\\u0000" in json.dumps(each):
             raise _no("depth", expected=f"at most {DEEPEST} deep, without NUL")
+    if _size(found) > LARGEST:
+        raise _no("size", _size(found), LARGEST)
     return tuple(found)
 
 
 def _depth(value: Any) -> int:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+
+
+def _size(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_size, inner))
 
 
 def types() -> dict[str, Api]:
@@ -105,21 +112,13 @@ def checked(
             _validator(api, each["type"]).validate(each)
         except ValidationError as problem:
             raise _no("schema", problem.json_path[:256], str(problem.validator)) from None
-        except Unresolvable:
+        except (Unresolvable, RecursionError):  # of a schema from before its references were looked at
             raise _no("schema", "a reference that leads nowhere") from None
     return details
 
 
 def _validator(api: Api, name: str) -> Draft202012Validator:
     return Draft202012Validator(api.setting("authorization_details_types")[name]["schema"], registry=_NONE)
-
-
-def check_schema(schema: Mapping[str, Any]) -> None:
-    """That it is a JSON Schema (2020-12) which refers to nothing outside. Raises ValueError."""
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as problem:
-        raise ValueError(f"must be a JSON Schema: {problem.message[:100]}") from None
 
 
 def narrowed(
