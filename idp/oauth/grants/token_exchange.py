@@ -1,9 +1,9 @@
 """token-exchange (RFC 8693): a service that got a person's token asks for one in its own hands, never for more.
 
 Nothing is open that an operator has not named: whose tokens, and for which APIs (`token_exchange` of the client). The
-new token says who acts (`act`, three deep at most), has no scope and no audience that the other had not, ends with it
-at the latest, and goes when what it came from is revoked. It cannot be refreshed. One that was bound to a key becomes
-one that is bound to the service's own.
+new token says who acts (`act`, three deep at most), has no scope, no audience and no authorization_details that the
+other had not, ends with it at the latest, and goes when what it came from is revoked. It cannot be refreshed. One that
+was bound to a key becomes one that is bound to the service's own.
 """
 
 from datetime import timedelta
@@ -99,7 +99,7 @@ def _exchanged(request: ProtocolRequest) -> dict[str, Any]:
         body = issue.mint(
             issue.Order(
                 TOKEN_EXCHANGE, client, granted, resources, person, grant, binding=request.binding,
-                id_token=False, most=max(1, most),
+                id_token=False, most=max(1, most), details=request.form.get("authorization_details"),
             )
         )  # fmt: skip
         audit.record(
@@ -230,6 +230,8 @@ def _grant(
         cnf=None if request.binding is None else request.binding.cnf,
         parent_id=former.id,
         act=act,
+        # Of this very token, which may have been asked for with less than its grant has.
+        authorization_details=subject.claims.get("authorization_details"),
     )
 
 

@@ -13,6 +13,7 @@ from tests.attacks.acting import change, refused
 from tests.playing import RelyingParty, relying_party
 from tests.spec.rfc8628.devices import begun as device_begun
 from tests.spec.rfc8628.devices import television
+from tests.spec.rfc8693.test_token_exchange import exchange, gateway
 
 API = "https://api.example.com"
 SCHEMA = {
@@ -206,9 +207,74 @@ def test_what_an_operator_may_not_declare(in_acme: Tenant, declared: Any) -> Non
         apis.update(API, {"authorization_details_types": declared})
 
 
-def test_a_schema_fetches_nothing(rp: RelyingParty, acme: Tenant) -> None:
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "http://169.254.169.254/schema"}, {"allOf": [{"$ref": "#"}]}, {"$dynamicRef": "#x"},
+        {"$defs": {"a": {}}}, {"unevaluatedProperties": False}, {"properties": {"a": {"$ref": "#"}}},
+        {"properties": {"a": {"pattern": "^(a+)+$"}}}, {"pattern": "(a|aa)+$"}, {"pattern": "^a*a*b"},
+        {"pattern": "a*$"}, {"pattern": "^[a"}, {"pattern": "^a{9999}[b-z]{99}$"}, {"pattern": "^(?=a)b"},
+        {"pattern": "^a|b"}, {"pattern": r"^(a)\1"}, {"pattern": 7}, {"patternProperties": {"(x+)*y": {}}},
+        {"propertyNames": {"pattern": "x+x+y"}}, {"x": 1}, {"items": {"not": {"if": {"allOf": [{"q": 1}]}}}},
+        {"description": "x" * 9_000},
+    ],
+    ids=lambda schema: str(schema)[:40],
+)  # fmt: skip
+def test_what_a_schema_may_hold_costs_little(in_acme: Tenant, schema: Any) -> None:
+    """CWE-1333 and its like: a tenant's schema runs in everybody's process."""
+    with pytest.raises(Invalid):
+        apis.update(API, {"authorization_details_types": {"payment": {"name": "Payment", "schema": schema}}})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "does_not"),
+    [
+        ("^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$", "DE02120300000000202051", "DE0212030000000020205!"),
+        (r"^\d{4}-\d{2}-\d{2}$", "2026-11-30", "2026-1-30"), ("^.*$", "anything", 7), ("^[^<>]+$", "a b", "<"),
+        (r"^a\$", "a$", "a"), ("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-?$", "0123abcd-0000-ffff", "x"),
+    ],
+)  # fmt: skip
+def test_patterns_that_people_need(
+    rp: RelyingParty, acme: Tenant, pattern: str, fits: object, does_not: object
+) -> None:
+    schema = {"properties": {"a": {"type": "string", "pattern": pattern}}}
     with entered(acme):
-        far = {"$ref": "http://169.254.169.254/schema"}
-        apis.update(API, {"authorization_details_types": {"payment": {"name": "Payment", "schema": far}}})
+        apis.update(API, {"authorization_details_types": {"payment": {"name": "Payment", "schema": schema}}})
     directory.forget_all()
-    assert rp.authorize(**asked(PAYMENT)).params["error"] == "invalid_authorization_details"
+    assert rp.post("par", rp.request(**asked({"type": "payment", "a": fits}))).status_code == 201
+    refused(
+        rp.post("par", rp.request(**asked({"type": "payment", "a": does_not}))),
+        "invalid_authorization_details",
+    )
+
+
+def test_a_request_has_so_many_values(rp: RelyingParty, acme: Tenant) -> None:
+    with entered(acme):
+        apis.update(API, {"authorization_details_types": {"payment": {"name": "Payment", "schema": {}}}})
+    directory.forget_all()
+    many = {"type": "payment", "a": [1] * 600}
+    refused(rp.post("par", rp.request(**asked(many))), "invalid_authorization_details")
+    assert rp.post("par", rp.request(**asked({**many, "a": [1] * 400}))).status_code == 201
+
+
+def test_9_an_exchanged_token_has_what_the_other_had_and_never_more(
+    app: Any, rp: RelyingParty, acme: Tenant
+) -> None:
+    other = {**PAYMENT, "creditor": "Merchant B"}
+    token = rp.exchange(rp.authorize(**asked(PAYMENT, other)).login("alice").consent().code)["access_token"]
+    plain = gateway(app, acme, "plain")
+    assert "authorization_details" not in exchange(plain, token).get_json(), "not registered for the type"
+    service = gateway(app, acme, authorization_details_types=["payment"])
+    whole = exchange(service, token).get_json()
+    assert whole["authorization_details"] == [PAYMENT, other]
+    assert service.introspect(whole["access_token"])["authorization_details"] == [PAYMENT, other]
+    less = {**PAYMENT, "actions": ["status"]}
+    answer = exchange(service, token, authorization_details=json.dumps([less])).get_json()
+    assert answer["authorization_details"] == [less]
+    second = gateway(app, acme, "second", of="gateway", authorization_details_types=["payment"])
+    assert exchange(second, answer["access_token"]).get_json()["authorization_details"] == [less]
+    for wider in (PAYMENT, other, {**PAYMENT, "creditor": "Mallory"}):
+        refused(
+            exchange(second, answer["access_token"], authorization_details=json.dumps([wider])),
+            "invalid_authorization_details",
+        )
