@@ -105,10 +105,12 @@ def check_not_ahead(claims: Mapping[str, Any], name: str, now: int) -> None:
 
 
 def check_texts(claims: Mapping[str, Any]) -> None:
-    """What is compared as text is text."""
+    """What is compared as text is text, and has no NUL, which no table takes."""
     for name in ("iss", "sub", "jti", "client_id", "azp", "scope"):
         if name in claims and not isinstance(claims[name], str):
             raise no(f"token.{name}", expected="a string", got=type(claims[name]).__name__)
+        if name in claims and "\x00" in claims[name]:
+            raise no(f"token.{name}", expected="a string without NUL")
 
 
 def check_audience(claims: Mapping[str, Any], wanted: Collection[str] | None) -> None:

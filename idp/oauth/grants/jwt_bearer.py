@@ -18,7 +18,7 @@ from idp.errors import InvalidGrant, InvalidRequest, InvalidScope, InvalidToken,
 from idp.ids import digest, uuid7
 from idp.oauth import client_auth, client_keys, issue, scopes
 from idp.oauth.request import ProtocolRequest
-from idp.registration import JWT_BEARER
+from idp.registration import JWT_BEARER, fapi
 from idp.signing import jwt, parts
 from idp.signing.foreign import FOREIGN, Foreign
 from idp.store.database import Kept, again, transaction
@@ -83,9 +83,9 @@ def _verified(assertion: str, client: Client) -> dict[str, Any]:
             )
         owner = uuid5(current().id, f"assertions {issuer}")
         keys = client_keys.served(owner, trusted[issuer], parts.kid(assertion), vouched=True)
-        now = clock.epoch()
+        now, algorithms = clock.epoch(), fapi.ALGORITHMS if fapi.of(client) else ALGORITHMS
         seen = Foreign(
-            assertion, keys, ALGORITHMS, TYPES, issuer, None, set(current().issuers), LIFETIME, now
+            assertion, keys, algorithms, TYPES, issuer, None, set(current().issuers), LIFETIME, now
         )  # fmt: skip
         FOREIGN.hold(seen)
     except InvalidToken as refusal:
@@ -143,9 +143,8 @@ def _scopes(
     beyond = [s for s in asked if s in _PERSONAL or (most is not None and s not in most)]
     if beyond:
         raise InvalidScope(rule="assertion.scope", expected=most, got=beyond)
-    named = claims.get("resource")
-    allowed = tuple(named) if isinstance(named, list) else (named,) if isinstance(named, str) else ()
-    wanted = request.resources or tuple(str(each) for each in allowed)
+    allowed = _allowed_resources(claims)
+    wanted = request.resources or allowed
     if allowed and not set(wanted) <= set(allowed):
         raise _no("resource", list(wanted), list(allowed))
     resources = scopes.resources(client, wanted)
@@ -153,6 +152,17 @@ def _scopes(
     if not granted:
         raise InvalidScope("There is no scope to grant.", rule="assertion.left", got=list(asked))
     return granted, resources
+
+
+def _allowed_resources(claims: dict[str, Any]) -> tuple[str, ...]:
+    """The resources to which the assertion bounds its token; none where it says nothing of them."""
+    if "resource" not in claims:
+        return ()
+    named = claims["resource"]
+    several = named if isinstance(named, list) else [named]
+    if not several or not all(isinstance(each, str) for each in several):
+        raise _no("resource", named, "one text or several")
+    return tuple(several)
 
 
 def _grant(

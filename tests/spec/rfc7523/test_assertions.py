@@ -8,11 +8,12 @@ import pytest
 
 from idp.control import apis, users
 from idp.errors import InvalidClientMetadata
+from idp.oauth import client_keys
 from idp.oauth.grants.jwt_bearer import ID_JAG
 from idp.registration import JWT_BEARER
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import THREADS, at_once, change, client, events, party, policy, refused
-from tests.attacks.assertions import EC, OTHER, RSA, public
+from tests.attacks.assertions import EC, OTHER, RSA, assertion, public
 from tests.playing import RelyingParty, relying_party
 from tests.receiving import Serving, document_server
 from tests.spec.rfc7523.asserting import (
@@ -23,6 +24,7 @@ from tests.spec.rfc7523.asserting import (
     linked,
     trusting,
 )
+from tests.spec.rfc9449.proving import Key
 
 SECRET = "j" * 43
 TYPE = "urn:ietf:params:oauth:client-assertion-type:"
@@ -89,6 +91,28 @@ def test_tx05_whose_key_and_which_algorithm(rp: RelyingParty, acme: Tenant, serv
     refused(brings(rp, "", scope="things"), "invalid_request")
     refused(brings(rp, "y" * 20_000, scope="things"), "invalid_request")
     assert brings(rp, asserted(acme), scope="things").status_code == 200
+
+
+def test_fapi_5_4_1_a_client_of_the_profile_brings_no_rs256(
+    rp: RelyingParty, acme: Tenant, server: Serving
+) -> None:
+    server.keys(public(RSA, "e", "RS256"))
+    client_keys.forget()
+    assert brings(rp, asserted(acme, RSA, "RS256"), scope="things").status_code == 200
+    key, jwk = Key(), {"keys": [public(EC, "k")]}
+    change(acme, "agent", token_endpoint_auth_method="private_key_jwt", jwks=jwk, profile="fapi2")
+    own = {"client_assertion_type": f"{TYPE}jwt-bearer", "grant_type": JWT_BEARER, "scope": "things"}
+
+    def answered(made: str) -> Any:
+        proof = assertion(acme, headers={"kid": "k"}, iss="agent", sub="agent")
+        sent = {**own, "assertion": made, "client_assertion": proof}
+        headers = {"DPoP": key.proof(f"{acme.issuer}/token")}
+        return rp.app.test_client().post(f"/t/{acme.slug}/token", data=sent, headers=headers)
+
+    refused(answered(asserted(acme, RSA, "RS256")), "invalid_grant")
+    server.keys(public(RSA, "e", "PS256"))
+    client_keys.forget()
+    assert answered(asserted(acme, RSA, "PS256")).status_code == 200
 
 
 def test_tx05_nothing_is_trusted_by_itself(app: Any, acme: Tenant, rp: RelyingParty, server: Serving) -> None:
