@@ -38,8 +38,8 @@ def sender_holds(claims: dict, scheme: str, token: str) -> None:
             proved(request.headers.get("DPoP", ""), bound["jkt"], token)
         except (KeyError, TypeError, AttributeError) as missing:
             raise ValueError("not a whole proof") from missing
-    elif bound and bound.get("x5t#S256") != shown():
-        raise ValueError("bound to another certificate")
+    elif bound and bound.get("x5t#S256", "") != shown():
+        raise ValueError("bound to another certificate, or to what is not known here")
 
 
 def proved(proof: str, thumbprint: str, token: str) -> None:
