@@ -11,7 +11,7 @@ from idp.ids import digest
 from idp.oauth import client_keys
 from idp.oauth.checks.pending import Pending
 from idp.oauth.tokens import id_token
-from idp.registration import CIBA
+from idp.registration import CIBA, fapi
 from idp.signing import jwt, parts
 from idp.signing.foreign import FOREIGN, Foreign
 from idp.store.database import again, transaction
@@ -66,22 +66,29 @@ def allowed(pending: Pending) -> None:
 
 
 def opened(pending: Pending) -> None:
-    """What the client has signed is the request, and nothing else stands beside it (§7.1.1)."""
+    """What the client has signed is the request, and nothing else stands beside it (§7.1.1).
+
+    One of the profile fapi2 signs always (FAPI-CIBA §5.2.2).
+    """
     token, pinned = pending.get("request"), _pinned(pending)
     if token is None:
-        if pinned is not None:
+        if pinned is not None or fapi.of(pending.known_client):
+            name = "backchannel_authentication_request_signing_alg" if pinned else "profile"
             raise InvalidRequest(
-                "This application signs its requests.", rule="backchannel.signed", expected=pinned,
-                setting="client.backchannel_authentication_request_signing_alg",
+                "This application signs its requests.", rule="backchannel.signed", expected=pinned or ALGORITHMS,
+                setting=f"client.{name}",
             )  # fmt: skip
         return
     beside = set(pending.params) - CREDENTIALS - {"request"}
-    if beside:
+    if beside or pending.resources_given:
         raise InvalidRequest(
-            "Nothing may stand beside a signed request.", rule="backchannel.beside", got=sorted(beside)
+            "Nothing may stand beside a signed request.",
+            rule="backchannel.beside",
+            got=sorted(beside | ({"resource"} if pending.resources_given else set())),
         )
     claims = _verified(pending, token, (pinned,) if pinned else ALGORITHMS)
     pending.params = {"client_id": pending.params["client_id"], **_parameters(claims)}
+    pending.resources_given = _resources(claims.get("resource", []))
     pending.opened = True
 
 
@@ -132,12 +139,23 @@ def _parameters(claims: dict[str, Any]) -> dict[str, str]:
     for name, value in found.items():
         if not isinstance(value, str) or "\x00" in value:
             raise _wrong(name, "must be a string")
-    if isinstance(claims.get("authorization_details"), list):
-        found["authorization_details"] = json.dumps(claims["authorization_details"])
+    rich = claims.get("authorization_details")
+    if rich is not None:
+        if not isinstance(rich, list):
+            raise _wrong("authorization_details", "must be an array")
+        found["authorization_details"] = json.dumps(rich)
     wanted = claims.get("requested_expiry")
     if wanted is not None:  # a number or a string of digits (FAPI-CIBA's suite sends both)
         found["requested_expiry"] = str(wanted) if not isinstance(wanted, bool) else ""
     return found
+
+
+def _resources(value: Any) -> tuple[str, ...]:
+    """RFC 8707 §2.1: one or several, as text."""
+    several = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, str) and "\x00" not in each for each in several):
+        raise _wrong("resource", "must be a string or several")
+    return tuple(several)
 
 
 def openid_asked(pending: Pending) -> None:
