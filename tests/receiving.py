@@ -20,6 +20,7 @@ class Receiver:
     posts: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     hold: threading.Event | None = None
     came: threading.Event = field(default_factory=threading.Event)
+    body: bytes = b""
 
     @property
     def base(self) -> str:
@@ -47,8 +48,9 @@ def receiver() -> Iterator[Receiver]:
             self.send_response(made.status)
             if made.status in (302, 307):
                 self.send_header("Location", f"{made.base}/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(made.body)))
             self.end_headers()
+            self.wfile.write(made.body)
 
         do_GET = do_POST
 

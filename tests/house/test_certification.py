@@ -8,7 +8,10 @@ import pytest
 from tests.spec.certification import table
 
 FOLDER = Path(__file__).resolve().parents[1] / "spec" / "certification"
-EVERY = {**table.COMMON, **table.OWN}
+EVERY = {
+    **{f"oidcc-{module}": test for module, test in {**table.COMMON, **table.OWN}.items()},
+    **{f"fapi-ciba-id1-{module}": test for module, test in table.FAPI_CIBA.items()},
+}
 
 
 def names_in(path: Path) -> set[str]:
@@ -25,7 +28,7 @@ def names_in(path: Path) -> set[str]:
 @pytest.mark.parametrize("module", sorted(EVERY))
 def test_a_module_has_its_test(module: str) -> None:
     path, _, name = EVERY[module].partition("::")
-    assert name in names_in(FOLDER / path), f"oidcc-{module} has no test"
+    assert name in names_in(FOLDER / path), f"{module} has no test"
 
 
 def test_no_test_of_a_module_is_left_out_of_the_table() -> None:
@@ -33,7 +36,7 @@ def test_no_test_of_a_module_is_left_out_of_the_table() -> None:
         f"{path.relative_to(FOLDER).as_posix()}::{name}"
         for path in FOLDER.rglob("*.py")
         for name in names_in(path)
-        if name.rpartition(".")[2].startswith("test_oidcc_")
+        if name.rpartition(".")[2].startswith(("test_oidcc_", "test_fapi_ciba_id1"))
     }
     beside = ("_in_a_browser", "_of_a_dynamic_client", "_jwks", "_that_is_not_registered")
     assert {each for each in there - set(EVERY.values()) if not each.endswith(beside)} == set()
@@ -54,4 +57,4 @@ def test_a_plan_plays_what_the_plans_have_in_common(plan: str) -> None:
 
 def test_the_table_counts_what_the_document_lists() -> None:
     """The suite's release 5.2.3: who adds a module to the table says here how many there are."""
-    assert (len(table.COMMON), len(table.OWN)) == (39, 38)
+    assert (len(table.COMMON), len(table.OWN), len(table.FAPI_CIBA)) == (39, 38, 43)

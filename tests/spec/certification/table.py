@@ -1,7 +1,8 @@
 """Every module of the OpenID Foundation's conformance suite that a provider's plans have, and the test that plays it.
 
 The modules of sections 2.2 to 2.7 (Basic, Implicit, Hybrid, Config, Dynamic, Form Post, third-party-initiated login,
-sign-out and session), by the names of release 5.2.3, without `oidcc-`. A house test holds each to exist.
+sign-out and session), by the names of release 5.2.3, without `oidcc-`, and those of FAPI-CIBA. A house test holds each
+to exist.
 """
 
 _M = "modules.py::Modules.test_oidcc_"
@@ -90,6 +91,52 @@ OWN: dict[str, str] = {
     },
 }  # fmt: skip
 """Sections 2.3 to 2.7."""
+
+_C = "fapi_ciba/test_fapi_ciba.py::test_fapi_ciba_id1"
+_HAS_OWN = (
+    "discovery-end-point-verification", "user-rejects-authentication", "multiple-call-to-token-endpoint",
+    "auth-req-id-expired", "ensure-authorization-request-with-binding-message-succeeds",
+    "ensure-other-scope-order-succeeds", "ensure-requested-expiry-as-string-succeeds",
+    "ensure-authorization-request-with-potentially-bad-binding-message",
+    "ensure-request-object-signature-algorithm-is-none-fails", "ensure-request-object-signature-algorithm-is-bad-fails",
+    "ensure-request-object-signature-algorithm-is-RS256-fails", "ensure-request-object-signed-by-other-client-fails",
+    "ensure-authorization-request-with-multiple-hints-fails", "ensure-wrong-auth-req-id-in-token-endpoint-request",
+    "ensure-different-client-id-and-issuer-in-backchannel-authorization-request",
+    "ensure-wrong-client-id-in-token-endpoint-request", "ensure-wrong-client-id-in-backchannel-authorization-request",
+    "ensure-without-client-assertion-in-token-endpoint-request",
+    "ensure-without-client-assertion-in-backchannel-authorization-request",
+    "ensure-client-assertion-with-iss-aud-to-token-endpoint-succeeds",
+    "ensure-backchannel-authorization-request-without-request-fails", "refresh-token",
+    "ensure-mtls-holder-of-key-required",
+)  # fmt: skip
+
+FAPI_CIBA: dict[str, str] = {
+    "": _C,
+    **{name: f"{_C}_{name.lower().replace('-', '_')}" for name in _HAS_OWN},
+    **{
+        f"ensure-request-object-{name}-fails": f"{_C}_ensure_request_object_claims_fail"
+        for name in (
+            "missing-aud", "bad-aud", "missing-iss", "bad-iss", "missing-exp", "expired-exp",
+            "exp-is-70-minutes-in-future", "missing-iat", "missing-nbf", "nbf-is-10-minutes-in-future",
+            "nbf-is-70-minutes-in-past", "missing-jti",
+        )
+    },
+    **{
+        f"ensure-client-assertion-signature-algorithm-in-{where}-request-is-RS256-fails": f"{_C}_ensure_client_"
+        "assertion_signature_algorithm_is_rs256_fails"
+        for where in ("backchannel-authorization", "token-endpoint")
+    },
+    **{
+        f"ping-{name}": f"{_C}_ping_backchannel_notification_endpoint_response"
+        for name in (
+            "backchannel-notification-endpoint-response-has-body", "backchannel-notification-endpoint-response-401",
+            "backchannel-notification-endpoint-response-403",
+            "with-mtls-ciba-notification-endpoint-response-401-and-require-server-does-not-retry",
+            "backchannel-notification-endpoint-return-redirect-request",
+        )
+    },
+}  # fmt: skip
+"""Section 2.10, profile plain_fapi, without `fapi-ciba-id1-`: each for both ways to authenticate and both modes."""
 
 PLAYED = {
     "basic": "basic/test_basic.py", "implicit": "implicit/test_implicit.py", "hybrid": "hybrid/test_hybrid.py",
