@@ -67,6 +67,7 @@ SCORE: tuple[Check, ...] = (
     Check(backchannel.message, _BACKCHANNEL),
     Check(backchannel.expiry, _BACKCHANNEL),
     Check(backchannel.hinted, _BACKCHANNEL),
+    Check(backchannel.coded, _BACKCHANNEL),
     Check(pkce.pkce_present),
     Check(pkce.pkce_method),
     Check(pkce.pkce_challenge),

@@ -78,7 +78,7 @@ def document() -> dict[str, Any]:
         **_mutual_tls(),
         "backchannel_token_delivery_modes_supported": ["poll", "ping"],
         "backchannel_authentication_request_signing_alg_values_supported": list(BACKCHANNEL_ALGORITHMS),
-        "backchannel_user_code_parameter_supported": False,
+        "backchannel_user_code_parameter_supported": True,
         "claim_types_supported": ["normal"],
         "claims_supported": list(claims.SUPPORTED),
         "claims_parameter_supported": True,

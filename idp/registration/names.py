@@ -77,6 +77,7 @@ METADATA: dict[str, Callable[[object], Any]] = {
     "backchannel_token_delivery_mode": one_of(("poll", "ping")),
     "backchannel_logout_session_required": flag,
     "backchannel_logout_uri": page,
+    "backchannel_user_code_parameter": flag,
     "client_name": text,
     "client_uri": page,
     "contacts": several(identifiers.email, 10),

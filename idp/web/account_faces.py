@@ -247,6 +247,15 @@ class RecoveryCodes(AccountPage):
     done_said: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ApprovalCode(AccountPage):
+    """The code without which no application may ask the person; `present`: there is one."""
+
+    least: int
+    present: bool = False
+    error: str = ""
+
+
 PAGES: Final[dict[str, type[Page]]] = {
     "account/overview": Overview,
     "account/security": Security,
@@ -258,6 +267,7 @@ PAGES: Final[dict[str, type[Page]]] = {
     "account/authenticator": Authenticator,
     "account/passkeys": Passkeys,
     "account/codes": RecoveryCodes,
+    "account/approval-code": ApprovalCode,
     "account/applications": Applications,
     "account/history": History,
 }

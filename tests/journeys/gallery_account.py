@@ -160,6 +160,11 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
             "account/codes",
             security | {"left": 10, "codes": codes, "done_said": "Your former recovery codes are no more."},
         ),
+        "account-approval-code": ("account/approval-code", security | {"least": 6}),
+        "account-approval-code-wrong": (
+            "account/approval-code",
+            security | {"least": 6, "present": True, "error": "Enter a code."},
+        ),
         "account-security": ("account/security", security | {"rows": password}),
         "account-security-done": (
             "account/security", security | {"rows": password, "said": "Your password is changed."},

@@ -157,3 +157,15 @@ def test_the_directory_is_told(acme, database):
     with entered(acme):
         clients.create(make("told"))
     assert version() > before
+
+
+def test_whether_anyone_may_use_a_grant_is_one_tenants(acme, globex, both):
+    made = make("elsewhere")
+    made.metadata["grant_types"].append("a grant of its own")
+    with entered(acme):
+        assert not clients.anyone_may("a grant of its own")
+        clients.create(made)
+        assert clients.anyone_may("a grant of its own")
+    with entered(globex):
+        assert not clients.anyone_may("a grant of its own")
+        assert clients.anyone_may("authorization_code")

@@ -101,3 +101,20 @@ def test_whether_hashes_of_others_are_left_is_one_tenants(both):
         assert not credentials.has_imported()
         credentials.put_password(SAME, "$argon2id$v=19$m=262144,t=2,p=1$c2FsdA$aGFzaA")
         assert credentials.has_imported()
+
+
+def test_an_approval_code_is_one_tenants_and_no_password(both):
+    acme, globex = both
+    with entered(acme):
+        credentials.put_user_code(SAME, "code")
+        assert credentials.user_code_of(SAME) == "code" and credentials.password_of(SAME) is None
+    with entered(globex):
+        assert credentials.user_code_of(SAME) is None and not credentials.remove_user_code(SAME)
+        credentials.put_user_code(SAME, "of globex")
+    with entered(acme):
+        credentials.put_user_code(SAME, "another")
+        assert credentials.user_code_of(SAME) == "another"
+        assert not credentials.remove_password(SAME)
+        assert credentials.remove_user_code(SAME) and credentials.user_code_of(SAME) is None
+    with entered(globex):
+        assert credentials.user_code_of(SAME) == "of globex"

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from idp import clock, identifiers, throttle
-from idp.accounts import people, subjects
+from idp.accounts import approval_codes, people, subjects
 from idp.errors import InvalidRequest, InvalidScope, InvalidToken, Refusal, TooMany, UnauthorizedClient
 from idp.ids import digest
 from idp.oauth import client_keys
@@ -44,6 +44,20 @@ class InvalidBindingMessage(Refusal):
 
     code = "invalid_binding_message"
     description = "The binding_message cannot be shown: it must be one short line of visible characters."
+
+
+class MissingUserCode(Refusal):
+    """CIBA Core §13: the person is asked by nobody who does not know their code."""
+
+    code = "missing_user_code"
+    description = "The person has a code without which nobody may ask them."
+
+
+class InvalidUserCode(Refusal):
+    """CIBA Core §13."""
+
+    code = "invalid_user_code"
+    description = "This is not the code of the person."
 
 
 class InvalidRequestObject(Refusal):
@@ -216,6 +230,27 @@ def hinted(pending: Pending) -> None:
             raise TooMany(retry_after=retry, rule="throttle.user_code", setting="policy.user_code_failures")
         raise UnknownUserId(rule="backchannel.user", expected="somebody active", got="nobody such")
     pending.user = user
+
+
+def coded(pending: Pending) -> None:
+    """Who has set an approval code is asked by nobody who does not know it, whatever the client can do (§7.1, §13)."""
+    client, user, given = pending.known_client, pending.user, pending.get("user_code")
+    if given is not None and not client.metadata.get("backchannel_user_code_parameter"):
+        raise InvalidRequest(
+            "This application is not registered for user_code.", rule="backchannel.user_code.client",
+            setting="client.backchannel_user_code_parameter",
+        )  # fmt: skip
+    assert user is not None
+    if not approval_codes.has(user.id):
+        if given is not None:
+            raise InvalidUserCode(rule="backchannel.user_code", expected="none", got="one")
+        return
+    if given is None:
+        raise MissingUserCode(rule="backchannel.user_code", expected="the person's approval code", got="none")
+    if not approval_codes.right(user, given, client.client_id):
+        raise InvalidUserCode(
+            rule="backchannel.user_code", expected="the person's approval code", got="another"
+        )
 
 
 def _named(pending: Pending, hint: str) -> User | None:

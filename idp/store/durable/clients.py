@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -217,6 +217,13 @@ def by_client_id(client_id: str) -> Client | None:
 def by_id(client: UUID) -> Client | None:
     """The client of that id of ours."""
     return next(iter(_clients(clients.c.id == client)), None)
+
+
+def anyone_may(grant_type: str) -> bool:
+    """Whether a client of the tenant may use a grant."""
+    asked = exists().where(here(clients), clients.c.metadata["grant_types"].contains([grant_type]))
+    with transaction(readonly=True) as tx:
+        return bool(tx.scalar(select(asked)))
 
 
 def create(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""What a person proves themselves with. A password is kept as its Argon2id hash."""
+"""What a person proves themselves with, and the code that keeps applications from asking them: Argon2id hashes."""
 
 from datetime import datetime
 from typing import Any
@@ -29,10 +29,16 @@ credentials = tenant_table(
 )
 
 PASSWORD = "password"
+USER_CODE = "user_code"
+"""The approval code, by its name on the wire (CIBA Core 1.0 §7.1)."""
 
 
 def _password(user_id: UUID) -> tuple[Any, ...]:
-    return here(credentials), credentials.c.user_id == user_id, credentials.c.kind == PASSWORD
+    return _of(user_id, PASSWORD)
+
+
+def _of(user_id: UUID, kind: str) -> tuple[Any, ...]:
+    return here(credentials), credentials.c.user_id == user_id, credentials.c.kind == kind
 
 
 def count(kind: str) -> int:
@@ -76,12 +82,16 @@ def put_password(user_id: UUID, secret: str, source_digest: bytes | None = None)
 
     Ending sessions is the caller's.
     """
+    _put(user_id, PASSWORD, secret, source_digest)
+
+
+def _put(user_id: UUID, kind: str, secret: str, source_digest: bytes | None = None) -> None:
     at = clock.now()
     new = {"secret": secret, "source_digest": source_digest, "changed_at": at}
     with transaction() as tx:
         tx.execute(
             insert(credentials)
-            .values(tenant_id=home(), id=uuid7(), user_id=user_id, kind=PASSWORD, created_at=at, **new)
+            .values(tenant_id=home(), id=uuid7(), user_id=user_id, kind=kind, created_at=at, **new)
             .on_conflict_do_update(index_elements=["tenant_id", "user_id", "kind"], set_=new)
         )
 
@@ -97,6 +107,27 @@ def renew_password(user_id: UUID, old: str, new: str) -> bool:
 
 def remove_password(user_id: UUID) -> bool:
     """Take a user's password away; False when there was none."""
+    return _remove(user_id, PASSWORD)
+
+
+def _remove(user_id: UUID, kind: str) -> bool:
     with transaction() as tx:
-        removed = delete(credentials).where(*_password(user_id)).returning(credentials.c.id)
+        removed = delete(credentials).where(*_of(user_id, kind)).returning(credentials.c.id)
         return tx.execute(removed).first() is not None
+
+
+def user_code_of(user_id: UUID) -> str | None:
+    """The hash of a user's approval code in PHC format, or None without user or code."""
+    with transaction(readonly=True) as tx:
+        secret: str | None = tx.scalar(select(credentials.c.secret).where(*_of(user_id, USER_CODE)))
+        return secret
+
+
+def put_user_code(user_id: UUID, secret: str) -> None:
+    """Set or replace the hash of a user's approval code."""
+    _put(user_id, USER_CODE, secret)
+
+
+def remove_user_code(user_id: UUID) -> bool:
+    """Take a user's approval code away; False when there was none."""
+    return _remove(user_id, USER_CODE)

@@ -6,6 +6,7 @@ page, or with a 303 to it after something was done. No page is cached, and every
 
 from idp.web.account import (
     applications,
+    approval,
     data,
     email,
     factors,
@@ -26,4 +27,5 @@ DOORS = (
     email.door,
     data.door,
     factors.door,
+    approval.door,
 )

@@ -3,7 +3,7 @@
 from flask import Response
 
 from idp import clock
-from idp.accounts import account, authenticate, passkeys, recovery, sessions, strength
+from idp.accounts import account, approval_codes, authenticate, passkeys, recovery, sessions, strength
 from idp.accounts import factors as own
 from idp.accounts.authenticate import SignInFailed
 from idp.accounts.strength import Weak
@@ -43,6 +43,10 @@ def rows(visit: Visit) -> tuple[Row, ...]:
             Row(name=_("Password"), state=_("None yet"), path="account/password", action=_("Set up"))
         )
     found += _factors(visit)
+    if approval_codes.offered(visit.user.id):
+        there = approval_codes.has(visit.user.id)
+        state, action = (_("It is set up"), _("Change")) if there else (_("None yet"), _("Set up"))
+        found.append(Row(name=_("Approval code"), state=state, path="account/approval-code", action=action))
     known = [each.provider for each in linking.of(visit.user)]
     if known or offers.every():
         state = ", ".join(known)[:80] or _("None yet")

@@ -66,7 +66,7 @@ def test_4_discovery(app: Any, acme: Tenant) -> None:
     assert document["backchannel_token_delivery_modes_supported"] == ["poll", "ping"]
     known = document["backchannel_authentication_request_signing_alg_values_supported"]
     assert known == ["PS256", "ES256", "EdDSA"]
-    assert document["backchannel_user_code_parameter_supported"] is False
+    assert document["backchannel_user_code_parameter_supported"] is True
     assert CIBA in document["grant_types_supported"]
 
 
