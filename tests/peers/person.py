@@ -10,7 +10,13 @@ import requests
 from tests.playing import inputs
 
 USERNAME, PASSWORD = "alice", "correct horse battery staple"
-_ANSWERS = {"login": "login", "consent": "allow", "logout": "confirm"}
+_ANSWERS = {
+    "login": "login",
+    "consent": "allow",
+    "logout": "confirm",
+    "device": "continue",
+    "approve": "allow",
+}
 """What is pressed on which page."""
 
 
@@ -32,6 +38,10 @@ class Person:
                     return {"url": target}
                 answer = self.session.get(target, allow_redirects=False, timeout=20)
                 continue
+            if (
+                'data-how="allowed"' in answer.text
+            ):  # allowed for a program elsewhere: there is nowhere to go on to
+                return {"url": answer.url}
             form = re.search(r'<form id="([a-z-]+)-form" method="post"(?: action="([^"]*)")?', answer.text)
             assert form, (answer.status_code, answer.text[:600])
             target = urljoin(answer.url, unescape(form[2] or answer.url))
@@ -42,7 +52,21 @@ class Person:
                 **inputs(answer.text),
                 "username": USERNAME,
                 "password": PASSWORD,
-                "action": _ANSWERS[form[1]],
+                "action": _ANSWERS.get(form[1]) or _first(answer.text),
+                "user_code": _typed(answer.text),
             }
             answer = self.session.post(target, data=filled, allow_redirects=False, timeout=20)
         raise AssertionError(f"went round and round: {self.seen}")
+
+
+def _first(page: str) -> str:
+    """The first of several that wait to be answered."""
+    found = re.search(r'id="waiting-1"[^>]* value="([^"]+)"', page)
+    assert found, page[:600]
+    return found[1]
+
+
+def _typed(page: str) -> str:
+    """The code of a device with which its page is filled; "" on any other page."""
+    found = re.search(r'<input id="user_code"[^>]* value="([^"]*)"', page)
+    return found[1] if found else ""

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from idp.config import Settings
+from idp.registration import CIBA, DEVICE_CODE
 from idp.tenants import Tenant
 from tests.attacks.acting import policy
 from tests.peers.clients import SCOPE, registered_key
@@ -63,13 +64,15 @@ def fapi(node: Any, issuer: str, authority: Path, monkeypatch: pytest.MonkeyPatc
     """`fapi(library, client_id, jwk, messages)`: what the program tells of a whole visit."""
     monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(authority))
 
-    def run(library: str, client_id: str, jwk: dict[str, Any], *, messages: bool = False) -> dict[str, Any]:
+    def run(
+        library: str, client_id: str, jwk: dict[str, Any], program: str = "fapi", **more: Any
+    ) -> dict[str, Any]:
         person = Person(issuer)
         person.session.verify, person.session.trust_env = str(authority), False
         return dict(
-            node("fapi").run(
+            node(program).run(
                 person, scenario=library, issuer=issuer, client_id=client_id, jwk=jwk, redirect_uri=CALLBACK,
-                scope=SCOPE, messages=messages,
+                scope=SCOPE, **more,
             )
         )  # fmt: skip
 
@@ -119,3 +122,40 @@ def test_where_the_tenant_wants_nonces(fapi: Any, tenant: Tenant, library: str) 
     told = fapi(library, name, jwk)
     kept(told, name)
     assert told.get("tries", ["use_dpop_nonce"]) == ["use_dpop_nonce"]
+
+
+def elsewhere(tenant: Tenant, name: str, grant: str, **more: Any) -> dict[str, Any]:
+    """The key of a client that asks for somebody who is not in its browser, its tokens bound to another one."""
+    return registered_key(
+        tenant, name, redirect_uris=[], post_logout_redirect_uris=None, grant_types=[grant, "refresh_token"],
+        dpop_bound_access_tokens=True, id_token_signed_response_alg="ES256", **more,
+    )  # fmt: skip
+
+
+def allowed(told: dict[str, Any], issuer: str, client_id: str) -> None:
+    """What such a program got is Alice's, and worth nothing without its key."""
+    assert told["page"].endswith("interaction/done?how=allowed")
+    assert (told["claims"]["iss"], told["claims"]["aud"]) == (issuer, client_id)
+    assert told["userinfo"]["name"] == "Alice Adams" and told["userinfo"]["sub"] == told["claims"]["sub"]
+    assert told["type"].lower() == "dpop" and told["stolen"] == 401
+
+
+@pytest.mark.parametrize(("scenario", "grant"), [("device", DEVICE_CODE), ("ciba", CIBA)])
+def test_openid_client_asks_for_somebody_elsewhere(
+    fapi: Any, tenant: Tenant, issuer: str, scenario: str, grant: str
+) -> None:
+    name = f"elsewhere-{scenario}"
+    jwk = elsewhere(tenant, name, grant, **({"profile": "fapi2"} if scenario == "device" else {}))
+    told = fapi(scenario, name, jwk, "elsewhere")
+    allowed(told, issuer, name)
+    assert told["refreshed"] is True
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_oauth4webapi_asks_over_the_back_channel(fapi: Any, tenant: Tenant, issuer: str, signs: bool) -> None:
+    name = f"by-hand-{signs}".lower()
+    jwk = elsewhere(tenant, name, CIBA, **({"profile": "fapi2"} if signs else {}))
+    told = fapi("cibaByHand", name, jwk, "elsewhere", signs=signs)
+    allowed(told, issuer, name)
+    assert (told["early"], told["again"]) == ("authorization_pending", "invalid_grant")
+    assert told["ended"] == 401, "a second redemption ends what the first became"
