@@ -126,7 +126,7 @@ def vault(settings: Settings) -> Iterator[Settings]:
 def database(services: Services, vault: Settings) -> Database:
     """An empty database and an empty Redis; call it with SQL to act as superuser."""
     use(vault)  # a command that ran in this process may have left its own
-    services.superuser("DELETE FROM tenants")
+    services.superuser("DELETE FROM tenants; DELETE FROM applications")
     _forget(services)
     return services.superuser
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "tenant": ("tenant", "Create, list, show, update, suspend, delete tenants."),
     "user": ("user", "The same for a tenant's people."),
     "client": ("client", "The same for a tenant's applications."),
+    "application": ("application", "The same for applications that many tenants have."),
     "upstream": ("upstream", "The same for providers with which a tenant's people may sign in."),
     "registration": (
         "registration",

@@ -14,7 +14,7 @@ def command() -> None:
     """Create, list, show, update, suspend, resume, delete the applications of a tenant."""
 
 
-_file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+secret_file_type = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _metadata_options = (
     click.option("--name", "client_name", help="What people read (else the client_id)."),
     click.option(
@@ -29,13 +29,15 @@ _metadata_options = (
 )
 
 
-def _with_metadata(function: Any) -> Any:
+def with_metadata(function: Any) -> Any:
+    """Add the options that say what an application is."""
     for option in reversed(_metadata_options):
         function = option(function)
     return function
 
 
-def _fields(settings: tuple[str, ...], named: dict[str, Any]) -> dict[str, Any]:
+def stated(settings: tuple[str, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """What these options say."""
     found = given.fields(settings)
     for name, member in named.items():
         if member:
@@ -46,10 +48,12 @@ def _fields(settings: tuple[str, ...], named: dict[str, Any]) -> dict[str, Any]:
 @command.command("create")
 @click.argument("client_id", required=False)
 @given.tenant_option
-@click.option("--secret-file", type=_file, help="A file that holds the secret; - for standard input.")
+@click.option(
+    "--secret-file", type=secret_file_type, help="A file that holds the secret; - for standard input."
+)
 @click.option("--for", "product", help="The product that it is for; its configuration is printed.")
 @click.option("--url", help="Where that product is reached.")
-@_with_metadata
+@with_metadata
 @session.options
 def create(
     client_id: str | None, slug: str, secret_file: Path | None, product: str | None, url: str | None,
@@ -61,7 +65,7 @@ def create(
     """
     from idp.control import clients
 
-    fields = _fields(settings, named)
+    fields = stated(settings, named)
     if product is not None or url is not None:
         integrating.create(slug, product, url, client_id, fields, secret_file)
         return
@@ -104,13 +108,13 @@ def show(client_id: str, slug: str) -> None:
 @command.command("update")
 @click.argument("client_id")
 @given.tenant_option
-@_with_metadata
+@with_metadata
 @session.options
 def update(client_id: str, slug: str, settings: tuple[str, ...], **named: Any) -> None:
     """Change an application."""
     from idp.control import clients
 
-    fields = _fields(settings, named)
+    fields = stated(settings, named)
     with given.inside(slug):
         made = clients.update(client_id, fields, session.actor())
         row = clients.described(made.client, made)
@@ -120,7 +124,9 @@ def update(client_id: str, slug: str, settings: tuple[str, ...], **named: Any) -
 @command.command("rotate-secret")
 @click.argument("client_id")
 @given.tenant_option
-@click.option("--secret-file", type=_file, help="A file that holds the new secret; - for standard input.")
+@click.option(
+    "--secret-file", type=secret_file_type, help="A file that holds the new secret; - for standard input."
+)
 @click.option(
     "--keep-old", type=click.IntRange(0, 30 * 86400), default=86400, help="Seconds that the old one works."
 )

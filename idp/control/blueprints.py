@@ -14,6 +14,7 @@ from typing import Any
 from idp import audit, config, directory
 from idp.audit import Actor, Event
 from idp.control import (
+    blueprint_applications,
     blueprint_check,
     blueprint_file,
     blueprint_tenant,
@@ -70,19 +71,22 @@ def apply_files(paths: Iterable[Path], actor: Actor | None = None, *, dry_run: b
     field, Unavailable.
     """
     files = [blueprint_file.read(Path(path)) for path in paths]
-    shaped = [(file, _entries(file)) for file in files]
+    shaped = [(file, _entries(file), blueprint_applications.entries(file)) for file in files]
     report = Report()
-    for file, entries in shaped:
+    for file, entries, applications in shaped:
         parts = [_part(file, entry, where) for entry, where in entries]
         (_preview if dry_run else _apply)(file, parts, actor, report)
+        changes, made = blueprint_applications.reconcile(file, applications, actor, dry_run=dry_run)
+        report.changes += changes
+        report.client_secrets |= made
     return report
 
 
 def _entries(file: File) -> list[tuple[dict[str, Any], str]]:
     for name in file.content:
-        if name != "tenants":
+        if name not in ("tenants", blueprint_applications.NAME):
             raise file.mistake(name, "is not known here.")
-    members = file.content.get("tenants")
+    members = file.content.get("tenants", [] if blueprint_applications.NAME in file.content else None)
     if not isinstance(members, list):
         raise file.mistake("tenants", "must be a list.")
     seen: set[str] = set()

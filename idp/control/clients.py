@@ -47,12 +47,12 @@ def create(
 
     Raises InvalidClientMetadata or InvalidRedirectUri naming the field, Conflict when the client_id is taken.
     """
-    _checked_id(client_id)
-    metadata, settings, status = _validated(client_id, fields, None)
+    checked_id(client_id)
+    metadata, settings, status = validated(client_id, fields, None)
     sectors.check(metadata)
     at = clock.now()
-    secret, made = _secret_for(metadata, client_secret)
-    kept = (_kept(secret, source_digest, expires_at),) if secret else ()
+    secret, made = secret_for(metadata, client_secret)
+    kept = (kept_secret(secret, source_digest, expires_at),) if secret else ()
     client = Client(ids.uuid7(), client_id, metadata, settings, status or "active", at, at, kept)
     with transaction():
         clients.create(client)
@@ -62,7 +62,8 @@ def create(
     return Made(client, made, int(expires_at.timestamp()) if expires_at and secret else 0)
 
 
-def _checked_id(client_id: object) -> None:
+def checked_id(client_id: object) -> None:
+    """Raises InvalidClientMetadata for what cannot be a client_id."""
     try:
         identifiers.client_id(client_id)
     except ValueError as problem:
@@ -79,16 +80,17 @@ def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], st
     return rest, settings, status
 
 
-def _validated(
+def validated(
     client_id: str, fields: Mapping[str, Any], present: Client | None
 ) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    """Metadata, settings and status of a client after `fields`. Raises InvalidClientMetadata, InvalidRedirectUri."""
     metadata, settings, status = split(fields)
     new, kept = registration.validate(metadata, settings=settings, current=present)
     new.setdefault("client_name", client_id)  # what people read, so that whoever asks sees it too
     return new, kept, status
 
 
-def _secret_for(metadata: Mapping[str, Any], given: str | None) -> tuple[str | None, str | None]:
+def secret_for(metadata: Mapping[str, Any], given: str | None) -> tuple[str | None, str | None]:
     """The secret to keep, and the part of it that must be shown because we made it."""
     needed = metadata["token_endpoint_auth_method"] in registration.SECRET_METHODS
     if given is not None:
@@ -110,8 +112,19 @@ def checked_secret(given: object) -> str:
     return given
 
 
-def _kept(secret: str, source_digest: bytes | None, expires_at: datetime | None) -> ClientSecret:
+def kept_secret(secret: str, source_digest: bytes | None, expires_at: datetime | None) -> ClientSecret:
+    """A secret as it is kept."""
     return ClientSecret(ids.uuid7(), ids.digest(secret), source_digest, expires_at, clock.now())
+
+
+def own(client_id: str) -> Client:
+    """The client of that client_id, which is the tenant's own to change. Raises NotFound, Conflict."""
+    client = show(client_id)
+    if client.application is not None:
+        raise Conflict(
+            f"{client_id} is an application of the platform: idp application changes it.", rule="application"
+        )
+    return client
 
 
 def show(client_id: str) -> Client:
@@ -132,11 +145,11 @@ def update(client_id: str, fields: Mapping[str, Any], actor: Actor | None = None
 
     Raises NotFound, InvalidClientMetadata or InvalidRedirectUri naming the field.
     """
-    before = show(client_id).metadata
+    before = own(client_id).metadata
     sectors.check({**before, **fields}, before)  # nobody is waited for in a transaction
     with transaction():
-        present = show(client_id)
-        metadata, settings, status = _validated(client_id, fields, present)
+        present = own(client_id)
+        metadata, settings, status = validated(client_id, fields, present)
         sectors.check(metadata, present.metadata)
         new = replace(present, metadata=metadata, settings=settings, status=status or present.status)
         changed = differences(present, new)
@@ -150,7 +163,7 @@ def update(client_id: str, fields: Mapping[str, Any], actor: Actor | None = None
                 clients.drop_secret(secret.id)
         elif not present.secrets:
             made = ids.secret()
-            clients.add_secret(present.id, _kept(made, None, None))
+            clients.add_secret(present.id, kept_secret(made, None, None))
         audit.record(_event(present, new), actor, client_id=client_id, changed=changed)
     telling.changed(*map(metadata.get, registration.SIGNED))
     return Made(show(client_id), made)
@@ -183,7 +196,7 @@ def resume(client_id: str, actor: Actor | None = None) -> Client:
 def delete(client_id: str, actor: Actor | None = None) -> Client:
     """Delete a client with its secrets, grants, consents and tokens."""
     with transaction():
-        client = show(client_id)
+        client = own(client_id)
         clients.delete(client.id)
         audit.record(Event.CLIENT_DELETED, actor, client_id=client_id)
     telling.changed()
@@ -204,14 +217,14 @@ def rotate_secret(
     Raises NotFound, InvalidClientMetadata, Conflict for a client that has no use for a secret.
     """
     with transaction():
-        client = show(client_id)
+        client = own(client_id)
         if client.auth_method not in registration.SECRET_METHODS:
             raise Conflict(
                 "This client does not authenticate with a secret.", rule="token_endpoint_auth_method"
             )
-        secret, made = _secret_for(client.metadata, client_secret)
+        secret, made = secret_for(client.metadata, client_secret)
         _retire(client, keep_old)
-        clients.add_secret(client.id, _kept(str(secret), source_digest, expires_at))
+        clients.add_secret(client.id, kept_secret(str(secret), source_digest, expires_at))
         audit.record(Event.CLIENT_SECRET_ADDED, actor, client_id=client_id)
     telling.changed()
     return Made(show(client_id), made, int(expires_at.timestamp()) if expires_at else 0)
@@ -233,6 +246,7 @@ def described(client: Client, made: Made | None = None) -> dict[str, Any]:
     answer = {
         "client_id": client.client_id,
         "status": client.status,
+        **({} if client.application is None else {"platform": True}),
         **client.metadata,
         "settings": client.settings,
         "secrets": [

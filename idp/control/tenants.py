@@ -13,7 +13,7 @@ from typing import Any
 
 from idp import audit, directory, identifiers
 from idp.audit import Actor, Event
-from idp.control import telling
+from idp.control import application_clients, telling
 from idp.errors import Conflict, Invalid, NotFound
 from idp.signing import certificates, rotation
 from idp.store.database import transaction
@@ -59,6 +59,8 @@ def finish(row: Row, actor: Actor | None = None) -> Row:
     """Give a tenant in `provisioning` its keys, look that it sees its own rows, and activate it."""
     tenant = as_tenant(row)
     rotation.ensure(tenant)
+    with entered(tenant):
+        application_clients.arrive(actor)
     with entered(tenant), transaction():
         if control_plane.seen() != (row.id,):
             raise RuntimeError("a new tenant does not see exactly its own rows; run idp prove")

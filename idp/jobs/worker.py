@@ -11,7 +11,7 @@ from uuid import UUID
 
 from idp import audit, clock, directory, mail, metrics, outbox, seals, upkeep
 from idp.accounts import addresses, joining, leaving, mailed, notices, recovery, sessions
-from idp.control import hosts, proofs
+from idp.control import application_clients, hosts, proofs
 from idp.errors import Busy
 from idp.jobs.deliverer import Deliverer
 from idp.logs import log
@@ -29,6 +29,7 @@ Job = Callable[[], Any]
 EACH_TIME: tuple[tuple[str, Job], ...] = (("outbox", outbox.deliver), ("seal", seals.seal))
 NOW_AND_THEN: tuple[tuple[str, Job], ...] = (
     ("keys", rotation.run),
+    ("applications", application_clients.keep),
     ("leave", leaving.carry_out),
     ("sweep", upkeep.sweep),
     ("hosts", hosts.look_again),

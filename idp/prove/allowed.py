@@ -61,6 +61,10 @@ CONTROL_PLANE = {
         "UPDATE(challenge,checked_at,host,lapsed_at,missing_since,proved_at,status)",
         "idp_directory": "SELECT",
     },
+    "enabled_applications": {
+        "idp_app": "SELECT",
+        "idp_ops": "SELECT INSERT DELETE UPDATE(enabled,metadata,secrets,settings,status)",
+    },
 }
 """Tables that operators write; a tenant reads its own row."""
 
@@ -76,6 +80,11 @@ PLATFORM = {
     },
     "gates": {
         "idp_app": "SELECT",
+        "idp_ops": "SELECT INSERT DELETE UPDATE",
+        "idp_readonly": "SELECT",
+        "idp_backup": "SELECT",
+    },
+    "applications": {
         "idp_ops": "SELECT INSERT DELETE UPDATE",
         "idp_readonly": "SELECT",
         "idp_backup": "SELECT",
@@ -108,6 +117,10 @@ WITHOUT_TENANT = {
     # these hold nothing of a tenant
     "proofs_pkey": _INDEX.format("UNIQUE ", "proofs_pkey", "public.proofs", "id"),
     "gates_pkey": _INDEX.format("UNIQUE ", "gates_pkey", "public.gates", "name"),
+    "applications_pkey": _INDEX.format("UNIQUE ", "applications_pkey", "public.applications", "id"),
+    "applications_client_id_key": _INDEX.format(
+        "UNIQUE ", "applications_client_id_key", "public.applications", "client_id"
+    ),
     "alembic_version_pkc": _INDEX.format(
         "UNIQUE ", "alembic_version_pkc", "public.alembic_version", "version_num"
     ),

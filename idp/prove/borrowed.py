@@ -46,7 +46,7 @@ class Borrowed:
 
 
 def world(connection: Any) -> Target:
-    """Two canaries with a tenant, a host and a user each, under a key of our own, in the open transaction."""
+    """Two canaries with tenant, host, application and user each, under a key of ours, in the open transaction."""
     ask = _Within(connection)
     every = tables(ask)
     secret = uuid4().bytes + uuid4().bytes
@@ -58,6 +58,7 @@ def world(connection: Any) -> Target:
         tenant = uuid4()
         _insert(ask, every["tenants"], tenant, tenant, slug=f"'{slug}-{tenant}'", status="'active'")
         _insert(ask, every["hosts"], tenant, uuid4())
+        _insert(ask, every["enabled_applications"], tenant, uuid4())
         _insert(ask, every["users"], tenant, uuid4())
         canaries.append(_canary(slug, tenant, secret))
     return Target(

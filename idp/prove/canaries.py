@@ -191,7 +191,9 @@ def _made(program: Program, plans: Sequence[Plan]) -> tuple[Canary, Canary]:
     for plan in plans:
         environment |= plan.environment()
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        json.dump({"tenants": [plan.blueprint() for plan in plans]}, file)
+        json.dump(
+            {"tenants": [plan.blueprint() for plan in plans], "applications": [_application(plans)]}, file
+        )
         file.flush()
         try:
             replace(program, environment=environment)("apply", file.name)
@@ -229,6 +231,14 @@ def _waits(program: Program, slug: str) -> dict[str, str]:
             if clock.elapsed() > until:
                 raise
             sleep(0.2)
+
+
+def _application(plans: Sequence[Plan]) -> dict[str, Any]:
+    """One that the whole platform has, enabled for the pair: each has a row that operators wrote."""
+    return {
+        "client_id": plans[0].slug.rpartition("-")[0], "token_endpoint_auth_method": "none",
+        "redirect_uris": ["https://application.canary.example/cb"], "tenants": [plan.slug for plan in plans],
+    }  # fmt: skip
 
 
 def _links(program: Program, slug: str) -> dict[str, str]:
@@ -292,10 +302,18 @@ def found(program: Program) -> list[dict[str, Any]]:
     return rows
 
 
+def _applications(program: Program) -> list[str]:
+    """Every application of the platform that a proof has made, of whichever run."""
+    rows = program.json("application", "list", "--after", PREFIX.rstrip("-"))
+    return [str(row["client_id"]) for row in rows if str(row["client_id"]).startswith(PREFIX)]
+
+
 def sweep(program: Program, redis_url: str | None) -> list[str]:
     """Remove every canary, of whichever run, with all its rows and keys; their slugs. Raises NotProved."""
     rows = found(program)
     _remove(program, rows, redis_url)
+    for name in _applications(program):
+        program("application", "delete", name)
     return [str(row["slug"]) for row in rows]
 
 

@@ -23,6 +23,7 @@ from idp.prove.allowed import (
 )
 from idp.prove.look import Look, differ
 
+_OF_TENANTS = (*TENANT, *(table for table in CONTROL_PLANE if table != "tenants"))
 _WHO = "CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END"
 _RIGHT = "g.privilege_type || CASE WHEN g.is_grantable THEN '!' ELSE '' END"
 
@@ -99,8 +100,10 @@ def policies(look: Look) -> list[str]:
     }
     for table in SEEN_BY_DIRECTORY:
         wanted[table].add(DIRECTORY)
-    for table, text in (("tenants", SELF), ("hosts", OWN)):
-        wanted[table] = {("tenant", True, "*", ("idp_app", "idp_readonly"), text, text), OPERATORS, DIRECTORY}
+    for table, rights in CONTROL_PLANE.items():
+        text = SELF if table == "tenants" else OWN
+        wanted[table] = {("tenant", True, "*", ("idp_app", "idp_readonly"), text, text), OPERATORS}
+        wanted[table] |= {DIRECTORY} if "idp_directory" in rights else set()
     return [
         sentence
         for table in sorted(found.keys() | wanted.keys())
@@ -125,7 +128,7 @@ def columns(look: Look) -> list[str]:
         if column in ("tenant_id", "id") and (kind != "uuid" or not required):
             wrong.append(f"{table}.{column} is {kind}, NOT NULL {required}")
     have = {(table, column) for table, column, *_ in rows}
-    wrong += [f"{table} has no tenant_id" for table in (*TENANT, "hosts") if (table, "tenant_id") not in have]
+    wrong += [f"{table} has no tenant_id" for table in _OF_TENANTS if (table, "tenant_id") not in have]
     return wrong
 
 
@@ -157,7 +160,7 @@ def constraints(look: Look) -> list[str]:
     wrong += [
         f"{table} refers twice by {', '.join(by)}" for table, *by in {r for r in refer if refer.count(r) > 1}
     ]
-    tables = (*TENANT, "hosts")
+    tables = _OF_TENANTS
     wrong += [f"{table} has no key (tenant_id, id)" for table in tables if table not in keyed]
     wrong += [f"{table} does not belong to a tenant" for table in tables if table not in held]
     return wrong

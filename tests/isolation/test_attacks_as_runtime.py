@@ -31,7 +31,7 @@ def _canary(slug: str, identifier: UUID) -> Canary:
 
 @pytest.fixture(scope="module")
 def target(services: Any, vault: Any) -> Iterator[Target]:
-    """Acme and globex as canaries: a tenant, a host and a user each, as operators and people leave them."""
+    """Acme and globex as canaries: tenant, host, application and user each, as operators and people make them."""
     database = services.superuser
     database("DELETE FROM tenants")
     canaries = [_canary(slug, uuid7()) for slug in ("acme", "globex")]
@@ -44,6 +44,11 @@ def target(services: Any, vault: Any) -> Iterator[Target]:
         database(
             "INSERT INTO hosts (tenant_id, id, host, status, challenge, created_at) "
             "VALUES (%s, gen_random_uuid(), %s, 'pending', 'x', now())", each.id, f"{each.slug}.example.net",
+        )  # fmt: skip
+        database(
+            "INSERT INTO enabled_applications (tenant_id, id, application_id, client_id, metadata, settings, secrets, "
+            "status, enabled) VALUES (%s, gen_random_uuid(), gen_random_uuid(), 'suite', '{}', '{}', '[]', 'active', "
+            "true)", each.id,
         )  # fmt: skip
         database(
             "INSERT INTO users (tenant_id, id, username, username_norm, username_skeleton, email_verified, claims, "

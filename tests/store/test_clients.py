@@ -1,6 +1,7 @@
 """Clients in the vault: what acme writes, globex cannot see, change or delete, although it has the very same names."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -169,3 +170,12 @@ def test_whether_anyone_may_use_a_grant_is_one_tenants(acme, globex, both):
     with entered(globex):
         assert not clients.anyone_may("a grant of its own")
         assert clients.anyone_may("authorization_code")
+
+
+def test_what_stands_for_an_application_is_each_tenants_own(acme, globex):
+    with entered(acme):
+        assert clients.by_client_id("web").application is None
+        clients.create(replace(make("suite"), application=ids.uuid7()))
+        assert [each.client_id for each in clients.of_applications()] == ["suite"]
+    with entered(globex):
+        assert clients.of_applications() == ()

@@ -35,6 +35,7 @@ clients = tenant_table(
     text("status"),
     instant("created_at"),
     instant("updated_at"),
+    uuid("application_id", null=True),
     unique("client_id"),
 )
 
@@ -101,6 +102,8 @@ class Client:
     created_at: datetime
     updated_at: datetime
     secrets: tuple[ClientSecret, ...] = field(default=())
+    application: UUID | None = None
+    """The platform's application that it stands for; None: it is the tenant's own."""
 
     def setting(self, name: str) -> Any:
         """An operator's setting or its default; raises KeyError for a name that is no setting."""
@@ -194,6 +197,7 @@ def _clients(*clauses: Any, limit: int | None = None) -> tuple[Client, ...]:
             row.created_at,
             row.updated_at,
             tuple(secrets[row.id]),
+            row.application_id,
         )
         for row in rows
     )
@@ -226,6 +230,11 @@ def anyone_may(grant_type: str) -> bool:
         return bool(tx.scalar(select(asked)))
 
 
+def of_applications() -> tuple[Client, ...]:
+    """The clients that stand for applications of the platform."""
+    return _clients(clients.c.application_id.is_not(None))
+
+
 def create(client: Client) -> None:
     """Insert a client with its secrets. Raises Conflict when its client_id is taken."""
     row = {
@@ -237,6 +246,7 @@ def create(client: Client) -> None:
         "status": client.status,
         "created_at": client.created_at,
         "updated_at": client.updated_at,
+        "application_id": client.application,
     }
     with transaction() as tx:
         made = tx.execute(
