@@ -3,7 +3,7 @@
 import re
 
 from idp.errors import InvalidRequest
-from idp.oauth.binding import Binding
+from idp.oauth.binding import JKT, Binding
 from idp.oauth.binding.dpop import InvalidDpopProof
 from idp.oauth.checks.pending import Pending
 
@@ -19,8 +19,11 @@ def wellformed(pending: Pending) -> None:
 
 
 def shown(pending: Pending, held: Binding | None) -> None:
-    """A proof beside a pushed request says which key; the request names no other one (RFC 9449 §10.1)."""
-    if held is None:
+    """A proof beside a pushed request says which key; the request names no other one (RFC 9449 §10.1).
+
+    A certificate says nothing of a code: it binds the tokens alone (RFC 8705 §3).
+    """
+    if held is None or held.member != JKT:
         return
     given = pending.get(NAME)
     if given is not None and given != held.thumbprint:
