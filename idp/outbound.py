@@ -168,7 +168,8 @@ def _wanted(kind: str, kinds: tuple[str, ...]) -> bool:
 
 
 def _connected(url: urls.Url, until: float, *, local: bool, vouched: bool) -> socket.socket:
-    where = _address(url, until, local=local, vouched=vouched), _port(url)
+    port = _port(url)
+    where = _address(url.host, port, until, named=_named(url), local=local, vouched=vouched), port
     channel = socket.create_connection(where, max(0.001, until - elapsed()))
     if url.scheme != "https":
         return channel
@@ -186,10 +187,16 @@ def _hang_up(channel: socket.socket) -> None:
         return
 
 
-def _address(url: urls.Url, until: float, *, local: bool, vouched: bool) -> str:
+def mail_server(host: str, port: int) -> str:
+    """The one address at which to reach the mail server of the entered tenant. Raises NotSent as all of this does."""
+    named = bool({host, f"{host}:{port}"}.intersection(config.settings().outbound_allow))
+    return _address(host, port, elapsed() + SECONDS, named=named, local=current().local, vouched=True)
+
+
+def _address(host: str, port: int, until: float, *, named: bool, local: bool, vouched: bool) -> str:
     """The one address to connect to. Raises NotSent for one that is not on the public Internet."""
-    addresses = _resolved(url.host, _port(url), until, vouched=vouched)
-    if not _named(url) and not all(_allowed(each, local=local) for each in addresses):
+    addresses = _resolved(host, port, until, vouched=vouched)
+    if not named and not all(_allowed(each, local=local) for each in addresses):
         raise NotSent("the address is not public")
     # Where this machine has both families, servers of the tests and of development listen on the older one.
     return next((each for each in addresses if ":" not in each), addresses[0])

@@ -36,6 +36,7 @@ COMMANDS = {
     "client": ("client", "The same for a tenant's applications."),
     "application": ("application", "The same for applications that many tenants have."),
     "upstream": ("upstream", "The same for providers with which a tenant's people may sign in."),
+    "mail": ("mail", "Who sends a tenant's messages, what they look like, a test."),
     "registration": (
         "registration",
         "Issue, list, revoke the tokens with which applications register themselves.",

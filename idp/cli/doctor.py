@@ -28,19 +28,24 @@ _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 @click.command("doctor")
 @click.option("--via", metavar="HOST:PORT", help="Connect there instead of to the base URL's host and port.")
 @click.option("--mail", is_flag=True, help="Look at what the DNS says of the sender of messages instead.")
+@click.option(
+    "--tenant", "slug", metavar="SLUG", help="With --mail: whoever sends the messages of this tenant."
+)
 @click.option("--selector", metavar="NAME", help="With --mail: the name of the DKIM key of your mail server.")
 @click.option("--resolver", metavar="HOST:PORT", help="With --mail: the DNS server to ask.")
 @session.options
-def command(via: str | None, mail: bool, selector: str | None, resolver: str | None) -> None:
+def command(
+    via: str | None, mail: bool, slug: str | None, selector: str | None, resolver: str | None
+) -> None:
     """Say where configuration and truth differ, and which line to change; status 1 when they do.
 
     Looks at environment, files, Postgres, Redis, DNS, certificates, and at what the running provider answers. With
     --mail at SPF, DKIM, DMARC, MX and PTR of whoever sends messages.
     """
-    if (selector or resolver) and not mail:
-        raise click.UsageError("--selector and --resolver belong to --mail.")
+    if (slug or selector or resolver) and not mail:
+        raise click.UsageError("--tenant, --selector and --resolver belong to --mail.")
     place, asked = _place(via, "--via"), _place(resolver, "--resolver")
-    results = list(_mail(selector, asked) if mail else _results(place))
+    results = list(_mail(slug, selector, asked) if mail else _results(place))
     findings = [finding for result in results for finding in result.findings]
     content = {"well": not findings, "examinations": [_content(result) for result in results]}
     if session.current().json:
@@ -78,11 +83,14 @@ def _results(via: tuple[str, int] | None) -> Iterable["Result"]:
         return list(run.examined(settings, given, serving=port, via=via))
 
 
-def _mail(selector: str | None, resolver: tuple[str, int] | None) -> Iterable["Result"]:
+def _mail(slug: str | None, selector: str | None, resolver: tuple[str, int] | None) -> Iterable["Result"]:
     from idp.control.doctor import run
 
     if selector is not None and not _SELECTOR.fullmatch(selector):
         raise click.BadParameter("must be a name in the DNS.", param_hint="--selector")
+    if slug is not None:
+        with session.deployment() as settings:
+            return list(run.mail(settings, selector, resolver, slug))
     with session.found().running() as settings:
         return list(run.mail(settings, selector, resolver))
 

@@ -11,6 +11,7 @@ from idp import directory, registration
 from idp.accounts import passwords
 from idp.control import apis, blueprint_plan, clients, users
 from idp.control.blueprint_file import File, secret
+from idp.control.blueprint_mail import check_sender
 from idp.control.blueprint_plan import Plan
 from idp.control.blueprint_work import Change, absent, listed, named
 from idp.federation import fields
@@ -23,6 +24,7 @@ NAMES = {
     "apis": "identifier",
     "roles": "name",
     "users": "username",
+    "senders": "address",
 }
 
 
@@ -92,4 +94,5 @@ _CHECKS = {
     "clients": (_client, blueprint_plan.add_client),
     "apis": (_api, blueprint_plan.add_api),
     "users": (_user, blueprint_plan.add_user),
+    "senders": (check_sender, blueprint_plan.add_sender),
 }

@@ -97,6 +97,11 @@ def add_upstream(plan: Plan, fields: Mapping[str, Any], _where: str) -> None:
     plan.upstreams.add(fields["name"])
 
 
+def add_sender(plan: Plan, fields: Mapping[str, Any], _where: str) -> None:
+    """From which address messages come."""
+    plan.note("sender", fields["address"], "create")
+
+
 def add_client(plan: Plan, fields: Mapping[str, Any], where: str) -> None:
     """A client and the roles inside it."""
     name = fields["client_id"]

@@ -15,6 +15,7 @@ from idp.control import schema, tenants
 from idp.control.tenants import as_tenant, show
 from idp.errors import Conflict, NotFound
 from idp.federation import secrets
+from idp.mail import senders
 from idp.signing import persons, ring, rotation
 from idp.signing.keys import state
 from idp.store.durable.signing_keys import SigningKey
@@ -75,7 +76,7 @@ def ring_add(settings: Settings) -> dict[str, Any]:
     resealed = 0
     for tenant in _every():
         with entered(tenant):
-            resealed += rotation.rewrap() + persons.rewrap() + secrets.rewrap()
+            resealed += rotation.rewrap() + persons.rewrap() + secrets.rewrap() + senders.rewrap()
     return {"id": renewed.newest.id, "resealed": resealed}
 
 
@@ -119,6 +120,7 @@ def _sealed() -> Counter[str]:
             counts.update(key.kek_id for key in rotation.listing() if key.sealed)
             counts.update(persons.sealed_by())
             counts.update(secrets.sealed_by())
+            counts.update(senders.sealed_by())
     return counts
 
 

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     INVITATION = "invitation"
     LEAVING = "leaving"
     EMAIL_CODE = "email_code"
+    TEST = "test"
 
 
 KNOCKED = frozenset(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from idp import audit, config, identifiers, outbox, speech, throttle
 from idp.audit import Event
-from idp.mail import kept, messages, smtp
+from idp.mail import kept, messages, senders, smtp
 from idp.mail.messages import Kind
 from idp.outbox import Undelivered
 from idp.signing import sealed
@@ -33,7 +33,8 @@ def language(user_id: UUID | None) -> str:
 
 def possible() -> bool:
     """Whether anything can be sent: a server is named, or this is a development, which keeps what it would send."""
-    return config.settings().smtp_url is not None or config.settings().development
+    settings = config.settings()
+    return settings.smtp_url is not None or settings.development or senders.has_server()
 
 
 def send(
@@ -54,15 +55,26 @@ def send(
     if kind in messages.KNOCKED and throttle.failed("mail", identifiers.email_key(address) or "") is not None:
         audit.record(Event.MAIL_WITHHELD, kind=kind.value, **_of(user_id))
         return False
+    letter = _written(kind, address, user_id, link, fields)
+    outbox.put_all(TOPIC, [(SERVER, {"sealed": sealed.write(TOPIC, letter)})])
+    return True
+
+
+def send_now(kind: Kind, address: str, **fields: Any) -> None:
+    """Send a message past the outbox, for an operator who waits for what comes of it. Raises Refused, Undelivered."""
+    _handed_over(_written(kind, address, None, "", fields))
+
+
+def _written(
+    kind: Kind, address: str, user_id: UUID | None, link: str | Callable[[], str], fields: dict[str, Any]
+) -> dict[str, Any]:
     spoken = language(user_id)
     with speech.speaking(spoken):
         message = messages.render(kind, link if isinstance(link, str) else link(), **fields)
-    letter = {
+    return {
         "to": address, "subject": message.subject, "text": message.text, "html": message.html,
         "kind": kind.value, "user": str(user_id) if user_id else None, "language": spoken,
     }  # fmt: skip
-    outbox.put_all(TOPIC, [(SERVER, {"sealed": sealed.write(TOPIC, letter)})])
-    return True
 
 
 def deliver(payload: dict[str, Any]) -> None:
@@ -71,18 +83,27 @@ def deliver(payload: dict[str, Any]) -> None:
     What the server refuses for good is recorded and not tried again.
     """
     letter = _opened(payload["sealed"])
-    settings, tenant = config.settings(), current()
-    mail = smtp.composed(letter, tenant.name, settings.mail_from or smtp.nobody(tenant.issuer))
-    if settings.smtp_url is None:
-        if not settings.development:
-            raise Undelivered("no SMTP server is set", silent=True)
-        kept.keep(tenant.slug, mail)
-        return
     try:
-        smtp.send(settings.smtp_url, mail, settings.outbound_ca)
+        _handed_over(letter)
     except smtp.Refused as refusal:
         who = UUID(letter["user"]) if letter["user"] else None
         audit.record(Event.MAIL_REFUSED, kind=letter["kind"], status=refusal.status, **_of(who))
+
+
+def _handed_over(letter: dict[str, Any]) -> None:
+    """Give a letter to the server, or keep it where there is none and this is a development."""
+    settings, tenant = config.settings(), current()
+    try:
+        way = senders.way()
+    except Unsealable:
+        raise Undelivered("the server's password is sealed under another key", silent=True) from None
+    mail = smtp.composed(letter, way.name, way.address)
+    if way.url is not None:
+        smtp.send(way.url, mail, settings.outbound_ca, own=way.own)
+    elif settings.development:
+        kept.keep(tenant.slug, mail)
+    else:
+        raise Undelivered("no SMTP server is set", silent=True)
 
 
 def _opened(text: str) -> dict[str, Any]:

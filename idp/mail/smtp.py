@@ -1,13 +1,19 @@
 """Sending over SMTP (RFC 5321): TLS from the first byte or by STARTTLS, never in clear but on this machine.
 
+A tenant's own server gets nothing in clear anywhere, is reached at a public address alone (`idp.outbound`) and has a
+minute for all of it, however slowly it speaks.
+
 A header cannot be broken out of: each is set through the standard library's registry, which takes addresses and text
 and refuses a line break in either.
 """
 
 import re
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -16,13 +22,16 @@ from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from idp import clock
+from idp import clock, outbound
 from idp.config import LOOPBACK
 from idp.ids import unique
 from idp.outbox import Undelivered
+from idp.tenants import current
 
 PATIENCE = 15.0
 """Seconds that the server may be silent."""
+LONGEST = 60.0
+"""Seconds that a tenant's own server may take altogether."""
 _NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _PERMANENT = range(500, 600)
 
@@ -74,11 +83,13 @@ def _address(given: str) -> Address:
         raise ValueError("not one e-mail address") from problem
 
 
-def send(url: str, mail: EmailMessage, authority: Path | None = None) -> None:
-    """Hand a message to the server at `url` (`IDP_SMTP_URL`). Raises Refused, Undelivered."""
+def send(url: str, mail: EmailMessage, authority: Path | None = None, *, own: bool = False) -> None:
+    """Hand a message to the server at `url` (`IDP_SMTP_URL`, or a tenant's `own`). Raises Refused, Undelivered."""
     try:
-        with connected(url, authority) as server:
+        with connected(url, authority, own=own) as server:
             server.send_message(mail)
+    except outbound.NotSent as problem:
+        raise Undelivered(f"smtp: {problem}", silent=True) from None
     except smtplib.SMTPRecipientsRefused as refused:
         status = max((code for code, _ in refused.recipients.values()), default=450)
         _judged(status, silent=False)
@@ -97,21 +108,64 @@ def _judged(status: int, *, silent: bool) -> None:
     raise Undelivered(f"smtp answered {status}", silent=silent)
 
 
-def connected(url: str, authority: Path | None = None) -> smtplib.SMTP:
+class _Own(smtplib.SMTP):
+    """A tenant's own server: at the very address that was judged, and not for longer than LONGEST."""
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self._address, self._tls = outbound.mail_server(host, port), tls
+        self._line: socket.socket | None = None
+        # What this machine is called is nobody's business there.
+        super().__init__(host, port, urlsplit(current().issuer).hostname, timeout=PATIENCE)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        raw = socket.create_connection((self._address, port), timeout)
+        self._line = raw.dup()
+        self._timer = threading.Timer(LONGEST, self._hang_up)
+        self._timer.daemon = True
+        self._timer.start()
+        try:
+            return raw if self._tls is None else self._tls.wrap_socket(raw, server_hostname=host)
+        except BaseException:
+            raw.close()
+            self._over()
+            raise
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):
+            if self._line is not None:
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def _over(self) -> None:
+        if self._line is not None:
+            self._timer.cancel()
+            self._line.close()
+            self._line = None
+
+    def close(self) -> None:
+        """End the connection."""
+        super().close()
+        self._over()
+
+
+def connected(url: str, authority: Path | None = None, *, own: bool = False) -> smtplib.SMTP:
     """A connection to the server at `url`, encrypted and signed in. Raises OSError, smtplib.SMTPException.
 
-    `smtps://` is TLS from the first byte, `smtp://` STARTTLS, which must be there, but for a server on this machine.
+    `smtps://` is TLS from the first byte, `smtp://` STARTTLS, which must be there, but for a server on this machine
+    that is not a tenant's `own`. For that one raises outbound.NotSent where it is nowhere public.
     """
     parts = urlsplit(url)
     host, context = parts.hostname or "", ssl.create_default_context()
     if authority is not None:
         context.load_verify_locations(authority)
-    if parts.scheme == "smtps":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, parts.port or 465, timeout=PATIENCE, context=context)
+    if own:
+        tls = parts.scheme == "smtps"
+        server: smtplib.SMTP = _Own(host, parts.port or (465 if tls else 587), context if tls else None)
+    elif parts.scheme == "smtps":
+        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=PATIENCE, context=context)
     else:
         server = smtplib.SMTP(host, parts.port or 587, timeout=PATIENCE)
     try:
-        if parts.scheme == "smtp" and host not in LOOPBACK:
+        if parts.scheme == "smtp" and (own or host not in LOOPBACK):
             server.starttls(context=context)
         if parts.username:
             server.login(unquote(parts.username), unquote(parts.password or ""))

@@ -25,6 +25,7 @@ TENANT = {
     "issuer_uses": FULL,
     "links": FULL,
     "mailed_codes": FULL,
+    "mail_senders": FULL,
     "marks": NO_UPDATE,
     "outbox": FULL,
     "passkeys": FULL,

@@ -17,8 +17,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from idp.config import LOOPBACK, Settings
+from idp.control import tenants
 from idp.control.doctor.finding import Examination, Finding, error, warning
 from idp.control.doctor.world import NotTried, World
+from idp.mail import senders
+from idp.store.durable import mail_senders
 
 MOST_LOOKUPS = 10
 """Questions to the DNS that an SPF record may cost (RFC 7208 section 4.6.4)."""
@@ -56,14 +59,21 @@ def platform(settings: Settings, selector: str | None = None) -> Sending | None:
     """The sender of this deployment; None where it has none."""
     if settings.mail_from is None:
         return None
-    domain = wired(settings.mail_from.rpartition("@")[2])
+    domain = senders.wired(settings.mail_from.rpartition("@")[2])
     server = urlsplit(settings.smtp_url or "").hostname
     return Sending(domain, server, "IDP_MAIL_FROM", selector)
 
 
-def wired(domain: str) -> str:
-    """A domain as the DNS has it (RFC 5891)."""
-    return domain if domain.isascii() else domain.encode("idna").decode()
+def own(slug: str, settings: Settings, selector: str | None = None) -> Sending | None:
+    """The sender of a tenant, the platform's where it has none. Raises NotFound."""
+    with tenants.enter(slug):
+        kept = mail_senders.find()
+    if kept is None:
+        return platform(settings, selector)
+    server = urlsplit(kept.smtp or settings.smtp_url or "").hostname
+    return Sending(
+        senders.wired(kept.address.rpartition("@")[2]), server, f"tenant {slug}: senders", selector
+    )
 
 
 def spf(sending: Sending, world: World) -> Iterator[Finding]:

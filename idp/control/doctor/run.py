@@ -45,11 +45,17 @@ def examined(
 
 
 def mail(
-    settings: Settings, selector: str | None = None, resolver: tuple[str, int] | None = None
+    settings: Settings,
+    selector: str | None = None,
+    resolver: tuple[str, int] | None = None,
+    slug: str | None = None,
 ) -> Iterator[Result]:
-    """What the DNS says of the sender of messages, asked of `resolver`, or of this machine's."""
+    """What the DNS says of the sender of messages, or of those of a tenant; asked of `resolver`, or of this machine's.
+
+    Raises NotFound.
+    """
     world = World(settings, ask=lambda name, kind: dns_text.ask(name, kind, resolver))
-    sending = post.platform(settings, selector)
+    sending = post.platform(settings, selector) if slug is None else post.own(slug, settings, selector)
     if sending is None:
         why = "No sender is set: IDP_MAIL_FROM names none."
         yield Result("mail", "Mail", not_tried=why)
