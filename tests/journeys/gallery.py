@@ -107,8 +107,8 @@ def login_states() -> dict[str, dict[str, object]]:
         "login-providers": plain | {"providers": PROVIDERS, "by_domain": True},
         "login-no-lead": plain
         | {"providers": PROVIDERS[:1], "by_domain": True, "username": "a@b.example", "error": "no_lead"},
-        "login-providers-rtl": plain | {"direction": "rtl", "providers": PROVIDERS, "tenant": NIGHT},
-        "login-rtl": plain | {"direction": "rtl", "username": "alice", "error": "failed", "client": STRANGER},
+        "login-providers-rtl": plain | {"lang": "ar", "providers": PROVIDERS, "tenant": NIGHT},
+        "login-rtl": plain | {"lang": "ar", "username": "alice", "error": "failed", "client": STRANGER},
     }
 
 
@@ -132,7 +132,7 @@ def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
         "mfa-alone": ("mfa", mfa | {"others": (), "remember_days": 0}),
         "mfa-recovery": ("mfa", paper),
         "mfa-recovery-wrong": ("mfa", paper | {"error": "wrong"}),
-        "mfa-rtl": ("mfa", mfa | {"direction": "rtl", "tenant": GLOBEX}),
+        "mfa-rtl": ("mfa", mfa | {"lang": "ar", "tenant": GLOBEX}),
         "mfa-passkey": ("mfa", mfa | {"way": "passkey", "passkey_options": options}),
         "mfa-passkey-wrong": (
             "mfa",
@@ -163,13 +163,13 @@ def _by_mail() -> dict[str, tuple[str, dict[str, Any]]]:
         },
         "email-over": ("email", wait | {"state": "over", "tenant": GLOBEX}),
         "email-confirmed": ("email", wait | {"state": "confirmed"}),
-        "email-rtl": ("email", wait | {"direction": "rtl"}),
+        "email-rtl": ("email", wait | {"lang": "ar"}),
         "sign-in-link-here": ("sign_in", look | {"here": True}),
         "sign-in-link-elsewhere": ("sign_in", look),
         "sign-in-link-same-place": ("sign_in", look | {"same_place": True, "tenant": NIGHT, "client": None}),
         "sign-in-link-confirmed": ("sign_in", {"tenant": ACME, "csrf": "", "how": "confirmed"}),
         "sign-in-link-denied": ("sign_in", {"tenant": GLOBEX, "csrf": "", "how": "denied"}),
-        "sign-in-link-rtl": ("sign_in", look | {"direction": "rtl"}),
+        "sign-in-link-rtl": ("sign_in", look | {"lang": "ar"}),
     }
 
 
@@ -227,7 +227,7 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
                 ),
             },
         ),
-        "consent-rtl": ("consent", consent | {"direction": "rtl", "user": "alice"}),
+        "consent-rtl": ("consent", consent | {"lang": "ar", "user": "alice"}),
         "login-by-mail": ("login", {"tenant": ACME, "client": WEB, "csrf": "x", "by_mail": True}),
         **_by_mail(),
         "device": ("device", {"tenant": ACME, "csrf": "x"}),
@@ -256,7 +256,7 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
             },
         ),
         "waiting-nothing": ("waiting", {"tenant": NIGHT, "csrf": "x", "user": "alice"}),
-        "approve-rtl": ("approve", approve | {"direction": "rtl"}),
+        "approve-rtl": ("approve", approve | {"lang": "ar"}),
         **{f"done-{how}": ("done", {"tenant": ACME, "how": how}) for how in ENDS},
         "oauth-error": ("authorization_error", trouble | {"code": "invalid_redirect_uri"}),
         "oauth-error-development": (

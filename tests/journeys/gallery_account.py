@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from idp.speech import say
 from idp.web import qr
 from idp.web.account_faces import Application, Device, Happened, Key, LinkedIdentity, Row, Trusted
 from idp.web.pages import TenantFace
@@ -15,6 +16,10 @@ MAKING = (
     ' "pubKeyCredParams": [{"type": "public-key", "alg": -7}]}'
 )
 """What a browser makes a passkey with."""
+FOREIGN = {
+    "account-codes-new": ("de",), "account-data": ("de",), "account-history": ("ar",), "account-passkeys": ("ar", "ja"),
+}  # fmt: skip
+"""States that are looked at in other languages too: with long words, from the right, without blanks."""
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 
 
@@ -73,19 +78,21 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
     here = _device("Firefox on Windows", 0, here=True)
     devices = (here, _device("Safari on iPhone", 1.2, kind="phone"), _device("Chrome on macOS", 9))
     rows = (
-        Row(name="Security", state="Password set 3 months ago", path="account/security"),
-        Row(name="Sessions", state="3 browsers signed in", path="account/sessions"),
-        Row(name="Applications", state="2 applications with access", path="account/applications"),
-        Row(name="History", state="What happened to your account", path="account/history"),
+        Row(name=say("Security"), state="Password set 3 months ago", path="account/security"),
+        Row(name=say("Sessions"), state="3 browsers signed in", path="account/sessions"),
+        Row(name=say("Applications"), state="2 applications with access", path="account/applications"),
+        Row(name=say("History"), state=say("What happened to your account"), path="account/history"),
     )
     facts = (
-        ("Name", "Alice Adams"), ("E-mail", "alice@acme.example"), ("Username", "alice"),
-        ("Member since", "14 March 2024"),
+        (say("Name"), "Alice Adams"), (say("E-mail"), "alice@acme.example"), (say("Username"), "alice"),
+        (say("Member since"), "14 March 2024"),
     )  # fmt: skip
     overview = every | {"section": "account", "facts": facts, "rows": rows}
     data = every | {"section": "account/data", "named": "alice@acme.example", "written_to": True}
     security = every | {"section": "account/security"}
-    password = (Row(name="Password", state="Set 3 months ago", path="account/password", action="Change"),)
+    password = (
+        Row(name=say("Password"), state="Set 3 months ago", path="account/password", action=say("Change")),
+    )
     form = security | {"username": "alice", "least": 15}
     sessions = every | {"section": "account/sessions", "now": NOW}
     trusted = tuple(
@@ -101,9 +108,15 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
     apps = every | {"section": "account/applications", "now": NOW}
     history = every | {"section": "account/history", "now": NOW}
     events = (
-        Happened(sentence="You signed in to Acme Web", at=NOW - timedelta(seconds=20), place="192.0.2.44"),
-        Happened(sentence="A sign-in failed", at=NOW - timedelta(hours=5), place="198.51.100.7", warn=True),
-        Happened(sentence="An administrator set your password", at=NOW - timedelta(days=40)),
+        Happened(
+            sentence=say("You signed in to %(client)s", client="Acme Web"),
+            at=NOW - timedelta(seconds=20),
+            place="192.0.2.44",
+        ),
+        Happened(
+            sentence=say("A sign-in failed"), at=NOW - timedelta(hours=5), place="198.51.100.7", warn=True
+        ),
+        Happened(sentence=say("An administrator set your password"), at=NOW - timedelta(days=40)),
     )
     linked = tuple(
         LinkedIdentity(id=str(number), provider=name, mark=mark, name=shown, since=NOW - timedelta(days=90),
@@ -125,16 +138,21 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
     kept = security | {"passkey_options": MAKING, "keys": keys}
     ways = (
         *password,
-        Row(name="Passkeys", state="2 kept here", path="account/passkeys", action="Manage"),
-        Row(name="Authenticator app", state="Not set up", path="account/authenticator", action="Set up"),
-        Row(name="Recovery codes", state="7 left", path="account/recovery-codes", action="Renew"),
+        Row(name=say("Passkeys"), state="2 kept here", path="account/passkeys", action=say("Manage")),
+        Row(
+            name=say("Authenticator app"),
+            state=say("Not set up"),
+            path="account/authenticator",
+            action=say("Set up"),
+        ),
+        Row(name=say("Recovery codes"), state="7 left", path="account/recovery-codes", action=say("Renew")),
     )
     codes = tuple(f"{number:04d}-v5kz-8qmt-d3h{number}" for number in range(10))
     both = (_application("Acme Web", offline=True), _application(LONG, assured=False))
-    return {
+    made = {
         "account-overview": ("account/overview", overview),
         "account-overview-dark-tenant": ("account/overview", overview | {"tenant": night}),
-        "account-overview-rtl": ("account/overview", overview | {"direction": "rtl"}),
+        "account-overview-rtl": ("account/overview", overview | {"lang": "ar"}),
         "account-data": ("account/data", data | {"days": 14}),
         "account-data-wrong": (
             "account/data",
@@ -158,7 +176,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         "account-codes": ("account/codes", security | {"left": 7}),
         "account-codes-new": (
             "account/codes",
-            security | {"left": 10, "codes": codes, "done_said": "Your former recovery codes are no more."},
+            security | {"left": 10, "codes": codes, "done_said": say("Your former recovery codes are no more.")},
         ),
         "account-approval-code": ("account/approval-code", security | {"least": 6}),
         "account-approval-code-wrong": (
@@ -188,7 +206,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
             form | {"error": "Use at least 15 characters.", "where": "new_password"},
         ),
         "account-sessions": ("account/sessions", sessions | {"devices": devices}),
-        "account-sessions-rtl": ("account/sessions", sessions | {"devices": devices, "direction": "rtl"}),
+        "account-sessions-rtl": ("account/sessions", sessions | {"devices": devices, "lang": "ar"}),
         "account-sessions-trusted": ("account/sessions", sessions | {"devices": devices, "trusted": trusted}),
         "account-sessions-one": ("account/sessions", sessions | {"devices": (here,)}),
         "account-sessions-done": (
@@ -201,3 +219,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         ),
         "account-history-none": ("account/history", history | {"events": ()}),
     }  # fmt: skip
+    for state, languages in FOREIGN.items():
+        page, context = made[state]
+        made |= {f"{state}-{language}": (page, context | {"lang": language}) for language in languages}
+    return made
