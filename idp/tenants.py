@@ -154,6 +154,11 @@ class Policy:
         f"languages of {', '.join(LANGUAGES)}; none: each of them",
         "Languages of the pages.",
     )
+    claims_locales: tuple[str, ...] = _list(
+        r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?",
+        "language tags as they are usually spelled, such as de or ja-Kana-JP",
+        "Languages and scripts in which people may have names and addresses beside the plain ones.",
+    )
     client_registration: str = _choice(
         "closed",
         ("closed", "token", "open"),

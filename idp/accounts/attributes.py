@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from idp import identifiers, urls
+from idp.accounts import variants
 from idp.claim_rules import RESERVED
 from idp.errors import Invalid
 
@@ -70,11 +71,20 @@ STANDARD: dict[str, Callable[[object], Any]] = {
 
 def standard(given: Mapping[str, Any]) -> dict[str, Any]:
     """The standard claims in `given`, checked; None stays None and takes one away. Raises Invalid."""
+    checks = ((name, check_of(name)) for name in given)
     return {
         name: None if given[name] is None else _checked(name, given[name], check)
-        for name, check in STANDARD.items()
-        if name in given
+        for name, check in checks
+        if check is not None
     }
+
+
+def check_of(name: str) -> Callable[[object], Any] | None:
+    """What a standard claim may hold, or one in a language of the tenant's (`name#de`); None for any other name."""
+    found = variants.split(name) if variants.MARK in name else None
+    if found is not None and name != variants.named(*found):
+        return None  # another spelling of the tag would be another claim
+    return STANDARD.get(name if found is None else found[0])
 
 
 def own(given: object) -> dict[str, Any]:

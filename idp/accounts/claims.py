@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from idp import claim_rules
+from idp.accounts import variants
 from idp.claim_rules import RESERVED, ClaimRule
 from idp.store.durable import groups
 from idp.store.durable.apis import Api
@@ -87,6 +88,26 @@ class _Person:
         }  # fmt: skip
         return own[claim]() if claim in own else _text(user.claims.get(claim))
 
+    def told(self, claim: str, locales: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """A standard claim as it is wanted (Core §5.2): without a tag in the best language that there is of it.
+
+        Where several languages are wanted, those of them that there are come with their tags as well.
+        """
+        tagged = variants.split(claim) if variants.MARK in claim else None
+        if tagged is not None:
+            yield claim, self._variant(*tagged)
+            return
+        mine = variants.allowed() if locales and claim in variants.TAGGED else ()
+        held = {tag: self._variant(claim, tag) for tag in locales if tag in mine}
+        found = [tag for tag, value in held.items() if not _nothing(value)]
+        yield claim, held[found[0]] if found else self.standard(claim)
+        if len(locales) > 1:
+            yield from ((variants.named(claim, tag), held[tag]) for tag in found)
+
+    def _variant(self, claim: str, tag: str) -> Any:
+        value = self._user.claims.get(variants.named(claim, tag)) if self._user else None
+        return _address(value) if claim == "address" else _text(value)
+
     def attribute(self, name: str) -> Any:
         """What an operator's rule may read: any attribute, by its claim name, or `username`."""
         if self._user is None:
@@ -104,11 +125,14 @@ def for_user(
     where: str = "userinfo",
     client: Client | None = None,
     apis: Sequence[Api] = (),
+    locales: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The claims about `user` for one document; see `explained`."""
     if user is None and not any(True for _ in _rules(where, client, apis)):
         return {}
-    told = explained(user, scopes, requested=requested, where=where, client=client, apis=apis)
+    told = explained(
+        user, scopes, requested=requested, where=where, client=client, apis=apis, locales=locales
+    )
     return {claim: each.value for claim, each in told.items()}
 
 
@@ -120,12 +144,14 @@ def explained(
     where: str = "userinfo",
     client: Client | None = None,
     apis: Sequence[Api] = (),
+    locales: Sequence[str] = (),
 ) -> dict[str, Explained]:
     """The claims about `user` for the document `where`, each with the rule that made it.
 
     `scopes`: those granted. `requested`: the member of the `claims` parameter for this document (Core §5.5).
-    `client`: whom it is for; `apis`: those whose audience the token has. Without a user (client_credentials)
-    only constants are told. Raises Unavailable when groups or roles are needed and Postgres is away.
+    `client`: whom it is for; `apis`: those whose audience the token has; `locales`: in which languages claims are
+    wanted, the best first. Without a user (client_credentials) only constants are told. Raises Unavailable when
+    groups or roles are needed and Postgres is away.
     """
     person = _Person(user, client, apis)
     granted = set(scopes)
@@ -134,9 +160,9 @@ def explained(
         told["sub"] = Explained(str(user.id), "subject")
     wanted = [*_by_scope(granted, where), *_by_request(requested or {}, granted, where, client)]
     for claim, rule in wanted:
-        value = person.standard(claim)
-        if claim not in told and not _nothing(value):
-            told[claim] = Explained(value, rule)
+        for name, value in person.told(claim, locales):
+            if name not in told and not _nothing(value):
+                told[name] = Explained(value, rule)
     for mapping, name in _rules(where, client, apis):
         value = _shaped(_source(person, mapping), mapping)
         if mapping.claim not in RESERVED and not _nothing(value):
@@ -156,7 +182,7 @@ def _by_request(
     """Claims asked for one by one, as far as their scope is one that the client may ask for (Core §5.5)."""
     allowed = granted | set(str(client.metadata.get("scope") or "").split()) if client else set(SCOPES)
     for claim in requested:
-        if _SCOPE_OF.get(claim) in allowed:
+        if _SCOPE_OF.get(claim.partition(variants.MARK)[0]) in allowed:
             yield claim, f"claims parameter ({where})"
 
 

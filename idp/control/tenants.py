@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from idp import audit, directory, identifiers
+from idp.accounts import variants
 from idp.audit import Actor, Event
 from idp.control import application_clients, telling
 from idp.errors import Conflict, Invalid, NotFound
@@ -92,8 +93,13 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _policy(value: Any) -> Any:
-    """A policy, whose authorities are certificates of authorities. Raises Invalid."""
-    for number, each in enumerate(Policy.parse(value).client_certificate_authorities):
+    """A policy, whose authorities are certificates of authorities, and whose tags name languages. Raises Invalid."""
+    policy = Policy.parse(value)
+    for number, each in enumerate(policy.claims_locales):
+        if not variants.registered(each):
+            where = f"policy.claims_locales[{number}]"
+            raise Invalid(f"{where} must be made of subtags that are registered (BCP 47).", rule=where)
+    for number, each in enumerate(policy.client_certificate_authorities):
         try:
             fits = certificates.authority(certificates.of_base64(each))
         except certificates.Unreadable:

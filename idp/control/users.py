@@ -1,7 +1,8 @@
 """Operators' verbs for the people of the entered tenant, each with one event in the same transaction.
 
 Fields are `username`, `email`, `email_verified`, `status`, `password` or `password_hash`, the standard claims by
-their OpenID Connect names, and `attributes`. Passwords that operators set are checked for length alone.
+their OpenID Connect names, some of them once more for a language (`name#de`), and `attributes`. Passwords that
+operators set are checked for length alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ def create(
 def checked(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The columns and the claims that `fields` set, checked. Raises Invalid naming the field."""
     for name in fields:
-        if name not in FIELDS:
+        if name not in FIELDS and attributes.check_of(name) is None:
             raise Invalid(f"{name} is not known here.", rule=str(name))
     own = {name: fields[name] for name in OWN if name in fields}
     for name, check in (("username", identifiers.username), ("email", identifiers.email)):

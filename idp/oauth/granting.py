@@ -171,7 +171,7 @@ def meaning_of(
         "scopes": list(granted),
         "resources": list(request.resources),
         "details": list(request.details),
-        "claims": openid.asked(request.claims),
+        "claims": openid.asked(request.claims, request.params.get("claims_locales")),
         "nonce": request.nonce,
         "challenge": request.code_challenge,
         "jkt": request.dpop_jkt,

@@ -135,14 +135,17 @@ def _access_token(order: Order, target: Target) -> dict[str, Any]:
 
 def _id_token(order: Order, user: User, grant: Grant, target: Target, access_token: str | None) -> str:
     client, told = order.client, {}
-    wanted = grant.claims.get("id_token") or {}
+    wanted, locales = grant.claims.get("id_token") or {}, grant.claims.get("locales") or ()
     if access_token is None and order.code is None:
         # Nothing else will ever tell what was asked for (OpenID Connect Core 1.0 §5.4).
         asked = grant.claims.get("userinfo") or {}
-        told = person_claims.for_user(user, order.scopes, requested=asked, client=client, apis=target.apis)
+        told = person_claims.for_user(
+            user, order.scopes, requested=asked, client=client, apis=target.apis, locales=locales
+        )
     told |= person_claims.for_user(
-        user, order.scopes, requested=wanted, where="id_token", client=client, apis=target.apis
-    )
+        user, order.scopes, requested=wanted, where="id_token", client=client, apis=target.apis,
+        locales=locales,
+    )  # fmt: skip
     sid = sessions.known_as(grant.session_id, client)
     return id_token.make(
         client, grant, access_token=access_token, code=order.code, nonce=order.nonce, sid=sid, extra=told

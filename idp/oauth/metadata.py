@@ -89,8 +89,18 @@ def document() -> dict[str, Any]:
         "request_object_signing_alg_values_supported": list(server.REQUEST_OBJECT_ALGORITHMS),
         **_encrypted_requests(),
         "acr_values_supported": list(assurance.reachable()),
+        **_pages(),
+    }
+
+
+def _pages() -> dict[str, Any]:
+    """How people are asked and shown, and in which languages (OpenID Connect Core 1.0 §3.1.2.1, §5.2)."""
+    policy = current().policy
+    return {
         "prompt_values_supported": list(openid.prompts()),
+        "display_values_supported": list(openid.DISPLAYS),
         "ui_locales_supported": list(policy.ui_locales),
+        **({"claims_locales_supported": list(policy.claims_locales)} if policy.claims_locales else {}),
     }
 
 

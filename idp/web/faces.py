@@ -72,6 +72,8 @@ class Page:
     """In which language it speaks; empty: in that of the moment."""
     direction: Literal["", "ltr", "rtl"] = ""
     """Which way it reads; empty: as its language does."""
+    display: Literal["", "page", "popup", "touch"] = ""
+    """For which window it is laid out; empty: for that which the application names."""
     request_id: str = ""
     details: tuple[tuple[str, str], ...] = ()
 

@@ -27,6 +27,7 @@ from idp.tenants import Tenant
 from idp.web import (
     account_faces,
     content_policy,
+    displays,
     elsewhere_faces,
     faces,
     factor_faces,
@@ -134,7 +135,7 @@ def render(name: str, /, *, form_action: tuple[str, ...] = (), **context: Any) -
         field.name: getattr(page, field.name) for field in fields(page)
     }
     template = f"{name}.html" if "/" in name else f"hosted/{name}.html"
-    values |= _language(template, page)
+    values |= _language(template, page) | {"display": page.display or displays.now()}
     with languages.speaking(values["lang"]):
         html = environment().get_template(template).render(nonce=nonce, **values)
     frames = tuple(form_target(frame) for frame in getattr(page, "frames", ()))

@@ -108,6 +108,11 @@ def login_states() -> dict[str, dict[str, object]]:
         "login-no-lead": plain
         | {"providers": PROVIDERS[:1], "by_domain": True, "username": "a@b.example", "error": "no_lead"},
         "login-providers-rtl": plain | {"lang": "ar", "providers": PROVIDERS, "tenant": NIGHT},
+        "login-popup": plain
+        | {"display": "popup", "username": "alice", "error": "failed", "providers": PROVIDERS},
+        "login-popup-plain": plain | {"display": "popup"},
+        "login-popup-dark": plain | {"display": "popup", "tenant": NIGHT, "client": LONG},
+        "login-touch": plain | {"display": "touch", "providers": PROVIDERS, "by_domain": True},
         "login-rtl": plain | {"lang": "ar", "username": "alice", "error": "failed", "client": STRANGER},
     }
 

@@ -234,6 +234,34 @@ def test_right_to_left_mirrors_the_page(browser: Browser) -> None:
         assert reveal is not None and field is not None and reveal["x"] - field["x"] < 4
 
 
+def test_core_3_1_2_1_a_popup_has_no_room_to_spare(browser: Browser) -> None:
+    box = "document.getElementById('login').getBoundingClientRect()"
+    with Look(browser, PAGES) as look:
+        page = look.open("login")
+        page.set_viewport_size({"width": 480, "height": 640})
+        as_page = page.evaluate(f"{box}.bottom")
+        page = look.open("login-popup-plain")
+        assert page.evaluate(f"{box}.bottom") < as_page - 40
+        assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "all of it is in sight"
+        card = "getComputedStyle(document.querySelector('.card'))"
+        assert (
+            page.evaluate(f"{card}.borderTopWidth") == "0px" and page.evaluate(f"{card}.boxShadow") == "none"
+        )
+
+
+def test_core_3_1_2_1_touch_has_targets_for_fingers(browser: Browser) -> None:
+    with Look(browser, PAGES, has_touch=True) as look:
+        page = look.open("login-touch")
+        sizes = page.evaluate("""() => [...document.querySelectorAll(".button, form input:not([type=hidden])")]
+            .filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect().height)""")
+        assert len(sizes) > 5 and min(sizes) >= 56
+        first, second = (page.locator(f"#login-{name}").bounding_box() for name in ("submit", "organisation"))
+        assert first is not None and second is not None
+        assert second["y"] - (first["y"] + first["height"]) >= 16
+        page.tap("#username")
+        assert page.evaluate("document.activeElement.id") == "username"
+
+
 def test_high_contrast_reduced_motion_and_paper(browser: Browser) -> None:
     with Look(browser, PAGES, forced_colors="active", reduced_motion="reduce") as look:
         page = look.open("login")

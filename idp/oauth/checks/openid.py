@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from idp.accounts import assurance, joining
+from idp.accounts import assurance, joining, variants
 from idp.accounts.claims import SUPPORTED
 from idp.errors import InvalidRequest, Refusal
 from idp.oauth import encryption as sealing
@@ -12,6 +12,8 @@ from idp.oauth.checks.pending import Pending
 from idp.registration import flows
 
 PROMPTS = ("none", "login", "consent", "select_account")
+DISPLAYS = ("page", "popup", "touch")
+"""What `display` may say to some effect; `wap` and any other word is a page."""
 _MOST_CLAIMS = 100
 _DEEPEST = 8
 _MOST_DIGITS = 20
@@ -178,6 +180,22 @@ def _never(name: str) -> Any:
     raise ValueError(name)
 
 
-def asked(claims: dict[str, Any]) -> dict[str, Any]:
-    """Which claims were asked for by name, of those there are: nothing else that a stranger wrote is kept."""
-    return {part: {name: None for name in wishes if name in SUPPORTED} for part, wishes in claims.items()}
+def asked(claims: dict[str, Any], claims_locales: str | None = None) -> dict[str, Any]:
+    """Which claims were asked for by name, of those there are, and in which languages (§5.2).
+
+    Nothing else that a stranger wrote is kept.
+    """
+    kept: dict[str, Any] = {
+        part: {known: None for name in wishes if (known := _held(name)) is not None}
+        for part, wishes in claims.items()
+    }
+    locales = variants.wanted(claims_locales)
+    return kept | ({"locales": list(locales)} if locales else {})
+
+
+def _held(name: str) -> str | None:
+    """The name of a claim that people here may have, spelled as it is kept."""
+    if name in SUPPORTED:
+        return name
+    found = variants.split(name)
+    return None if found is None else variants.named(*found)

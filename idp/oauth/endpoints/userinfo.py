@@ -49,5 +49,6 @@ def _claims(good: AccessToken) -> tuple[Client, dict[str, Any]]:
         where="userinfo",
         client=good.client,
         apis=directory.apis(),
+        locales=good.grant.claims.get("locales") or (),
     )
     return good.client, {**told, "sub": subjects.of(good.client, good.user.id)}

@@ -11,7 +11,7 @@ from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
 from idp.oauth.underway import TransactionGone
-from idp.web import answers, asked, languages
+from idp.web import answers, asked, displays, languages
 
 
 def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
@@ -20,7 +20,7 @@ def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
     browser, binding = answers.browser(identifier)
     try:
         due = flow.due(identifier, browser)
-        languages.wish(due.request.params.get("ui_locales"))
+        _wishes(due)
         if due.step is not step:
             return answers.go(flow.go_on(due, browser), binding)
     except TransactionGone as gone:
@@ -39,12 +39,18 @@ def submit(act: Callable[[Due, dict[str, str], Browser, str], Response]) -> Resp
         raise Forbidden("This form was sent from another site.", rule="csrf.origin")
     try:
         due = flow.due(identifier, browser)
-        languages.wish(due.request.params.get("ui_locales"))
+        _wishes(due)
         return act(due, form, browser, binding)
     except TransactionGone as gone:
         return answers.stale(identifier, gone)
     except Returned as returned:
         return answers.go(returned.response, binding)
+
+
+def _wishes(due: Due) -> None:
+    """How the application wants its pages (OpenID Connect Core 1.0 §3.1.2.1)."""
+    languages.wish(due.request.params.get("ui_locales"))
+    displays.wish(due.request.params.get("display"))
 
 
 def second(due: Due, page: str) -> str:

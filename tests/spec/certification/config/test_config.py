@@ -17,6 +17,7 @@ MEMBERS = {
     "code_challenge_methods_supported", "authorization_response_iss_parameter_supported", "claim_types_supported",
     "claims_supported", "claims_parameter_supported", "request_parameter_supported", "request_uri_parameter_supported",
     "acr_values_supported", "prompt_values_supported", "ui_locales_supported", "userinfo_signing_alg_values_supported",
+    "display_values_supported", "claims_locales_supported",
     "request_object_signing_alg_values_supported", "require_request_uri_registration",
     "id_token_encryption_alg_values_supported", "id_token_encryption_enc_values_supported",
     "userinfo_encryption_alg_values_supported", "userinfo_encryption_enc_values_supported",
