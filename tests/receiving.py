@@ -1,6 +1,7 @@
 """A relying party's web server for tests: it takes what is posted, and serves what it is told to serve."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -21,11 +22,14 @@ class Receiver:
     hold: threading.Event | None = None
     came: threading.Event = field(default_factory=threading.Event)
     body: bytes = b""
+    scheme: str = "http"
+    versions: list[str | None] = field(default_factory=list)
+    """Of TLS, one for each post."""
 
     @property
     def base(self) -> str:
         """Its origin."""
-        return f"http://localhost:{self.port}"
+        return f"{self.scheme}://localhost:{self.port}"
 
     @property
     def tokens(self) -> list[str]:
@@ -34,14 +38,16 @@ class Receiver:
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
+def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """A server on a port of its own, until the block ends."""
-    made = Receiver()
+    made = Receiver(scheme="http" if tls is None else "https")
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             made.posts.append((self.path, dict(self.headers.items()), body))
+            if isinstance(self.connection, ssl.SSLSocket):
+                made.versions.append(self.connection.version())
             made.came.set()
             if made.hold is not None:
                 made.hold.wait(60)
@@ -61,6 +67,7 @@ def receiver() -> Iterator[Receiver]:
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever asked may have hung up
     made.port = server.server_address[1]
+    wrap(server, tls)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield made
@@ -69,6 +76,12 @@ def receiver() -> Iterator[Receiver]:
             made.hold.set()
         server.shutdown()
         server.server_close()
+
+
+def wrap(server: ThreadingHTTPServer, tls: ssl.SSLContext | None) -> None:
+    """Speak TLS, where there is what for; each connection shakes hands when it is first read."""
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 
 
 HEADS = {"Content-Type": "application/json"}
@@ -84,6 +97,7 @@ class Serving:
     heads: dict[str, str] = field(default_factory=lambda: dict(HEADS))
     asked: int = 0
     wait: float = 0.0
+    scheme: str = "http"
 
     def keys(self, *keys: dict[str, Any]) -> None:
         """Serve a set of keys."""
@@ -100,13 +114,13 @@ class Serving:
     @property
     def uri(self) -> str:
         """Where it lies; every path is answered alike."""
-        return f"http://localhost:{self.port}/keys"
+        return f"{self.scheme}://localhost:{self.port}/keys"
 
 
 @contextmanager
-def document_server() -> Iterator[Serving]:
+def document_server(tls: ssl.SSLContext | None = None) -> Iterator[Serving]:
     """A server of documents on a port of its own, until the block ends."""
-    said = Serving()
+    said = Serving(scheme="http" if tls is None else "https")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -124,6 +138,7 @@ def document_server() -> Iterator[Serving]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever asked may have hung up
         said.port = server.server_port
+        wrap(server, tls)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield said
         server.shutdown()

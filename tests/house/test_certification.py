@@ -1,13 +1,15 @@
 """Each module of the conformance suite has its test, each test of a module is in the table, each plan plays them."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.spec.certification import table
 
-FOLDER = Path(__file__).resolve().parents[1] / "spec" / "certification"
+TOP = Path(__file__).resolve().parents[2]
+FOLDER = TOP / "tests" / "spec" / "certification"
 EVERY = {
     **{f"oidcc-{module}": test for module, test in {**table.COMMON, **table.OWN}.items()},
     **{f"fapi-ciba-id1-{module}": test for module, test in table.FAPI_CIBA.items()},
@@ -35,6 +37,7 @@ def test_no_test_of_a_module_is_left_out_of_the_table() -> None:
     there = {
         f"{path.relative_to(FOLDER).as_posix()}::{name}"
         for path in FOLDER.rglob("*.py")
+        if path.parent.name != "over_tls"  # which plays the same ones again
         for name in names_in(path)
         if name.rpartition(".")[2].startswith(("test_oidcc_", "test_fapi_ciba_id1"))
     }
@@ -53,6 +56,17 @@ def test_a_plan_plays_what_the_plans_have_in_common(plan: str) -> None:
         if isinstance(base, ast.Name)
     }
     assert "Modules" in bases
+
+
+def test_each_plan_is_played_over_tls() -> None:
+    text = (FOLDER / table.PLAYED["over TLS"]).read_text()
+    classes = {node.name for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]*`tests/spec/certification/", (TOP / "docs" / "specs.md").read_text(), re.M
+    )
+    assert {each for each in rows if "FAPI" not in each} == set(table.OVER_TLS) and set(
+        table.OVER_TLS.values()
+    ) <= classes
 
 
 def test_the_table_counts_what_the_document_lists() -> None:

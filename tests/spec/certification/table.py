@@ -140,6 +140,15 @@ FAPI_CIBA: dict[str, str] = {
 
 PLAYED = {
     "basic": "basic/test_basic.py", "implicit": "implicit/test_implicit.py", "hybrid": "hybrid/test_hybrid.py",
-    "formpost": "form_post/test_form_post.py", "basic, over TLS": "over_tls/test_basic_over_tls.py",
+    "formpost": "form_post/test_form_post.py", "over TLS": "over_tls/test_plans_over_tls.py",
 }  # fmt: skip
 """The plans that play COMMON, each with its classes of response types."""
+
+OVER_TLS = {
+    "Basic": "TestBasicOverTls", "Implicit": "TestImplicitOverTls", "Hybrid": "TestHybridOverTls",
+    "Form Post": "TestFormPostOverTls", "Config": "TestConfigOverTls", "Dynamic": "TestDynamicOverTls",
+    "3rd-party-initiated login": "TestThirdPartyOverTls", "RP-initiated logout": "TestRpInitiatedOverTls",
+    "Session management": "TestSessionOverTls", "Front-channel logout": "TestFrontChannelOverTls",
+    "Back-channel logout": "TestBackChannelOverTls",
+}  # fmt: skip
+"""Each plan as docs/specs.md names it, and the class that plays a round of it against `idp up --tls`."""

@@ -9,9 +9,13 @@ from tests.attacks.acting import policy
 from tests.spec.rfc7591.registering import party, registered
 
 
+@pytest.fixture
+def op(acme: Tenant) -> Tenant:
+    return policy(acme, client_registration="open")
+
+
 @pytest.mark.parametrize("alg", ["RS256", "ES256"])
-def test_oidcc_userinfo_rs256_and_another(app: Any, acme: Tenant, alg: str) -> None:
-    op = policy(acme, client_registration="open")
+def test_oidcc_userinfo_rs256_and_another(app: Any, op: Tenant, alg: str) -> None:
     told = registered(app, op, userinfo_signed_response_alg=alg)
     assert told["userinfo_signed_response_alg"] == alg
     rp = party(app, op, told)

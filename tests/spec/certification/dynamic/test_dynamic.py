@@ -1,20 +1,18 @@
 """The certification plan Dynamic, as far as registration goes, module by module."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import jwt as pyjwt
 import pytest
 
-from idp import clock, directory
-from idp.control import keys as rotation
 from idp.ids import secret
 from idp.tenants import Tenant
 from tests.attacks.acting import policy, refused
 from tests.attacks.assertions import EC, RSA, TYPE, public
 from tests.playing import Visit, inputs
-from tests.receiving import document_server
 from tests.spec.rfc7591.registering import CALLBACK, GOOD, ask, manage, party, registered
 
 
@@ -86,11 +84,11 @@ def test_discovery_of_a_tenant_that_is_ready(app: Any, op: Tenant) -> None:
     assert document["registration_endpoint"] == f"{op.issuer}/register"
 
 
-def test_oidcc_request_uri_signed_rs256(app: Any, op: Tenant) -> None:
+def test_oidcc_request_uri_signed_rs256(app: Any, op: Tenant, documents: Any) -> None:
     told_of_us = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
     assert told_of_us["request_uri_parameter_supported"] is True
     assert "RS256" in told_of_us["request_object_signing_alg_values_supported"]
-    with document_server() as server:
+    with documents() as server:
         told = registered(
             app, op, request_uris=[f"{server.uri}#hash"], request_object_signing_alg="RS256",
             jwks={"keys": [public(RSA, "r", "RS256")]},
@@ -107,10 +105,10 @@ def test_oidcc_request_uri_signed_rs256(app: Any, op: Tenant) -> None:
     assert rp.verified(rp.redeem(code, code_verifier=None).get_json()["id_token"], rp.client_id)
 
 
-def test_oidcc_registration_sector_uri_and_sector_bad(app: Any, op: Tenant) -> None:
+def test_oidcc_registration_sector_uri_and_sector_bad(app: Any, op: Tenant, documents: Any) -> None:
     told_of_us = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
     assert "pairwise" in told_of_us["subject_types_supported"]
-    with document_server() as server:
+    with documents() as server:
         server.json([CALLBACK])
         wanted = {"subject_type": "pairwise", "sector_identifier_uri": server.uri}
         rp = party(app, op, registered(app, op, **wanted))
@@ -125,9 +123,9 @@ def test_oidcc_registration_sector_uri_and_sector_bad(app: Any, op: Tenant) -> N
 
 @pytest.mark.parametrize("audience", ["", "/token"])
 def test_oidcc_registration_jwks_uri_and_ensure_client_assertion_with_iss_aud(
-    app: Any, op: Tenant, audience: str
+    app: Any, op: Tenant, documents: Any, audience: str
 ) -> None:
-    with document_server() as server:
+    with documents() as server:
         server.keys(public(RSA, "r", "RS256"))
         told = registered(app, op, jwks_uri=server.uri, token_endpoint_auth_method="private_key_jwt")
         rp = party(app, op, told)
@@ -135,10 +133,10 @@ def test_oidcc_registration_jwks_uri_and_ensure_client_assertion_with_iss_aud(
         assert keyed(rp, RSA, "r", audience, code=code, grant_type="authorization_code").status_code == 200
 
 
-def test_oidcc_refresh_token_rp_key_rotation(app: Any, op: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    moved, real = [0.0], clock.monotonic
-    monkeypatch.setattr(clock, "monotonic", lambda: real() + moved[0])
-    with document_server() as server:
+def test_oidcc_refresh_token_rp_key_rotation(
+    app: Any, op: Tenant, documents: Any, later: Callable[[float], None]
+) -> None:
+    with documents() as server:
         server.keys(public(RSA, "r", "RS256"))
         told = registered(
             app, op, jwks_uri=server.uri, token_endpoint_auth_method="private_key_jwt",
@@ -149,7 +147,7 @@ def test_oidcc_refresh_token_rp_key_rotation(app: Any, op: Tenant, monkeypatch: 
         code = rp.authorize(**asked).login("alice").consent().code
         got = keyed(rp, RSA, "r", "/token", code=code, grant_type="authorization_code").get_json()
         server.keys(public(EC, "new"))
-        moved[0] = 60.5  # the suite waits a minute
+        later(60.5)  # the suite waits a minute
         again = {"grant_type": "refresh_token", "refresh_token": got["refresh_token"]}
         assert keyed(rp, EC, "new", "/token", "ES256", **again).status_code == 200
 
@@ -180,10 +178,10 @@ def test_oidcc_idtoken_unsigned(app: Any, op: Tenant) -> None:
     )
 
 
-def test_oidcc_request_uri_unsigned(app: Any, op: Tenant) -> None:
+def test_oidcc_request_uri_unsigned(app: Any, op: Tenant, documents: Any) -> None:
     told_of_us = app.test_client().get("/t/acme/.well-known/openid-configuration").get_json()
     assert "none" not in told_of_us["request_object_signing_alg_values_supported"]
-    with document_server() as server:
+    with documents() as server:
         rp = party(app, op, registered(app, op, request_uris=[f"{server.uri}#hash"]))
         asked = rp.request(**plain(rp))
         server.text(
@@ -193,14 +191,13 @@ def test_oidcc_request_uri_unsigned(app: Any, op: Tenant) -> None:
     assert got["error"] == "invalid_request_object" and server.asked == 1
 
 
-def test_oidcc_server_rotate_keys(app: Any, op: Tenant) -> None:
+def test_oidcc_server_rotate_keys(app: Any, op: Tenant, rotate: Callable[[str], None]) -> None:
     def kids() -> dict[str, str]:
         keys = app.test_client().get("/t/acme/jwks.json").get_json()["keys"]
         return {key["kid"]: key["kty"] for key in keys if key.get("use", "sig") == "sig"}
 
     before = kids()
-    rotation.rotate("acme")
-    directory.poll()
+    rotate("acme")
     after = kids()
     fresh = set(after) - set(before)
     assert fresh and {after[kid] for kid in fresh} <= {"RSA", "EC"} and set(before) <= set(after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from idp.config import Settings
 from idp.tenants import Tenant
 from tests.attacks.acting import change, policy
 from tests.playing import PASSWORDS, pkce
+from tests.receiving import wrap
 from tests.serving import served
 from tests.spec.certification.leaving import STATE
 
@@ -43,13 +45,14 @@ class Application:
     """A relying party's web server: it says `heard` and keeps what was asked."""
 
     port: int = 0
+    scheme: str = "http"
     asked: list[str] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
 
     @property
     def base(self) -> str:
         """Its origin."""
-        return f"http://localhost:{self.port}"
+        return f"{self.scheme}://localhost:{self.port}"
 
     def queries(self, path: str) -> list[dict[str, list[str]]]:
         """The queries with which a path was asked."""
@@ -57,9 +60,9 @@ class Application:
 
 
 @contextmanager
-def application() -> Iterator[Application]:
+def application(tls: ssl.SSLContext | None = None) -> Iterator[Application]:
     """A relying party that answers every page, and those in `pages` with what stands there."""
-    made = Application()
+    made = Application(scheme="http" if tls is None else "https")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -76,6 +79,7 @@ def application() -> Iterator[Application]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.port = server.server_address[1]
+    wrap(server, tls)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield made
