@@ -1,5 +1,6 @@
 """The certification plan for back-channel sign-out, module by module, and what the specification says beside it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,6 +16,7 @@ from tests.attacks.acting import change, client, party
 from tests.playing import RelyingParty, relying_party
 from tests.receiving import Receiver, receiver
 from tests.spec.certification.leaving import BACK, STATE, leave, only_state, out, signed_in
+from tests.visiting import at_account
 
 EVENTS = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
@@ -145,6 +147,18 @@ def test_lo04_whoever_ends_a_session_takes_the_same_path(
     told = [rp.verified(token, "web") for token in listening.tokens]
     assert {each["sid"] for each in told} == {claims["sid"] for claims in known}
     assert {each["sub"] for each in told} == {known[0]["sub"]}
+
+
+@pytest.mark.parametrize("button", ["others", "this one"])
+def test_lo04_people_do_so_on_their_own_page(
+    app: Any, acme: Tenant, rp: RelyingParty, listening: Receiver, button: str
+) -> None:
+    claims = signed_in(rp)[1]
+    person = at_account(app, acme, path="account/sessions")
+    (elsewhere,) = re.findall(r'name="action" value="([0-9a-f-]{36})"', person.html)
+    person.submit(action="others" if button == "others" else elsewhere)
+    worker.once()
+    assert [rp.verified(token, "web")["sid"] for token in listening.tokens] == [claims["sid"]]
 
 
 def test_another_person_at_the_same_browser_ends_the_first_ones_session(
