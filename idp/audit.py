@@ -52,6 +52,7 @@ class Event(StrEnum):
     BLUEPRINT_APPLIED = "blueprint.applied"
     USER_CREATED = "user.created"
     USER_UPDATED = "user.updated"
+    PROFILE_CHANGED = "profile.changed"
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
     USER_UNLOCKED = "user.unlocked"

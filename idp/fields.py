@@ -32,9 +32,9 @@ def flag(default: bool, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
-def several(pattern: str, shape: str, doc: str) -> Any:
+def several(pattern: str, shape: str, doc: str, default: tuple[str, ...] = ()) -> Any:
     """A list of texts, each of a `pattern`; `shape` says it in words."""
-    return field(default=(), metadata={"doc": doc, "members": pattern, "shape": shape})
+    return field(default=default, metadata={"doc": doc, "members": pattern, "shape": shape})
 
 
 def parse(cls: type[Any], what: str, given: dict[str, Any]) -> Any:

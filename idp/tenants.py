@@ -149,6 +149,13 @@ class Policy:
         False,
         "Whether a login_hint whose domain leads to an upstream goes there at once, without the sign-in page.",
     )
+    profile_fields: tuple[str, ...] = _list(
+        "name|given_name|middle_name|family_name|nickname|phone_number|website|birthdate|zoneinfo",
+        "claims of a profile: name, given_name, middle_name, family_name, nickname, phone_number, website, "
+        "birthdate, zoneinfo; none: nobody",
+        "What people change of their own profile.",
+        ("name", "given_name", "family_name"),
+    )
     languages: tuple[str, ...] = _list(
         "|".join(LANGUAGES),
         f"languages of {', '.join(LANGUAGES)}; none: each of them",

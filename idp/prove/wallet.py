@@ -28,6 +28,7 @@ OPTIONS = "passkey_options"
 ACCOUNT = {
     "/account/password": "password-form",
     "/account/email": "email-form",
+    "/account/profile": "profile-form",
     "/account/data": "data-form",
     "/account/authenticator": "authenticator-form",
     "/account/passkeys": "passkeys-form",

@@ -57,6 +57,8 @@ class Overview(AccountPage):
     facts: tuple[tuple[str, str], ...]
     """(what, value) of what is known of them."""
     rows: tuple[Row, ...]
+    own_profile: bool = False
+    """Whether they change some of it themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +188,25 @@ class History(AccountPage):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProfileField:
+    """One claim of a profile. `purpose`: what a browser fills in; `kind`: of the input."""
+
+    name: str
+    label: str
+    purpose: str
+    kind: str
+    value: str
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile(AccountPage):
+    """The claims that the person changes themselves."""
+
+    fields: tuple[ProfileField, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Email(AccountPage):
     """The change of an e-mail address."""
 
@@ -261,6 +282,7 @@ PAGES: Final[dict[str, type[Page]]] = {
     "account/security": Security,
     "account/password": Password,
     "account/email": Email,
+    "account/profile": Profile,
     "account/data": Data,
     "account/sessions": Sessions,
     "account/identities": Identities,

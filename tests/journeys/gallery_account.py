@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from idp.speech import say
 from idp.web import qr
-from idp.web.account_faces import Application, Device, Happened, Key, LinkedIdentity, Row, Trusted
+from idp.web.account_faces import (
+    Application,
+    Device,
+    Happened,
+    Key,
+    LinkedIdentity,
+    ProfileField,
+    Row,
+    Trusted,
+)
 from idp.web.pages import TenantFace
 from tests.journeys import gallery_upstream
 
@@ -49,6 +58,15 @@ def _application(name: str, *, assured: bool = True, offline: bool = False) -> A
     )
 
 
+def profile_fields(error: str = "") -> tuple[ProfileField, ...]:
+    """The fields of a profile, the last one with a mistake."""
+    return (
+        ProfileField(name="name", label="Name", purpose="name", kind="text", value="Alice Adams"),
+        ProfileField(name="given_name", label="First name", purpose="given-name", kind="text", value=""),
+        ProfileField(name="phone_number", label="Phone", purpose="tel", kind="tel", value="+49", error=error),
+    )
+
+
 def overview_of(every: dict[str, object]) -> dict[str, object]:
     """What every page of the overview has."""
     return every | {"section": "account"}
@@ -87,7 +105,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         (say("Name"), "Alice Adams"), (say("E-mail"), "alice@acme.example"), (say("Username"), "alice"),
         (say("Member since"), "14 March 2024"),
     )  # fmt: skip
-    overview = every | {"section": "account", "facts": facts, "rows": rows}
+    overview = every | {"section": "account", "facts": facts, "rows": rows, "own_profile": True}
     data = every | {"section": "account/data", "named": "alice@acme.example", "written_to": True}
     security = every | {"section": "account/security"}
     password = (
@@ -151,6 +169,7 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
     both = (_application("Acme Web", offline=True), _application(LONG, assured=False))
     made = {
         "account-overview": ("account/overview", overview),
+        "account-overview-fixed": ("account/overview", overview | {"own_profile": False}),
         "account-overview-dark-tenant": ("account/overview", overview | {"tenant": night}),
         "account-overview-rtl": ("account/overview", overview | {"lang": "ar"}),
         "account-data": ("account/data", data | {"days": 14}),
@@ -160,6 +179,10 @@ def states(acme: TenantFace, night: TenantFace) -> dict[str, tuple[str, dict[str
         ),
         "account-data-alone": ("account/data", data | {"days": 0}),
         "account-data-no-mail": ("account/data", data | {"days": 14, "written_to": False}),
+        "account-profile": ("account/profile", overview_of(every) | {"fields": profile_fields()}),
+        "account-profile-wrong": (
+            "account/profile", overview_of(every) | {"fields": profile_fields("Check it for a typing mistake.")},
+        ),
         "account-email": ("account/email", overview_of(every) | {"now": "alice@acme.example"}),
         "account-email-wrong": (
             "account/email",

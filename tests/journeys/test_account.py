@@ -218,6 +218,56 @@ def test_one_browser_and_all_others_are_signed_out(app: Any, acme: Tenant, datab
     assert person.open("account").at == "account"
 
 
+def test_people_change_what_their_tenant_leaves_to_them(
+    app: Any, acme: Tenant, globex: Tenant, database: Any
+) -> None:
+    acme = policy(acme, profile_fields=["name", "phone_number"])
+    with entered(acme):
+        users.update("alice", {"phone_number": "+49 30 1", "phone_number_verified": True, "nickname": "Al"})
+    person = at_account(app, acme)
+    assert 'id="profile-change"' in person.html
+    person.open("account/profile")
+    assert 'value="Alice Adams"' in person.html and 'name="nickname"' not in person.html
+    person.submit(name="  Alice   Ames ", phone_number="+49 30 1234567", nickname="Boss", action="keep")
+    assert (
+        person.at == "account" and "Your profile is changed." in person.html and "Alice Ames" in person.html
+    )
+    with entered(acme):
+        claims = users.show("alice").claims
+    assert claims["name"] == "Alice Ames" and claims["nickname"] == "Al"
+    assert claims["phone_number"] == "+49 30 1234567" and "phone_number_verified" not in claims
+    rp = relying_party(app, acme)
+    tokens = rp.exchange(rp.authorize(person.browser, scope="openid profile").code)
+    assert rp.userinfo(tokens["access_token"]).get_json()["name"] == "Alice Ames"
+    same = {"name": "Alice Ames", "phone_number": "+49 30 1234567", "action": "keep"}
+    assert "as it was" in person.open("account/profile").submit(**same).html
+    person.open("account/profile").submit(**same | {"phone_number": ""})
+    with entered(acme):
+        assert "phone_number" not in users.show("alice").claims
+    with entered(globex):
+        assert users.show("alice").claims["name"] == "Alice Archer"
+    assert events(database, acme, "profile.changed") == 2
+
+
+@pytest.mark.parametrize("wrong", ["+49 \u202e30", "call me", "0" * 90])
+def test_what_is_no_such_claim_is_told_at_its_field(app: Any, acme: Tenant, wrong: str) -> None:
+    acme = policy(acme, profile_fields=["name", "phone_number"])
+    person = at_account(app, acme, path="account/profile").submit(
+        name="Al", phone_number=wrong, action="keep"
+    )
+    assert person.at == "account/profile" and 'id="phone_number-mistake"' in person.html
+    assert 'value="Al"' in person.html, "what was typed is lost"
+    with entered(acme):
+        assert users.show("alice").claims["name"] == "Alice Adams"
+
+
+def test_a_tenant_may_keep_profiles_to_itself(app: Any, acme: Tenant) -> None:
+    acme = policy(acme, profile_fields=[])
+    person = at_account(app, acme)
+    assert 'id="profile-change"' not in person.html
+    assert person.open("account/profile").answer.status_code == 404
+
+
 def test_a_trusted_device_is_listed_and_forgotten(
     app: Any, acme: Tenant, globex: Tenant, database: Any
 ) -> None:

@@ -13,6 +13,7 @@ from idp.web.account import (
     history,
     identities,
     overview,
+    profile,
     security,
     sessions,
 )
@@ -25,6 +26,7 @@ DOORS = (
     identities.door,
     history.door,
     email.door,
+    profile.door,
     data.door,
     factors.door,
     approval.door,

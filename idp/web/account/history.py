@@ -71,6 +71,7 @@ SENTENCES: dict[Event, Sentence] = {
     Event.IDENTITY_UNLINKED: say("An account elsewhere was unlinked from yours"),
     Event.USER_CREATED: say("Your account was created"),
     Event.USER_UPDATED: say("Your profile was changed"),
+    Event.PROFILE_CHANGED: say("You changed your profile"),
     Event.USER_DISABLED: say("Your account was suspended"),
     Event.USER_ENABLED: say("Your account was opened again"),
     Event.USER_UNLOCKED: say("An administrator let you try to sign in again at once"),

@@ -3,7 +3,7 @@
 from flask import Response
 
 from idp import clock
-from idp.accounts import account, addresses, sessions
+from idp.accounts import account, addresses, profile, sessions
 from idp.speech import say
 from idp.web import words
 from idp.web.account import answering
@@ -23,7 +23,14 @@ _NAMES = (
 @door.route("/account", credentials=("cookie",))
 def show(visit: Visit) -> Response:
     """Who I am, and a line about each of the other pages."""
-    return answering.page(visit, "overview", "account", facts=_facts(visit), rows=_rows(visit))
+    return answering.page(
+        visit,
+        "overview",
+        "account",
+        facts=_facts(visit),
+        rows=_rows(visit),
+        own_profile=bool(profile.fields()),
+    )
 
 
 def _facts(visit: Visit) -> tuple[tuple[str, str], ...]:
