@@ -13,6 +13,10 @@ FOLDER = TOP / "tests" / "spec" / "certification"
 EVERY = {
     **{f"oidcc-{module}": test for module, test in {**table.COMMON, **table.OWN}.items()},
     **{f"fapi-ciba-id1-{module}": test for module, test in table.FAPI_CIBA.items()},
+    **{
+        f"fapi2-security-profile-final-{module}": test
+        for module, test in {**table.FAPI2, **table.FAPI2_SIGNING}.items()
+    },
 }
 
 
@@ -72,3 +76,4 @@ def test_each_plan_is_played_over_tls() -> None:
 def test_the_table_counts_what_the_document_lists() -> None:
     """The suite's release 5.2.3: who adds a module to the table says here how many there are."""
     assert (len(table.COMMON), len(table.OWN), len(table.FAPI_CIBA)) == (39, 38, 43)
+    assert (len(table.FAPI2), len(table.FAPI2_SIGNING)) == (56, 14)

@@ -1,8 +1,8 @@
 """Every module of the OpenID Foundation's conformance suite that a provider's plans have, and the test that plays it.
 
 The modules of sections 2.2 to 2.7 (Basic, Implicit, Hybrid, Config, Dynamic, Form Post, third-party-initiated login,
-sign-out and session), by the names of release 5.2.3, without `oidcc-`, and those of FAPI-CIBA. A house test holds each
-to exist.
+sign-out and session), by the names of release 5.2.3, without `oidcc-`; those of FAPI 2.0 and FAPI-CIBA. A house test
+holds each to exist.
 """
 
 _M = "modules.py::Modules.test_oidcc_"
@@ -137,6 +137,121 @@ FAPI_CIBA: dict[str, str] = {
     },
 }  # fmt: skip
 """Section 2.10, profile plain_fapi, without `fapi-ciba-id1-`: each for both ways to authenticate and both modes."""
+
+_S, _G = "../fapi2/test_security_profile.py::test_", "../fapi2/test_message_signing.py::test_"
+_GOOD = _S + "ensure_requests_that_are_good_succeed"
+_ASSERTED = _S + "ensure_client_assertion_is_there_and_good"
+
+FAPI2: dict[str, str] = {
+    **{
+        name: f"{_S}{name.replace('-', '_')}"
+        for name in (
+            "discovery-end-point-verification", "happy-flow", "user-rejects-authentication",
+            "test-claims-parameter-identity-claims", "access-token-type-header-case-sensitivity",
+            "check-dpop-proof-nbf-exp", "ensure-mismatched-dpop-jkt-fails",
+            "ensure-redirect-uri-in-authorization-request",
+            "ensure-unsigned-authorization-request-without-using-par-fails", "ensure-holder-of-key-required",
+            "attempt-reuse-authorization-code-after-one-second", "ensure-token-endpoint-fails-with-expired-auth-code",
+            "refresh-token", "par-ensure-jwt-client-assertions-nbf-8-seconds-in-the-future-is-accepted",
+            "par-attempt-invalid-http-method", "par-without-duplicate-parameters",
+        )
+    },
+    "ensure-authorization-request-without-state-success": _GOOD,
+    "ensure-authorization-request-without-nonce-success": _GOOD,
+    "ensure-authorization-request-with-64-char-nonce-success": _GOOD,
+    "ensure-authorization-request-with-long-nonce": _GOOD,
+    "ensure-authorization-request-with-long-state": _GOOD,
+    "ensure-other-scope-order-succeeds": _GOOD,
+    **{
+        f"ensure-dpopproof-with-iat-10seconds-{name}-succeeds": _S
+        + "ensure_dpopproof_with_iat_10seconds_before_and_after_succeeds"
+        for name in ("before", "after")
+    },
+    **{
+        f"ensure-token-endpoint-fails-with-mismatched-{name}": _S
+        + "ensure_token_endpoint_fails_with_mismatched_dpop_proof_jkt_and_dpop_jkt"
+        for name in ("dpop-proof-jkt", "dpop-jkt")
+    },
+    **dict.fromkeys(
+        ("ensure-dpopproof-at-par-endpoint-binding-success", "ensure-dpop-auth-code-binding-success"),
+        _S + "ensure_dpopproof_at_par_endpoint_binding_and_dpop_auth_code_binding_success",
+    ),
+    **dict.fromkeys(
+        (
+            "ensure-different-nonce-inside-and-outside-request-object",
+            "ensure-different-state-inside-and-outside-request-object", "state-only-outside-request-object-not-used",
+        ),
+        _S + "state_only_outside_request_object_not_used_and_what_differs_outside_is_ignored",
+    ),
+    "ensure-request-object-without-redirect-uri-fails": _G + "ensure_request_object_without_redirect_uri_fails",
+    "plain-fapi-tolerate-unregistered-redirect-uri": _S + "ensure_redirect_uri_in_authorization_request",
+    **{
+        f"ensure-response-type-{name}-fails": _S + "ensure_response_type_code_idtoken_and_token_fails"
+        for name in ("code-idtoken", "token")
+    },
+    **dict.fromkeys(
+        ("ensure-client-id-in-token-endpoint", "ensure-authorization-code-is-bound-to-client"),
+        _S + "ensure_client_id_in_token_endpoint_and_code_is_bound_to_client",
+    ),
+    "ensure-signed-client-assertion-with-RS256-fails": _S + "ensure_signed_client_assertion_with_rs256_fails",
+    **dict.fromkeys(
+        (
+            "ensure-client-assertion-in-token-endpoint", "ensure-client-assertion-with-exp-is-5-minutes-in-past-fails",
+            "ensure-client-assertion-with-wrong-aud-fails", "ensure-client-assertion-with-no-sub-fails",
+            "par-ensure-jwt-client-assertions-nbf-over-60-seconds-in-the-future-fails",
+            "par-test-array-as-audience-fails", "par-test-par-endpoint-url-as-audience-fails",
+            "par-test-token-endpoint-url-as-audience-fails",
+        ),
+        _ASSERTED,
+    ),
+    "dpop-negative-tests": "../fapi2/test_dpop_negative.py::test_dpop_negative_tests",
+    **dict.fromkeys(
+        ("par-ensure-reused-request-uri-prior-to-auth-completion-succeeds", "par-attempt-reuse-request_uri",),
+        _S + "par_ensure_reused_request_uri_prior_to_auth_completion_succeeds_and_attempt_reuse",
+    ),
+    **{
+        name: f"{_S}{name.replace('-', '_')}"
+        for name in (
+            "par-attempt-to-use-expired-request_uri", "par-attempt-to-use-request_uri-for-different-client",
+            "par-authorization-request-containing-request_uri-form-param",
+        )
+    },
+    **dict.fromkeys(
+        ("par-ensure-pkce-required", "par-plain-pkce-rejected"),
+        _S + "par_ensure_pkce_required_and_plain_pkce_rejected",
+    ),
+    **dict.fromkeys(
+        ("ensure-pkce-code-verifier-required", "incorrect-pkce-code-verifier-rejected"),
+        _S + "ensure_pkce_code_verifier_required_and_incorrect_rejected",
+    ),
+}  # fmt: skip
+"""Section 2.8, profile plain_fapi, without `fapi2-security-profile-final-`; mTLS: `../fapi2/test_mutual_tls.py`."""
+
+_FAIL = _G + "request_objects_that_fail"
+_SIGNATURE = _G + "ensure_request_object_with_invalid_signature_fails_and_matching_key"
+
+FAPI2_SIGNING: dict[str, str] = {
+    "ensure-request-object-with-multiple-aud-succeeds": _G + "ensure_request_object_with_multiple_aud_succeeds",
+    "ensure-request-object-with-nbf-8-seconds-in-the-future-is-accepted": _G
+    + "ensure_request_object_with_nbf_8_seconds_in_the_future_is_accepted",
+    **dict.fromkeys(
+        (
+            "ensure-request-object-without-exp-fails", "ensure-request-object-without-nbf-fails",
+            "ensure-expired-request-object-fails", "ensure-request-object-with-bad-aud-fails",
+            "ensure-request-object-with-exp-over-60-fails", "ensure-request-object-with-nbf-over-60-fails",
+        ),
+        _FAIL,
+    ),
+    "ensure-signed-request-object-with-RS256-fails": _G + "ensure_signed_request_object_with_rs256_fails",
+    "ensure-request-object-signature-algorithm-is-not-none": _G
+    + "ensure_request_object_signature_algorithm_is_not_none",
+    "ensure-request-object-with-invalid-signature-fails": _SIGNATURE,
+    "ensure-matching-key-in-authorization-request": _SIGNATURE,
+    "ensure-unsigned-request-at-par-endpoint-fails": _G + "ensure_unsigned_request_at_par_endpoint_fails",
+    "par-authorization-request-containing-request_uri": _G
+    + "par_authorization_request_containing_request_uri_in_the_object",
+}  # fmt: skip
+"""Section 2.9: the modules of Message Signing beyond those of the Security Profile."""
 
 PLAYED = {
     "basic": "basic/test_basic.py", "implicit": "implicit/test_implicit.py", "hybrid": "hybrid/test_hybrid.py",
