@@ -13,10 +13,11 @@ from idp.accounts import sessions
 from idp.audit import Actor, Event
 from idp.errors import Busy, InvalidGrant, InvalidScope, InvalidTarget
 from idp.ids import digest, uuid7
-from idp.oauth import issue
+from idp.oauth import details, issue
 from idp.oauth.granting import become, beside
 from idp.oauth.grants.narrowing import narrowed
 from idp.oauth.request import ProtocolRequest
+from idp.oauth.scopes import target
 from idp.oauth.tokens import refresh
 from idp.store.database import Kept, again, transaction
 from idp.store.durable import grants, users
@@ -95,7 +96,11 @@ def redeem(
                 client, user, grant, binding=request.binding, signing_in=True, session=session
             )
             scopes, resources = narrowed(request, client, grant.scopes, grant.resources)
-        except (InvalidGrant, InvalidScope, InvalidTarget) as refusal:
+            wanted = request.form.get("authorization_details")
+            if wanted is not None:
+                audience = target(client, scopes, resources).audience
+                details.narrowed(wanted, grant.authorization_details, client, audience)
+        except (InvalidGrant, InvalidScope, InvalidTarget, details.InvalidAuthorizationDetails) as refusal:
             record_burned(refusal.rule, meaning, client, request)
             raise Kept(refusal) from None
         if not grants.add(grant):
@@ -109,7 +114,7 @@ def redeem(
         body = issue.mint(
             issue.Order(
                 grant_type, client, scopes, resources, person, grant, meaning["nonce"], token,
-                binding=request.binding, details=request.form.get("authorization_details"),
+                binding=request.binding, details=wanted,
             )
         )  # fmt: skip
         audit.record(Event.CODE_REDEEMED, actor(client, request), grant_id=grant.id, user_id=grant.user_id)

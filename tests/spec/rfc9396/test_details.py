@@ -9,7 +9,7 @@ from idp import directory
 from idp.control import apis
 from idp.errors import Invalid
 from idp.tenants import Tenant, entered
-from tests.attacks.acting import change, refused
+from tests.attacks.acting import change, events, refused
 from tests.playing import RelyingParty, relying_party
 from tests.spec.rfc8628.devices import begun as device_begun
 from tests.spec.rfc8628.devices import television
@@ -164,6 +164,16 @@ def test_7_and_6_a_token_may_have_less_and_never_more(rp: RelyingParty) -> None:
         refused(again, "invalid_authorization_details")
     whole = rp.refresh(answer["refresh_token"]).get_json()
     assert whole["authorization_details"] == [PAYMENT, other], "nothing was used up, and the grant keeps all"
+
+
+def test_7_a_code_whose_request_asks_for_more_is_burned_and_recorded(
+    rp: RelyingParty, acme: Tenant, database: Any
+) -> None:
+    code = rp.authorize(**asked(PAYMENT)).login("alice").consent().code
+    more = {**PAYMENT, "creditor": "Mallory"}
+    refused(rp.redeem(code, authorization_details=json.dumps([more])), "invalid_authorization_details")
+    assert events(database, acme, "code.burned") == 1
+    refused(rp.redeem(code), "invalid_grant")
 
 
 def test_6_what_is_for_one_api_is_in_no_token_for_another(rp: RelyingParty, acme: Tenant) -> None:
