@@ -109,6 +109,11 @@ class Policy:
         ("off", "code", "code_and_link"),
         "Whether people sign in by a code that is sent to their e-mail address, or by a link beside it as well.",
     )
+    email_second_factor: str = _choice(
+        "off",
+        ("off", "without_another", "always"),
+        "Whether such a code is a second factor: never, for whoever has no other, or for everybody.",
+    )
     email_code_lifetime: int = _seconds(600, 3600, "Lifetime of such a code, and of the link beside it.", 60)
     email_code_confirms: bool = _flag(
         False,

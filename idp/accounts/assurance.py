@@ -37,6 +37,11 @@ def together(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(each for each in first if each != MULTIPLE), *second, MULTIPLE)))
 
 
+def by_mail(amr: Sequence[str]) -> bool:
+    """Whether a code by e-mail was the first factor: no other one-time code is a first one."""
+    return ONE_TIME_CODE in amr and MULTIPLE not in amr
+
+
 def known(names: Iterable[str]) -> tuple[int, ...]:
     """The levels among `names` that can be reached here, in their order."""
     return tuple(level(name) for name in names if name in reachable())

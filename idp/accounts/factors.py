@@ -5,12 +5,12 @@ nothing can count them none is judged (503). What cannot be guessed, a recovery 
 alone, so that a stranger who knows the password and fills the other counters locks nobody out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from idp import audit, metrics, throttle
-from idp.accounts import assurance, passkeys, recovery_codes, totp
+from idp.accounts import assurance, mailed, passkeys, recovery_codes, totp
 from idp.audit import Event
 from idp.errors import Conflict, Refusal
 from idp.speech import say
@@ -23,7 +23,7 @@ from idp.store.ephemeral.throttle_counters import Counter
 from idp.tenants import current
 from idp.throttle import Reservation
 
-PASSKEY, TOTP, RECOVERY = "passkey", "totp", "recovery"
+PASSKEY, TOTP, EMAIL, RECOVERY = "passkey", "totp", "email", "recovery"
 DAY = 86_400
 
 
@@ -47,9 +47,17 @@ class Holding:
     temporary: bool = False
     """Whether the help desk has given a temporary code that is still good."""
 
+    mail: bool = False
+    """Whether a code by e-mail is one here (`with_mail`)."""
+
     @property
     def any(self) -> bool:
         """Whether there is something to ask for. Recovery codes alone stand in for nothing."""
+        return self.kept or self.mail
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is something that is asked for where nobody insists: a mailbox alone is not."""
         return self.own or self.temporary
 
     @property
@@ -63,6 +71,7 @@ class Holding:
         there = {
             PASSKEY: self.passkeys > 0,
             TOTP: self.authenticator,
+            EMAIL: self.mail,
             RECOVERY: self.temporary or self.codes > 0,
         }
         return tuple(name for name, has in there.items() if has)
@@ -81,6 +90,17 @@ def held_by(user_id: UUID) -> Holding:
     return Holding(
         authenticator, working, left.get(code_rows.RECOVERY, 0), bool(left.get(code_rows.TEMPORARY))
     )
+
+
+def with_mail(holding: Holding, user: User | None, given: Sequence[str]) -> Holding:
+    """The same, and a code by e-mail where the policy takes it; `given`: what the first factor was.
+
+    A mailbox is never both factors, and stands beside a better one only where the policy says so.
+    """
+    if user is None or assurance.by_mail(given) or not mailed.second_offered(user):
+        return holding
+    last = current().policy.email_second_factor == "always" or not holding.own
+    return replace(holding, mail=last)
 
 
 def demanded(user_id: UUID) -> bool:
@@ -141,12 +161,16 @@ def judge(user: User, way: str, answer: str, scope: str) -> tuple[str, ...]:
 def turned_away(user: User, way: str, address: str, held: Reservation) -> None:
     """Count and record a wrong answer; that a limit is reached is recorded once."""
     filled = held.failed()
-    metrics.count("second_factors_total", way=way if way in _WAYS else "unknown", outcome="wrong")
+    metrics.count("second_factors_total", way=_named(way), outcome="wrong")
     actor = audit.Actor("user", str(user.id), address)
     with transaction():
-        audit.record(Event.SECOND_FACTOR_FAILED, actor, way=way if way in _WAYS else "unknown")
+        audit.record(Event.SECOND_FACTOR_FAILED, actor, way=_named(way))
         if filled:
             audit.record(Event.SIGN_IN_BLOCKED, actor, limits=filled)
+
+
+def _named(way: str) -> str:
+    return way if way in (*_WAYS, EMAIL) else "unknown"
 
 
 def enrol_totp(user: User, ticket: str, code: str, *, replacing: bool) -> tuple[str, ...]:

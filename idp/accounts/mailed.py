@@ -30,7 +30,7 @@ from idp.tenants import current
 
 ASKED, WRONG = "email_code.asked", "email_code.wrong"
 """Topics of the outbox."""
-SIGN_IN = "sign_in"
+SIGN_IN, SECOND_FACTOR = "sign_in", "second_factor"
 DIGITS = 8
 NAME_LONGEST = 512
 _KEY = b"mailed code"
@@ -131,12 +131,30 @@ def counters(user: User) -> tuple[Counter, Counter]:
     return strangers, own
 
 
+def second_offered(user: User) -> bool:
+    """Whether a code is a second factor of this person by the tenant's policy: at a confirmed address alone."""
+    wanted = current().policy.email_second_factor != "off"
+    return wanted and user.active and bool(user.email) and user.email_verified and mail.possible()
+
+
+def send_second(user: User, place: Place, former: UUID | None = None) -> UUID | None:
+    """Write a code to a person who has given a first factor; None where nothing can be sent. Raises TooMany."""
+    throttle.count(throttle.email_codes(str(user.id), place.address))
+    throttle.budget("email_codes")
+    with transaction():
+        if not second_offered(user) or throttle.failed("mail", *_mailbox(user, known=True)) is not None:
+            return None
+        row = _begun(SECOND_FACTOR, place, former)
+        return row.id if _send(row, user) else None
+
+
 def _send(row: MailedCode, user: User) -> bool:
     """Make code and link, and write them to the person, in the caller's transaction."""
     code, link = made(row, user)
     told = sealed.read(row.purpose, row.sealed)
     sent = mail.send(
         mail.Kind.EMAIL_CODE, user.email or "", user_id=user.id, code=spoken(code), link=link, has_link=bool(link),
+        second=row.purpose == SECOND_FACTOR,
         lasts=current().policy.email_code_lifetime, place=str(told["address"]),
     )  # fmt: skip
     if sent:

@@ -156,6 +156,8 @@ def _second_factor(user: User) -> Iterable[Reason]:
     if held.own:
         commands = f"{_command('temporary-code', user)}, or {_command('reset-factors', user)}"
         yield Reason("second_factor", False, "A second factor is asked for as well.", commands)
+    elif factors.demanded(user.id) and mailed.second_offered(user):
+        yield Reason("second_factor", False, "A code by e-mail is asked for as well.")
     elif factors.demanded(user.id):
         yield Reason("second_factor", False, "A second factor has to be set up at the next sign-in.")
 

@@ -43,16 +43,10 @@ def ask(due: Due, name: str, browser: Browser, device: str | None) -> Ask:
     """Have a code sent to whoever is called `name`, and wait for it. Raises TooMany, TransactionGone."""
     going = due.going
     former = UUID(going.mailed[0]) if going.mailed else None
-    row = mailed.ask(name, place_of(due, browser), device, former)
+    row = mailed.ask(name, flow.place_of(due, browser), device, former)
     going.mailed = str(row), name[: mailed.NAME_LONGEST].strip()
     underway.keep(going)
     return Ask(Step.EMAIL, going.identifier)
-
-
-def place_of(due: Due, browser: Browser) -> Place:
-    """Where this sign-in is, as a message or the page behind its link tells it."""
-    client_id = "" if due.going.own else due.client.client_id
-    return Place(due.going.identifier, client_id, browser.address, browser.user_agent)
 
 
 def standing(due: Due) -> MailedCode | None:

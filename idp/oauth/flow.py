@@ -10,6 +10,7 @@ from datetime import datetime
 
 from idp import audit
 from idp.accounts import assurance, consent, sessions
+from idp.accounts.mailed import Place
 from idp.audit import Actor, Event
 from idp.errors import ConsentRequired, InteractionRequired, LoginRequired, Refusal
 from idp.oauth import authorize, elsewhere, metadata_documents, own, scopes, situation, underway
@@ -169,6 +170,12 @@ class Due:
     def entries(self) -> tuple[str, ...]:
         """What consent is asked for: each scope with its API."""
         return scopes.qualified(self.client, self.request.scopes, self.request.resources)
+
+
+def place_of(due: Due, browser: Browser) -> Place:
+    """Where this sign-in is, as a message or the page behind its link tells it."""
+    client_id = "" if due.going.own else due.client.client_id
+    return Place(due.going.identifier, client_id, browser.address, browser.user_agent)
 
 
 def due(identifier: str, browser: Browser) -> Due:

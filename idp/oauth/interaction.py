@@ -132,7 +132,7 @@ def needed(situation: Situation) -> int:
         return 2
     if preferred(request) > 1 and situation.holding.any:
         return 2
-    asked = situation.demanded or (situation.waiting and situation.holding.any)
+    asked = situation.demanded or (situation.waiting and situation.holding.kept)
     anew = "login" in request.prompt or request.max_age is not None
     return 2 if asked and (anew or not situation.trusted) else 1
 

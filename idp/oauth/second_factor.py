@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from idp.accounts import assurance, devices, factors, passkeys, telling, totp
-from idp.accounts.factors import WrongCode
+from idp import metrics
+from idp.accounts import assurance, devices, factors, mailed, passkeys, telling, totp
+from idp.accounts.factors import Holding, WrongCode
 from idp.accounts.passkeys import PasskeyRefused
 from idp.accounts.totp import Enrolment
 from idp.errors import Refusal
 from idp.ids import uuid7
 from idp.mail import What
-from idp.oauth import flow
+from idp.oauth import flow, underway
 from idp.oauth.flow import Due, Entered, Outcome
 from idp.oauth.interaction import Step
 from idp.oauth.request import Browser
@@ -49,6 +50,33 @@ def whose(due: Due) -> User | None:
     return None if due.session is None else users.by_id(due.session.user_id)
 
 
+def holding(due: Due, user: User) -> Holding:
+    """What the person can give here."""
+    given = due.given if due.waiting is not None else due.session.amr if due.session is not None else ()
+    return factors.with_mail(factors.held_by(user.id), user, given)
+
+
+def send_code(due: Due, user: User, browser: Browser) -> bool:
+    """Write a code to the person, in place of a former one; False where none can be sent.
+
+    Raises TooMany, TransactionGone.
+    """
+    if not holding(due, user).mail:
+        return False
+    former = UUID(due.going.mailed_second) if due.going.mailed_second else None
+    row = mailed.send_second(user, flow.place_of(due, browser), former)
+    due.going.mailed_second = None if row is None else str(row)
+    underway.keep(due.going)
+    return row is not None
+
+
+def code_sent(due: Due, user: User) -> bool:
+    """Whether a code was sent to this person that can still be given."""
+    row = UUID(due.going.mailed_second) if due.going.mailed_second else None
+    found = None if row is None else mailed.standing(row, due.going.identifier)
+    return found is not None and found.user_id == user.id
+
+
 def give(due: Due, user: User, way: str, answer: str, browser: Browser, *, remember: bool) -> Proved:
     """Judge a second factor and go on with what it makes.
 
@@ -56,6 +84,8 @@ def give(due: Due, user: User, way: str, answer: str, browser: Browser, *, remem
     """
     held = factors.attempt(user, way, browser.address)
     try:
+        if way == factors.EMAIL:
+            _judge_mailed(due, user, answer)
         entered, trusted = _given(due, user, way, answer, browser, remember)
     except (WrongCode, PasskeyRefused):
         factors.turned_away(user, way, browser.address, held)
@@ -67,14 +97,32 @@ def give(due: Due, user: User, way: str, answer: str, browser: Browser, *, remem
     return Proved(entered, user, trusted)
 
 
+def _judge_mailed(due: Due, user: User, code: str) -> None:
+    """The try counts whatever becomes of it, so this stands before the transaction. Raises WrongCode."""
+    right = code_sent(due, user) and holding(due, user).mail
+    row = UUID(due.going.mailed_second) if right and due.going.mailed_second else None
+    if row is None or mailed.judge(row, due.going.identifier, code, mailed.SECOND_FACTOR) is None:
+        raise WrongCode(rule="factors.email")
+
+
+def _use_mailed(due: Due) -> tuple[str, ...]:
+    """Use up the code that was judged. Raises WrongCode for all but one of many at once."""
+    row = UUID(due.going.mailed_second) if due.going.mailed_second else None
+    if row is None or mailed.use(row, mailed.SECOND_FACTOR) is None:
+        raise WrongCode(rule="factors.email")
+    metrics.count("second_factors_total", way=factors.EMAIL, outcome="right")
+    return (assurance.ONE_TIME_CODE,)
+
+
 @again
 def _given(
     due: Due, user: User, way: str, answer: str, browser: Browser, remember: bool
 ) -> tuple[Entered, str | None]:
     with transaction():
-        amr = factors.judge(user, way, answer, scope(due, user))
+        mail = way == factors.EMAIL
+        amr = _use_mailed(due) if mail else factors.judge(user, way, answer, scope(due, user))
         entered = _go_on(due, user, amr, browser)
-        wished = remember and entered.session is not None
+        wished = remember and not mail and entered.session is not None
         return entered, devices.remember(user, browser.user_agent) if wished else None
 
 

@@ -78,7 +78,9 @@ def _second(
         return level, NOTHING, False, False
     user = waiting or users.by_id(user_id)
     trusted = user is not None and devices.known(user, browser.trusted)
-    return level, factors.held_by(user_id), demanded, trusted
+    given = first.amr if first is not None else session.amr if session is not None else ()
+    holding = factors.with_mail(factors.held_by(user_id), user, given)
+    return level, holding, demanded, trusted
 
 
 def _hinted(request: AuthorizationRequest, client: Client) -> str | None:

@@ -92,6 +92,8 @@ class Transaction:
     """Recovery codes that were made in it and not yet put away, sealed for their person."""
     mailed: tuple[str, str] | None = None
     """The code by e-mail that it waits for, and the name for which that was asked for."""
+    mailed_second: str | None = None
+    """The code by e-mail that was sent in it as a second factor."""
 
     def state(self) -> dict[str, Any]:
         """As it is kept."""
@@ -110,6 +112,7 @@ class Transaction:
             "elsewhere": self.elsewhere,
             "first": None if self.first is None else self.first.state(),
             "codes": self.codes,
+            "mailed_second": self.mailed_second,
             "mailed": None if self.mailed is None else list(self.mailed),
         }
 
@@ -225,6 +228,7 @@ def load(identifier: str, browser: Browser) -> Transaction:
         elsewhere=state.get("elsewhere", ""),
         first=_first(state.get("first")),
         codes=state.get("codes"),
+        mailed_second=state.get("mailed_second"),
         mailed=tuple(state["mailed"]) if state.get("mailed") else None,
     )
 

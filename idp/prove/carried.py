@@ -315,7 +315,8 @@ def _registration_access_token(place: Place) -> Iterator[Use]:
 def _email_code(place: Place) -> Iterator[Use]:
     theirs, code = place.victim.pages[place.path], place.own.mailed["code"]
     absent = "".join(secrets.choice("0123456789") if sign.isdigit() else sign for sign in code)
-    rest = Part({**theirs.inputs, "action": "verify"}, theirs.query, {}, theirs.cookies)
+    pressed = {"action": "verify", **({"way": "email"} if "way" in theirs.inputs else {})}
+    rest = Part({**theirs.inputs, **pressed}, theirs.query, {}, theirs.cookies)
     yield Use("of a namesake", Part({"code": code}), Part({"code": absent}), rest)
 
 

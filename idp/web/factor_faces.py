@@ -13,12 +13,14 @@ class Mfa(Form):
 
     tenant: TenantFace
     client: ClientFace | None = None
-    way: Literal["passkey", "totp", "recovery"]
+    way: Literal["passkey", "totp", "email", "recovery"]
     others: tuple[tuple[str, str], ...] = ()
     user: str = ""
     remember_days: int = 0
     """For how many days the device may be remembered; 0: not offered."""
-    error: Literal["", "wrong", "nothing", "stale", "passkey"] = ""
+    error: Literal["", "wrong", "nothing", "stale", "passkey", "not_sent"] = ""
+    sent: str = ""
+    """Where a code was sent to by e-mail; empty: none was."""
     passkey_options: str = ""
     """What the browser asks a passkey with, as JSON; empty: none is asked for."""
 

@@ -279,3 +279,112 @@ def test_asking_too_often_is_stopped_for_known_and_unknown_names_alike(
         visit = relying_party(app, tenant).authorize()
         visit.submit(username=name, action="email")
         assert visit.answer.status_code == 429 and visit.answer.headers["Retry-After"]
+
+
+def at_second(app: Any, tenant: Tenant, **changes: str | None) -> Visit:
+    """Alice, who has given her password and is asked for a second factor."""
+    visit = relying_party(app, tenant).authorize(**changes).login("alice")
+    assert 'id="mfa"' in visit.html, visit.html[:900]
+    return visit
+
+
+def second_sent(visit: Visit, server: Sink) -> str:
+    """Have a code sent as a second factor: the code."""
+    visit.submit(action="send")
+    assert 'id="code"' in visit.html and "alice@example.com" in visit.html
+    [mail] = server.deliver()
+    assert "/sign-in?link=" not in text(mail) and "change your password" in text(mail)
+    return code_in(mail)
+
+
+def test_as_a_second_factor_where_the_policy_takes_it(app: Any, acme: Tenant, server: Sink) -> None:
+    tenant = policy(acme, email_second_factor="without_another", second_factor="required")
+    visit = at_second(app, tenant)
+    assert 'id="mfa-send"' in visit.html and 'id="code"' not in visit.html and server.deliver() == []
+    code = second_sent(visit, server)
+    visit.submit(code=other(code), action="verify")
+    assert "That code is not right" in visit.html
+    visit.submit(code=code, action="verify", remember="yes")
+    told = claims(visit)
+    assert (told["amr"], told["acr"]) == (["pwd", "otp", "mfa"], "2")
+    assert not any("trusted" in name for name in (each.key for each in visit.browser._cookies.values()))
+
+
+def test_nobody_is_asked_for_it_who_must_not_have_two(app: Any, acme: Tenant, server: Sink) -> None:
+    tenant = policy(acme, email_second_factor="always")
+    assert claims(relying_party(app, tenant).authorize().login("alice"))["acr"] == "1"
+    at_second(app, tenant, acr_values="2")
+
+
+def test_it_stands_beside_a_better_one_only_where_the_policy_says_so(
+    app: Any, acme: Tenant, server: Sink
+) -> None:
+    with_app(acme)
+    tenant = policy(acme, email_second_factor="without_another")
+    visit = at_second(app, tenant)
+    assert 'id="mfa-email"' not in visit.html
+    visit.submit(way="email", action="send")
+    assert "No message can be sent" in visit.html and server.deliver() == []
+    tenant = policy(acme, email_second_factor="always")
+    visit = at_second(app, tenant)
+    assert 'id="mfa-email"' in visit.html
+    visit.answer = visit.browser.get(visit.page + "&way=email")
+    code = second_sent(visit, server)
+    policy(acme, email_second_factor="off")
+    visit.submit(code=code, action="verify")
+    assert "That code is not right" in visit.html or 'id="code"' in visit.html
+    assert not any(each.key.endswith("_session") for each in visit.browser._cookies.values())
+
+
+def test_a_mailbox_is_never_both_factors(app: Any, acme: Tenant, server: Sink) -> None:
+    tenant = policy(acme, email_sign_in="code", email_second_factor="always", second_factor="required")
+    visit = asked(app, tenant)
+    [mail] = server.deliver()
+    visit.submit(code=code_in(mail), action="verify")
+    assert 'id="enrol"' in visit.html
+    with_app(tenant)
+    visit = asked(app, tenant)
+    [mail] = server.deliver()
+    visit.submit(code=code_in(mail), action="verify")
+    assert 'id="mfa"' in visit.html and 'id="mfa-email"' not in visit.html
+    visit.submit(way="email", action="send")
+    assert "No message can be sent" in visit.html and server.deliver() == []
+
+
+def test_five_wrong_second_codes_are_the_end_for_a_while(app: Any, acme: Tenant, server: Sink) -> None:
+    tenant = policy(acme, email_second_factor="always", second_factor="required")
+    visit = at_second(app, tenant)
+    code = second_sent(visit, server)
+    for _ in range(tenant.policy.second_factor_failures):
+        visit.submit(code=other(code), action="verify")
+    page, form = visit.page, {"csrf": inputs(visit.html)["csrf"], "way": "email"}
+    answer = visit.browser.post(page, data={**form, "code": code, "action": "verify"})
+    assert answer.status_code == 429
+
+
+def test_a_second_factor_of_a_sign_in_before_is_none_here(app: Any, acme: Tenant, server: Sink) -> None:
+    tenant = policy(acme, email_second_factor="always", second_factor="required")
+    first, second = at_second(app, tenant), at_second(app, tenant)
+    code = second_sent(first, server)
+    second_sent(second, server)
+    second.submit(code=code, action="verify")
+    assert "That code is not right" in second.html
+    first.submit(code=code, action="verify")
+    assert first.code
+
+
+def test_of_many_at_one_second_code_one_goes_on(app: Any, acme: Tenant, server: Sink, database: Any) -> None:
+    tenant = policy(acme, email_second_factor="always", second_factor="required", second_factor_failures=100)
+    visit = at_second(app, tenant)
+    form = {"code": second_sent(visit, server), "action": "verify", **inputs(visit.html)}
+    cookies = {each.key: each.value for each in visit.browser._cookies.values()}
+
+    def give(_: int) -> Any:
+        browser = app.test_client()
+        for name, value in cookies.items():
+            browser.set_cookie(name, value, domain="localhost")
+        return browser.post(visit.page, data=form)
+
+    answers = at_once(THREADS, give)
+    assert sum("code=" in each.headers.get("Location", "") for each in answers) == 1
+    assert events(database, tenant, "session.started") == 1

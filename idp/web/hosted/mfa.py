@@ -1,6 +1,6 @@
 """The second factor: a passkey, a code of an app, or a recovery code. Names and ids are a public contract."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from flask import Response
 
@@ -18,9 +18,12 @@ from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
 from idp.web.hosted import steps
 
+if TYPE_CHECKING:
+    from idp.store.durable.users import User
+
 door = Door("mfa", __name__, gate=Gate.TENANT, page="error")
 
-Trouble = Literal["", "wrong", "nothing", "stale", "passkey"]
+Trouble = Literal["", "wrong", "nothing", "stale", "passkey", "not_sent"]
 
 
 @door.route("/interaction/mfa", credentials=("cookie",))
@@ -32,7 +35,7 @@ def show() -> Response:
 @door.route(
     "/interaction/mfa",
     methods=("POST",),
-    credentials=("cookie", "csrf", "second_factor", "passkey"),
+    credentials=("cookie", "csrf", "second_factor", "passkey", "email_code"),
     endpoint="submit",
 )
 def submit() -> Response:
@@ -55,6 +58,8 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
         return _on(due, browser, binding)
     if action == "other":
         return answers.go(flow.again_as_another(due, browser), binding)
+    if action == "send":
+        return _sent(due, user, browser, binding)
     way = factors.PASSKEY if action == "passkey" else way
     code = form.get("passkey" if way == factors.PASSKEY else "code", "")
     if not code.strip():
@@ -66,6 +71,13 @@ def _done(due: Due, form: dict[str, str], browser: Browser, binding: str) -> Res
     except PasskeyRefused:
         return _page(due, binding, way, trouble="passkey")
     return done(due, proved, binding)
+
+
+def _sent(due: Due, user: "User", browser: Browser, binding: str) -> Response:
+    """Have a code sent, and go to where it is typed."""
+    if not second_factor.send_code(due, user, browser):
+        return _page(due, binding, factors.EMAIL, trouble="not_sent")
+    return answers.see_other(f"{answers.step_address(Step.MFA, due.going.identifier)}&way={factors.EMAIL}")
 
 
 def _at(due: Due) -> bool:
@@ -88,8 +100,7 @@ def done(due: Due, proved: Proved, binding: str) -> Response:
 
 def _page(due: Due, binding: str, way: str, *, trouble: Trouble = "", status: int = 200) -> Response:
     user = second_factor.whose(due)
-    holding = factors.held_by(user.id) if user is not None else factors.NOTHING
-    ways = holding.ways
+    ways = second_factor.holding(due, user).ways if user is not None else ()
     shown = way if way in ways else ways[0] if ways else factors.RECOVERY
     address = answers.step_address(Step.MFA, due.going.identifier)
     html, csp = pages.render(
@@ -105,7 +116,8 @@ def _page(due: Due, binding: str, way: str, *, trouble: Trouble = "", status: in
         passkey_options=passkeys.request_options(second_factor.scope(due, user), user)
         if user is not None and shown == factors.PASSKEY
         else "",
-        remember_days=current().policy.remembered_device // 86_400,
+        sent=(user.email or "") if user is not None and second_factor.code_sent(due, user) else "",
+        remember_days=0 if shown == factors.EMAIL else current().policy.remembered_device // 86_400,
         error=trouble,
         request_id=asked.request_id(),
         form_action=answers.targets(due.request),
