@@ -8,7 +8,7 @@ which the sign-in began. What was right is used up in the transaction in which t
 from dataclasses import dataclass
 from uuid import UUID
 
-from idp import audit, directory, throttle
+from idp import audit, directory, metrics, throttle
 from idp.accounts import assurance, mailed
 from idp.accounts.links import LinkGone
 from idp.accounts.mailed import Place
@@ -99,6 +99,7 @@ def _entered(due: Due, row: UUID, browser: Browser) -> Proved | None:
         if user is None:
             return None
         due.going.mailed = None
+        metrics.count("sign_ins_total", outcome="succeeded")
         return Proved(flow.sign_in(due, user, (assurance.ONE_TIME_CODE,), browser), user)
 
 

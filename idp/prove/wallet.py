@@ -122,7 +122,6 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     known = frozenset(name for _, name in stranger.cookies)
     _open(wallet, stranger, page, "login-form", known)
     _left(wallet, net, stranger, page, known)
-    _by_mail(wallet, net, client, known)
     wallet.tokens = client.sign_in(browser, "alice", canary.passwords["alice"])
     brief = party(net, canary, "service").client_credentials("brief.read").json()
     wallet.brief, wallet.ends = brief["access_token"], clock.elapsed() + brief["expires_in"]
@@ -143,6 +142,7 @@ def gathered(net: Net, canary: Canary) -> Wallet:
     _open(wallet, browser, browser.get(f"{canary.issuer}/create"), "register-form", known)
     for path, link in canary.links.items():
         _open(wallet, browser, browser.get(link), f"{path[1:]}-form", known)
+    _by_mail(wallet, net, client, browser, known)
     wallet.cookies = {name: value for (_, name), value in browser.cookies.items()}
     wallet.request = client.request(prompt="none")
     wallet.code, wallet.verifier = fresh_code(net, wallet)
@@ -168,13 +168,13 @@ def _devices(net: Net, wallet: Wallet, client: Party, browser: Browser, known: f
     _open(wallet, browser, page, "approve-form", known)
 
 
-def _by_mail(wallet: Wallet, net: Net, client: Party, known: frozenset[str]) -> None:
-    """The page on which Alice waits for a code, and the one behind its link, opened in another browser."""
-    waiting, elsewhere = Browser(net, wallet.canary.issuer), Browser(net, wallet.canary.issuer)
+def _by_mail(wallet: Wallet, net: Net, client: Party, browser: Browser, known: frozenset[str]) -> None:
+    """The page on which Alice waits for a code, and the one behind its link, opened in her other browser."""
+    waiting = Browser(net, wallet.canary.issuer)
     page = waiting.submit(client.authorize(waiting), "login-form", "login-email", username="alice")
     _open(wallet, waiting, page, "email-form", known)
     wallet.mailed = wallet.canary.waits()
-    _open(wallet, elsewhere, elsewhere.get(wallet.mailed["link"]), "sign-in-form", known)
+    _open(wallet, browser, browser.get(wallet.mailed["link"]), "sign-in-form", known)
 
 
 def _second_factors(net: Net, wallet: Wallet, client: Party, known: frozenset[str]) -> None:
