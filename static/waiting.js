@@ -4,9 +4,9 @@
 const main = document.getElementById("email"), form = document.getElementById("email-form");
 const look = async () => {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  const found = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("email");
-  if (answer && !found) return;
-  if (found?.dataset.state === "confirmed") form.requestSubmit(document.getElementById("email-opened"));
+  const state = answer?.ok && (await answer.text()).match(/<main id="email" data-state="(\w+)"/)?.[1];
+  if (answer && !state) return;
+  if (state === "confirmed") form.requestSubmit(document.getElementById("email-opened"));
   else setTimeout(look, 3000);
 };
 if (main?.dataset.state === "open") setTimeout(look, 3000);

@@ -116,7 +116,7 @@ def _confirmed(place: Place, theirs: Page) -> Use:
 
 
 def _second_factor(place: Place) -> Iterator[Use]:
-    """A code at the page that asks for it, and at the one on which an app is set up, where it proves the app."""
+    """A code, of an app or on paper, at the page that asks for it, and at the one on which an app is set up, where it proves the app."""
     theirs = place.victim.pages[place.path]
     code, beside = one_time_code(place.own.app), {"action": "keep"}
     if "way" in theirs.inputs:
@@ -315,8 +315,7 @@ def _registration_access_token(place: Place) -> Iterator[Use]:
 def _email_code(place: Place) -> Iterator[Use]:
     theirs, code = place.victim.pages[place.path], place.own.mailed["code"]
     absent = "".join(secrets.choice("0123456789") if sign.isdigit() else sign for sign in code)
-    pressed = {"action": "verify", **({"way": "email"} if "way" in theirs.inputs else {})}
-    rest = Part({**theirs.inputs, **pressed}, theirs.query, {}, theirs.cookies)
+    rest = Part({**theirs.inputs, "action": "verify"}, theirs.query, {}, theirs.cookies)
     yield Use("of a namesake", Part({"code": code}), Part({"code": absent}), rest)
 
 

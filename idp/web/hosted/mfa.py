@@ -35,7 +35,7 @@ def show() -> Response:
 @door.route(
     "/interaction/mfa",
     methods=("POST",),
-    credentials=("cookie", "csrf", "second_factor", "passkey", "email_code"),
+    credentials=("cookie", "csrf", "second_factor", "passkey"),
     endpoint="submit",
 )
 def submit() -> Response:
