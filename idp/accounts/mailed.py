@@ -153,8 +153,8 @@ def _send(row: MailedCode, user: User) -> bool:
     code, link = made(row, user)
     told = sealed.read(row.purpose, row.sealed)
     sent = mail.send(
-        mail.Kind.EMAIL_CODE, user.email or "", user_id=user.id, code=spoken(code), link=link, has_link=bool(link),
-        second=row.purpose == SECOND_FACTOR,
+        mail.Kind.EMAIL_CODE, user.email or "", user_id=user.id, code=spoken(code), link=link,
+        wanted=SECOND_FACTOR if row.purpose == SECOND_FACTOR else "code_and_link" if link else "code",
         lasts=current().policy.email_code_lifetime, place=str(told["address"]),
     )  # fmt: skip
     if sent:

@@ -116,7 +116,7 @@ def _confirmed(place: Place, theirs: Page) -> Use:
 
 
 def _second_factor(place: Place) -> Iterator[Use]:
-    """A code, of an app or on paper, at the page that asks for it, and at the one on which an app is set up, where it proves the app."""
+    """A code at the page that asks for it, and at the one on which an app is set up, where it proves the app."""
     theirs = place.victim.pages[place.path]
     code, beside = one_time_code(place.own.app), {"action": "keep"}
     if "way" in theirs.inputs:
