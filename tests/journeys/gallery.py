@@ -142,7 +142,6 @@ def factor_states() -> dict[str, tuple[str, dict[str, object]]]:
         "mfa-email-sent": ("mfa", mfa | {"way": "email", "sent": "alice@acme.example", "remember_days": 0}),
         "mfa-email-wrong": ("mfa", mfa | {"way": "email", "sent": "alice@acme.example", "error": "wrong"}),
         "mfa-email-not-sent": ("mfa", mfa | {"way": "email", "error": "not_sent"}),
-        "mfa-rtl": ("mfa", mfa | {"direction": "rtl", "tenant": GLOBEX}),
         "mfa-passkey": ("mfa", mfa | {"way": "passkey", "passkey_options": options}),
         "mfa-passkey-wrong": (
             "mfa",
