@@ -20,9 +20,8 @@ ELSEWHERE = {
 NOT_PLAYED = {
     "F02": "a synchronous standby that is promoted needs a second cluster and an election",
     "F14": "a Redis that one node reaches and another does not needs two networks",
-    "F23": "nothing sends mail yet",
     "F26": "file handles that run out are not tried yet",
-    "F32": "haproxy and nginx are not on this machine; the product retries no POST",
+    "F32": "a proxy that sends a POST twice is not put before it; the product retries none",
     "F34": "a tenant of a million people beside ten thousand takes a benchmark, not a test",
 }
 """Faults that nothing here plays, and why."""

@@ -269,7 +269,7 @@ def test_of_many_at_one_link_one_confirms(app: Any, house: Tenant, server: Sink,
     assert events(database, house, "email_code.confirmed") == 1
 
 
-def test_asking_too_often_is_stopped_for_known_and_unknown_names_alike(
+def test_mf06_asking_too_often_is_stopped_for_known_and_unknown_names_alike(
     app: Any, house: Tenant, server: Sink
 ) -> None:
     tenant = policy(house, email_sign_in="code", email_codes=8)

@@ -1,13 +1,16 @@
 """The first five minutes: `idp up` on a new machine, and the demonstration's application and service over HTTP."""
 
+import base64
+import json
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 import requests
 
 from tests.playing import inputs
-from tests.running import Up, free_ports, up
+from tests.running import Up, free_ports, idp, up
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,35 @@ def test_alice_signs_in_calls_the_service_refreshes_and_signs_out(running: Up) -
     refreshed = browser.post(f"{application}/refresh", timeout=20)
     assert shown(refreshed, "access_token") != shown(page, "access_token")
     question = browser.post(f"{application}/sign-out", timeout=20)
-    assert question.status_code == 200
+    assert question.status_code == 200 and 'id="logout-form"' in question.text
+    form = {**inputs(question.text), "action": "confirm"}
+    place = re.search(r'id="logout-form" method="post" action="([^"]+)"', question.text)
+    gone = browser.post(place[1] if place else question.url, data=form, timeout=20)
+    assert gone.url.startswith(f"{application}/") and 'id="name"' not in gone.text
+    again = browser.get(f"{application}/sign-in", timeout=20)
+    assert 'id="login-form"' in again.text, "the session at the issuer goes on"
+
+
+def test_keys_rotate_and_the_service_takes_the_next_token_at_once(running: Up) -> None:
+    """A service that knows only the former keys is brought a token of the next one: it fetches them, and answers."""
+    application = f"http://localhost:{running.port + 1}"
+    browser, page = sign_in(running, "alice", "correct horse battery staple")
+    assert shown(browser.post(f"{application}/call", timeout=20), "notice") == "The service answered 200."
+    before = kid(shown(page, "access_token"))
+    rotated = idp("keys", "rotate", "--tenant", "acme", "--now", "--home", str(running.home))
+    assert rotated.returncode == 0, rotated
+    deadline = time.monotonic() + 20
+    while (after := kid(shown(browser.post(f"{application}/refresh", timeout=20), "access_token"))) == before:
+        assert time.monotonic() < deadline, "tokens are still signed by the former key"
+    assert after != before
+    called = browser.post(f"{application}/call", timeout=20)
+    assert shown(called, "notice") == "The service answered 200."
+
+
+def kid(token: str) -> str:
+    """Which key has signed a token."""
+    head = token.split(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"])
 
 
 def test_alice_of_globex_is_nobody_at_acme(running: Up) -> None:

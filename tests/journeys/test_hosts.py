@@ -17,7 +17,7 @@ from idp.tenants import entered
 HOST = "id.acme.example"
 
 
-def test_a_host_counts_once_it_is_proved(acme, globex, database):
+def test_ox08_a_host_counts_once_it_is_proved(acme, globex, database):
     proof = hosts.add("acme", HOST, SYSTEM)
     assert proof == hosts.add("acme", HOST, SYSTEM)
     assert (proof.status, proof.record) == ("pending", f"_idp-challenge.{HOST}")
@@ -92,7 +92,7 @@ def test_an_issuer_is_not_ended_by_a_slip_in_the_dns(proved, frozen):
     assert directory.resolve_host(HOST).issuer == f"https://{HOST}"
 
 
-def test_a_host_that_went_to_another_tenant_is_not_remembered(proved, globex):
+def test_ox08_a_host_that_went_to_another_tenant_is_not_remembered(proved, globex):
     """Found under the old owner's other name again, its host is still not its host."""
     assert directory.resolve_host(HOST).slug == "acme"
     hosts.remove("acme", HOST, SYSTEM)

@@ -65,7 +65,7 @@ def test_3_1_2_1_ui_locales_chooses_the_language_of_each_page(rp: RelyingParty, 
         "tlh i-klingon de",
     ],
 )
-def test_what_nobody_speaks_is_passed_over_and_never_an_error(rp: RelyingParty, wish: str) -> None:
+def test_ox10_what_nobody_speaks_is_passed_over_and_never_an_error(rp: RelyingParty, wish: str) -> None:
     visit = rp.authorize(ui_locales=wish)
     assert visit.answer.status_code == 200
     assert spoken(visit.html) == ("en" if wish == "se" or len(wish) > 1_000 else "de")

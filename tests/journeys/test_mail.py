@@ -128,7 +128,7 @@ def test_a_name_of_another_script_and_an_address_with_an_idn_are_sent(acme: Tena
     assert server.envelopes[0].rcpt_tos == ["dora@xn--bcher-kva.example"]
 
 
-def test_a_server_that_is_away_holds_messages_back_and_gets_them_later(
+def test_f23_a_server_that_is_away_holds_messages_back_and_gets_them_later(
     acme: Tenant, vault: Settings, database: Any
 ) -> None:
     with sink() as first:

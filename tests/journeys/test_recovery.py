@@ -229,7 +229,7 @@ def test_nobody_reads_in_the_outbox_who_asked(app: Any, acme: Tenant, database: 
     assert "alice" not in str(database("SELECT payload::text FROM outbox"))
 
 
-def test_pw09_an_address_is_not_flooded_and_a_browser_neither_asks_for_ever(
+def test_pw09_do07_an_address_is_not_flooded_and_a_browser_neither_asks_for_ever(
     app: Any, acme: Tenant, server: Sink, database: Any
 ) -> None:
     acme = policy(acme, mails=3, recoveries=8)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import importlib
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -82,6 +83,42 @@ def test_a_plain_token_is_taken_as_before(service: Any, nightly: Prover) -> None
         == 401
     )
     assert ordered(service, token, "Basic") == ordered(service, "x", "Bearer") == 401
+
+
+def test_a_token_that_is_not_for_it_opens_nothing(
+    app: Any, service: Any, nightly: Prover, acme: Tenant, globex: Tenant
+) -> None:
+    """Of another tenant, of another kind, for another service, with another's name in it, or no longer whole."""
+    good = issued(nightly, bound=False)
+    assert ordered(service, good, "Bearer") == 200
+    head, body, signature = good.split(".")
+    told = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    forged = base64.urlsafe_b64encode(json.dumps(told | {"tenant": "globex"}).encode()).decode().rstrip("=")
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').decode().rstrip("=")
+    rp = relying_party(app, acme)
+    tokens = rp.exchange(rp.authorize().login("alice").code)
+    for wrong in (
+        issued(Prover(relying_party(app, globex, "nightly")), bound=False),
+        tokens["id_token"],
+        f"{head}.{forged}.{signature}",
+        f"{none}.{body}.",
+        f"{none}.{body}.{signature}",
+        good[:-6] + "AAAAAA",
+        good + "A",
+        "",
+    ):
+        assert ordered(service, wrong, "Bearer") == 401, wrong[:40]
+    others = relying_party(app, acme)
+    theirs = others.exchange(others.authorize(scope="openid profile").login("alice").code)["access_token"]
+    assert ordered(service, theirs, "Bearer") == 401, "a token for the issuer alone is none for the service"
+
+
+def test_a_token_that_is_over_opens_nothing(service: Any, nightly: Prover, frozen: Any) -> None:
+    with frozen() as clock:
+        token = issued(nightly, bound=False)
+        assert ordered(service, token, "Bearer") == 200
+        clock.tick(700)
+        assert ordered(service, token, "Bearer") == 401
 
 
 def test_a_token_that_a_key_binds(service: Any, nightly: Prover) -> None:
