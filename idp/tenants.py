@@ -115,14 +115,9 @@ class Policy:
         "Whether such a code is a second factor: never, for whoever has no other, or for everybody.",
     )
     email_code_lifetime: int = _seconds(600, 3600, "Lifetime of such a code, and of the link beside it.", 60)
-    email_code_confirms: bool = _flag(
-        False,
-        "Whether such a code is sent to an address that nobody has confirmed as well, which it then confirms.",
-    )
+    email_code_confirms: bool = _flag(False, "Whether it goes to unconfirmed addresses, which it confirms.")
     email_code_failures: int = _count(5, 1_000_000, "Wrong codes of one sign-in by e-mail, which end it.")
-    email_codes: int = _count(
-        20, 1_000_000, "Codes by e-mail asked for at one address; a quarter of it for one sign-in name there."
-    )
+    email_codes: int = _count(20, 1_000_000, "Codes asked for at one address, a quarter for one name.")
     email_codes_window: int = _seconds(600, _DAY, "Window of email_codes.")
     passkeys: bool = _flag(True, "Whether people may sign in with passkeys, and have them as second factors.")
     second_factor: str = _choice(
