@@ -16,7 +16,8 @@ from idp.registration import fapi
 from idp.signing import jwt
 from idp.signing.checks import Check, Table, no
 from idp.store.database import transaction
-from idp.store.durable import grants, users
+from idp.store.durable import behind, grants, users
+from idp.store.durable.behind import Behind
 from idp.store.durable.clients import Client
 from idp.store.durable.grants import Grant
 from idp.store.durable.users import User
@@ -123,6 +124,8 @@ class Read:
     client: Client | None = None
     grant: Grant | None = None
     user: User | None = None
+    looked: Behind | None = None
+    """What stands behind it, where that was looked up at once; else each check asks for its own."""
 
 
 def _named_origin(read: Read) -> None:
@@ -137,7 +140,8 @@ def _named_client(read: Read) -> None:
 
 
 def _not_revoked(read: Read) -> None:
-    if grants.token_revoked(str(read.claims["jti"])):
+    looked = read.looked
+    if looked.revoked if looked is not None else grants.token_revoked(str(read.claims["jti"])):
         raise no("access_token.revoked", expected="a token that stands", got="revoked by itself")
 
 
@@ -151,7 +155,10 @@ def _standing(read: Read) -> None:
         if since is not None and int(read.claims["iat"]) < since.timestamp():
             raise no("access_token.not_before", expected=f"issued after {_told(since)}")
         return
-    grant = grants.by_id(read.origin) if read.origin is not None else None
+    if read.looked is not None:
+        grant = read.looked.grant
+    else:
+        grant = grants.by_id(read.origin) if read.origin is not None else None
     if grant is None or grant.client_id != client_row:
         raise no("access_token.grant", expected="a grant of the client", got="none")
     why = ended(grant)
@@ -162,15 +169,22 @@ def _standing(read: Read) -> None:
 
 def _person(read: Read) -> None:
     if read.grant is not None:
-        read.user = users.by_id(read.grant.user_id)
+        read.user = users.by_id(read.grant.user_id) if read.looked is None else read.looked.user
         why = barred(read.grant, read.user)
         if why:
             raise no("access_token.subject", expected="an active person", got=why)
 
 
 def _session(read: Read) -> None:
-    if read.grant is not None and not in_session(read.grant):
+    if read.grant is not None and not _in_session(read, read.grant):
         raise no("access_token.session", expected="a session that goes on", got="ended")
+
+
+def _in_session(read: Read, grant: Grant) -> bool:
+    if read.looked is None:
+        return in_session(grant)
+    session = read.looked.session
+    return grant.offline or (session is not None and sessions.within_age(session))
 
 
 NAMED = Table[Read](Check("jti", _named_origin), Check("client", _named_client))
@@ -202,6 +216,8 @@ def signed(token: str) -> Read:
 def living(found: Read) -> AccessToken:
     """The same token, alive here and now. Raises InvalidToken, Unavailable."""
     with transaction(readonly=True):
+        if found.kind == _OF_GRANT and found.origin is not None:
+            found.looked = behind.of(found.origin, str(found.claims["jti"]))
         ALIVE.hold(found)
     if found.client is None:
         raise AssertionError("client comes first")

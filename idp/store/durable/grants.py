@@ -128,12 +128,12 @@ class RefreshToken:
     expires_at: dt.datetime
 
 
-_GRANT = [grants.c[name] for name in Grant.__dataclass_fields__]
+GRANT = [grants.c[name] for name in Grant.__dataclass_fields__]
 _REFRESH = [refresh_tokens.c[name] for name in RefreshToken.__dataclass_fields__]
 
 
 # Clients are remembered elsewhere for half a second; whoever reads a grant is told at once when its client is off.
-_OF_ACTIVE_CLIENT = sa.and_(
+OF_ACTIVE_CLIENT = sa.and_(
     clients.c.tenant_id == grants.c.tenant_id,
     clients.c.id == grants.c.client_id,
     clients.c.status == "active",
@@ -144,16 +144,16 @@ _HERE: Any = sa.bindparam("tenant")
 _WANTED: Any = sa.bindparam("wanted")
 _ADD = first_counts(grants)
 _BY_ID = (
-    sa.select(*_GRANT)
-    .join(clients, _OF_ACTIVE_CLIENT)
+    sa.select(*GRANT)
+    .join(clients, OF_ACTIVE_CLIENT)
     .where(grants.c.tenant_id == _HERE, grants.c.id == _WANTED)
 )
 _BY_REFRESH = (
-    sa.select(*_REFRESH, *_GRANT)
+    sa.select(*_REFRESH, *GRANT)
     .join_from(
         refresh_tokens, grants, sa.and_(grants.c.tenant_id == _HERE, grants.c.id == refresh_tokens.c.grant_id)
     )
-    .join(clients, _OF_ACTIVE_CLIENT)
+    .join(clients, OF_ACTIVE_CLIENT)
     .where(refresh_tokens.c.tenant_id == _HERE, refresh_tokens.c.digest == _WANTED)
 )
 _BY_REFRESH_HELD = _BY_REFRESH.with_for_update(of=[refresh_tokens, grants])
@@ -178,7 +178,8 @@ _REVOKED = sa.select(revoked_tokens.c.id).where(
 )
 
 
-def _grant(row: Sequence[Any]) -> Grant:
+def made(row: Sequence[Any]) -> Grant:
+    """A grant from the columns GRANT, in their order."""
     values = dict(zip(Grant.__dataclass_fields__, row, strict=True))
     values["code_digest"] = bytes(values["code_digest"])
     for name in ("scopes", "resources", "amr"):
@@ -211,16 +212,16 @@ def by_id(grant_id: UUID) -> Grant | None:
     """The grant, or None; also when its client is not active."""
     with transaction(readonly=True) as tx:
         row = tx.execute(_BY_ID, {"tenant": home(), "wanted": grant_id}).one_or_none()
-    return None if row is None else _grant(row)
+    return None if row is None else made(row)
 
 
 def by_code(code_digest: bytes) -> Grant | None:
     """What the code with this digest became, or None."""
     with transaction(readonly=True) as tx:
         row = tx.execute(
-            sa.select(*_GRANT).where(here(grants), grants.c.code_digest == code_digest)
+            sa.select(*GRANT).where(here(grants), grants.c.code_digest == code_digest)
         ).one_or_none()
-    return None if row is None else _grant(row)
+    return None if row is None else made(row)
 
 
 def by_refresh(digest: bytes, *, held: bool) -> tuple[RefreshToken, Grant] | None:
@@ -232,7 +233,7 @@ def by_refresh(digest: bytes, *, held: bool) -> tuple[RefreshToken, Grant] | Non
         row = tx.execute(
             _BY_REFRESH_HELD if held else _BY_REFRESH, {"tenant": home(), "wanted": digest}
         ).one_or_none()
-    return None if row is None else (_refresh(row[: len(_REFRESH)]), _grant(row[len(_REFRESH) :]))
+    return None if row is None else (_refresh(row[: len(_REFRESH)]), made(row[len(_REFRESH) :]))
 
 
 def add_refresh(token: RefreshToken) -> None:

@@ -1,6 +1,6 @@
 """The record of every sign-in session; the live copy in Redis is rebuilt from it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,7 +95,7 @@ class Ended:
     user_id: UUID
 
 
-_COLUMNS = (sessions.c.id, sessions.c.digest, sessions.c.sid, sessions.c.user_id, sessions.c.auth_time,
+COLUMNS = (sessions.c.id, sessions.c.digest, sessions.c.sid, sessions.c.user_id, sessions.c.auth_time,
             sessions.c.amr, sessions.c.acr, sessions.c.created_at, sessions.c.last_seen_at, sessions.c.expires_at,
             sessions.c.ended_at, sessions.c.end_reason, sessions.c.address, sessions.c.user_agent)  # fmt: skip
 
@@ -103,26 +103,29 @@ _COLUMNS = (sessions.c.id, sessions.c.digest, sessions.c.sid, sessions.c.user_id
 _END = ("ended_at", "end_reason")
 
 # Built once: building a statement costs more than running it, and these stand in the path of every request.
+LIVE = and_(
+    sessions.c.ended_at.is_(None),
+    users.c.status == ACTIVE,
+    or_(users.c.not_before.is_(None), users.c.not_before <= sessions.c.auth_time),
+)
 _LIVE = (
-    select(*_COLUMNS)
+    select(*COLUMNS)
     .join_from(
         sessions, users, and_(users.c.tenant_id == sessions.c.tenant_id, users.c.id == sessions.c.user_id)
     )
-    .where(
-        sessions.c.tenant_id == bindparam("tenant"),
-        sessions.c.ended_at.is_(None),
-        users.c.status == ACTIVE,
-        or_(users.c.not_before.is_(None), users.c.not_before <= sessions.c.auth_time),
-    )
+    .where(sessions.c.tenant_id == bindparam("tenant"), LIVE)
 )
 _LIVE_BY_DIGEST = _LIVE.where(sessions.c.digest == bindparam("wanted"))
 _LIVE_BY_ID = _LIVE.where(sessions.c.id == bindparam("wanted"))
 
 
 def _session(row: Row[Any] | None) -> Session | None:
-    if row is None:
-        return None
-    given = row._asdict()
+    return None if row is None else made(row)
+
+
+def made(row: Sequence[Any]) -> Session:
+    """A session from COLUMNS, in their order."""
+    given = dict(zip(Session.__slots__, row, strict=True))
     return Session(**{**given, "digest": bytes(given["digest"]), "amr": tuple(given["amr"])})
 
 
@@ -152,7 +155,7 @@ _BEGIN = text_clause(
     """
 ).bindparams(
     bindparam("tenant", type_=sessions.c.tenant_id.type),
-    *(bindparam(column.name, type_=column.type) for column in _COLUMNS if column.name not in _END),
+    *(bindparam(column.name, type_=column.type) for column in COLUMNS if column.name not in _END),
 )
 
 
@@ -197,13 +200,13 @@ def _live(statement: Any, wanted: bytes | UUID) -> Session | None:
 def by_id(session_id: UUID) -> Session | None:
     """The session of this id, ended or not."""
     with transaction(readonly=True) as tx:
-        found = tx.execute(select(*_COLUMNS).where(here(sessions), sessions.c.id == session_id))
+        found = tx.execute(select(*COLUMNS).where(here(sessions), sessions.c.id == session_id))
         return _session(found.one_or_none())
 
 
 def of_user(user_id: UUID) -> tuple[Session, ...]:
     """The sessions of a user that have not ended and not passed their absolute age, the oldest first."""
-    statement = select(*_COLUMNS).where(
+    statement = select(*COLUMNS).where(
         here(sessions),
         sessions.c.user_id == user_id,
         sessions.c.ended_at.is_(None),

@@ -57,15 +57,15 @@ class User:
         return self.status == ACTIVE
 
 
-_COLUMNS = (users.c.id, users.c.username, users.c.email, users.c.email_verified, users.c.claims, users.c.status,
+COLUMNS = (users.c.id, users.c.username, users.c.email, users.c.email_verified, users.c.claims, users.c.status,
             users.c.not_before, users.c.created_at, users.c.updated_at)  # fmt: skip
 
 
 # Built once: building a statement costs more than running it, and these two stand in the path of sign-ins.
-_BY_ID = select(*_COLUMNS).where(users.c.tenant_id == bindparam("tenant"), users.c.id == bindparam("user"))
+_BY_ID = select(*COLUMNS).where(users.c.tenant_id == bindparam("tenant"), users.c.id == bindparam("user"))
 _HELD = _BY_ID.with_for_update(key_share=True)
 _FOR_SIGN_IN = (
-    select(*_COLUMNS, credentials.c.secret)
+    select(*COLUMNS, credentials.c.secret)
     .select_from(
         users.outerjoin(
             credentials,
@@ -124,7 +124,7 @@ def add(
            "status": status, "created_at": at, "updated_at": at, **_names(username, email)}  # fmt: skip
     try:
         with transaction() as tx:
-            made = tx.execute(insert(users).values(row).returning(*_COLUMNS)).one()
+            made = tx.execute(insert(users).values(row).returning(*COLUMNS)).one()
     except IntegrityError as error:
         raise Conflict("This username or e-mail address is taken.", rule="users.unique") from error
     return User(*made)
@@ -151,7 +151,7 @@ def change(
     try:
         with transaction() as tx:
             made = tx.execute(
-                statement.values(**values, updated_at=clock.now()).returning(*_COLUMNS)
+                statement.values(**values, updated_at=clock.now()).returning(*COLUMNS)
             ).one_or_none()
     except IntegrityError as error:
         raise Conflict("This username or e-mail address is taken.", rule="users.unique") from error
@@ -185,7 +185,7 @@ def by_username(username: str) -> User | None:
         return None
     with transaction(readonly=True) as tx:
         return _user(
-            tx.execute(select(*_COLUMNS).where(here(users), users.c.username_norm == prepared)).one_or_none()
+            tx.execute(select(*COLUMNS).where(here(users), users.c.username_norm == prepared)).one_or_none()
         )
 
 
@@ -218,7 +218,7 @@ def take_address(user_id: UUID) -> bool:
 
 def listed(after: str = "", limit: int = 100) -> tuple[User, ...]:
     """Users in the order of their prepared names, those after `after` (a prepared name), at most `limit`."""
-    statement = select(*_COLUMNS).where(here(users), users.c.username_norm > after)
+    statement = select(*COLUMNS).where(here(users), users.c.username_norm > after)
     with transaction(readonly=True) as tx:
         rows = tx.execute(statement.order_by(users.c.username_norm).limit(min(limit, 1000)))
         return tuple(User(*row) for row in rows)
