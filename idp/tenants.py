@@ -91,6 +91,10 @@ class Policy:
     )
     mails: int = _count(20, 1_000, "Messages to one e-mail address.")
     mails_window: int = _seconds(_DAY, 7 * _DAY, "Window of mails.")
+    tenant_mails: int = _count(
+        20_000, 10_000_000, "Messages altogether; what concerns an account's safety goes out beyond it too."
+    )
+    tenant_mails_window: int = _seconds(_DAY, 7 * _DAY, "Window of tenant_mails.")
     elsewhere_lifetime: int = _seconds(
         600, 1800, "How long a device's or a backchannel request waits for its answer."
     )

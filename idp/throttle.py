@@ -43,6 +43,7 @@ _POLICY = {
     "registration": ("registrations", "registrations_window"),
     "recovery": ("recoveries", "recoveries_window"),
     "mail": ("mails", "mails_window"),
+    "tenant_mail": ("tenant_mails", "tenant_mails_window"),
     "email_code": ("email_codes", "email_codes_window"),
     "elsewhere": ("elsewhere_requests", "elsewhere_requests_window"),
     "user_code": ("user_code_failures", "user_code_failures_window"),

@@ -1,5 +1,6 @@
 """`idp mail`: how a tenant's messages go out."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,9 +10,11 @@ from idp.cli import given, session
 
 @click.group("mail")
 def command() -> None:
-    """Set, show, remove a tenant's sender; see what a message looks like; send a test."""
+    """Set, show, remove a tenant's sender; try messages out; take those that came back."""
 
 
+MOST_READ = 2_000_000
+"""Bytes that are read of a message; a longer one is refused."""
 _file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
@@ -85,7 +88,8 @@ def preview(kind: str, slug: str, language: str, html: bool) -> None:
     with given.inside(slug):
         made = mailing.preview(kind, language)
     row = {"subject": made.subject, "text": made.text, "html": made.html}
-    session.answer(row, lambda: made.html if html else f"Subject: {made.subject}\n\n{made.text}")
+    text = made.html if html else f"Subject: {made.subject}\n\n{made.text}"
+    session.answer(row, text)
 
 
 @command.command("test")
@@ -100,3 +104,50 @@ def test(address: str, slug: str, language: str | None) -> None:
     with given.inside(slug):
         mailing.test(address, language, session.actor())
     session.answer({"address": address, "sent": True}, f"The server took a message to {address}")
+
+
+@command.command("bounce")
+@session.options
+def bounce() -> None:
+    """Take a delivery status notification from standard input; status 1 where nothing follows from it.
+
+    It suppresses the address to which the message in it went, and only that: nobody can name another one.
+    """
+    from idp.control import mailing
+    from idp.errors import Invalid
+
+    raw = sys.stdin.buffer.read(MOST_READ)
+    with session.deployment():
+        try:
+            slug, new = mailing.bounce(raw)
+        except Invalid as refusal:
+            session.answer({"suppressed": False, "why": refusal.description}, refusal.description)
+            session.no()
+    words = "An address gets no messages any more" if new else "Nothing changes by it"
+    session.answer({"suppressed": new, "tenant": slug}, f"{slug}: {words}")
+
+
+@command.command("suppressed")
+@given.tenant_option
+@given.limit_option
+@session.options
+def suppressed(slug: str, limit: int) -> None:
+    """List addresses to which nothing is sent, and why, the newest first."""
+    from idp.control import mailing
+
+    with given.inside(slug):
+        rows = mailing.suppressed(limit)
+    session.answer(rows, given.table(rows, ("address", "why", "status", "since")))
+
+
+@command.command("lift")
+@click.argument("address")
+@given.tenant_option
+@session.options
+def lift(address: str, slug: str) -> None:
+    """Write to an address again."""
+    from idp.control import mailing
+
+    with given.inside(slug):
+        mailing.lift(address, session.actor())
+    session.answer({"address": address, "lifted": True}, f"Messages go to {address} again")

@@ -13,6 +13,7 @@ from idp.accounts import account, authenticate, factors, leaving, mailed, passwo
 from idp.audit import Actor, Event
 from idp.control import users
 from idp.errors import NotFound
+from idp.mail import bounces
 from idp.store.database import transaction
 from idp.store.durable import credentials
 from idp.store.durable import users as rows
@@ -69,7 +70,7 @@ def why(name: str, actor: Actor) -> dict[str, Any]:
     """
     user = find(name)
     happened = account.history(user, _EVENTS, limit=LATELY)
-    reasons = [*_account(user), *_limits(user, happened), *_second_factor(user)]
+    reasons = [*_account(user), *_mail(user), *_limits(user, happened), *_second_factor(user)]
     if not any(reason.stops for reason in reasons):
         reasons.append(_nothing(user, happened))
     with transaction():
@@ -131,6 +132,15 @@ def _by_mail(user: User) -> Iterable[Reason]:
         yield Reason("email_code", False, sentence, _command("send-code", user))
     elif not mailed.reaches(user):
         yield Reason("email_code", False, "No code by e-mail goes out: there is no confirmed address.")
+
+
+def _mail(user: User) -> Iterable[Reason]:
+    """What keeps messages from the person: links and codes do not arrive then."""
+    held = bounces.of(user.email) if user.email else None
+    if held is not None:
+        since = f"{held.created_at:%Y-%m-%d}"
+        said = f"Nothing is sent to the e-mail address since {since}: it was {held.why} with {held.status}."
+        yield Reason("mail", False, said, f"idp mail lift {user.email} --tenant {current().slug}")
 
 
 def _limits(user: User, happened: Iterable[Entry]) -> Iterable[Reason]:

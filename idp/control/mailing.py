@@ -7,17 +7,19 @@ not before: without that messages come from the platform's address by its server
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from idp import audit, clock, identifiers, mail, speech
 from idp.audit import Actor, Event
+from idp.control import tenants
 from idp.errors import Invalid, NotFound
-from idp.mail import Kind, What, messages, senders
+from idp.mail import Kind, What, bounces, messages, senders
 from idp.mail.messages import Message
 from idp.outbox import Undelivered
 from idp.store.database import transaction
-from idp.store.durable import mail_senders
+from idp.store.durable import audit_log, mail_senders, mail_suppressions
 from idp.store.durable.mail_senders import Sender
 from idp.tenants import current
 
@@ -26,6 +28,8 @@ PORTS = frozenset({25, 465, 587, 2525})
 """Ports of mail servers; another one is somebody else's."""
 _URL = re.compile(r"smtps?://[!-~]{1,500}")
 _LONGEST_PASSWORD = 1_024
+MOST_COUNTED = 1_000
+"""Messages that were not sent, of which the number is told exactly."""
 
 
 def set_sender(
@@ -139,7 +143,7 @@ def remove_sender(actor: Actor | None = None) -> None:
 def described() -> dict[str, Any]:
     """How messages go out now, as an answer shows it, never a password."""
     found = mail_senders.find()
-    now = senders.way()
+    now, since = senders.way(), clock.now() - timedelta(days=1)
     return {
         "from": now.address,
         "name": now.name,
@@ -147,12 +151,51 @@ def described() -> dict[str, Any]:
         "address": found.address if found else None,
         "proved": senders.proved(found.address) if found else None,
         "password": "set" if found and found.sealed is not None else None,
+        "withheld_in_a_day": len(audit_log.recent(MOST_COUNTED, Event.MAIL_WITHHELD, since)),
     }
 
 
 def _shown(url: str | None) -> str:
     parts = urlsplit(url or "")
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def suppressed(limit: int = 100) -> list[dict[str, Any]]:
+    """The newest addresses to which nothing is sent, and why."""
+    return [
+        {
+            "address": each.address,
+            "why": each.why,
+            "status": each.status,
+            "since": each.created_at.isoformat(),
+        }
+        for each in mail_suppressions.every(limit)
+    ]
+
+
+def lift(address: str, actor: Actor | None = None) -> None:
+    """Write to an address again. Raises NotFound where it is not suppressed."""
+    with transaction():
+        found = bounces.of(address)
+        if found is None or not mail_suppressions.remove(found.address_norm):
+            raise NotFound("This address is not suppressed.", rule="address")
+        whose = {"user_id": found.user_id} if found.user_id else {}
+        audit.record(Event.MAIL_LIFTED, actor, **whose)
+
+
+def bounce(raw: bytes) -> tuple[str, bool]:
+    """Take a message that came back: of which tenant it was, and whether its address gets none any more.
+
+    Raises Invalid for everything that is no notification about a message of ours.
+    """
+    returned = bounces.read(raw)
+    try:
+        with tenants.enter(returned.slug):
+            return returned.slug, bounces.came_back(returned)
+    except NotFound:
+        raise Invalid(
+            "Nothing follows from this message: it is of no tenant here.", rule="mail.bounce"
+        ) from None
 
 
 def preview(kind: str, language: str) -> Message:

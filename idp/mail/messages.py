@@ -47,6 +47,8 @@ KNOCKED = frozenset(
     {Kind.PASSWORD_RESET, Kind.APPROVAL_ASKED, Kind.ADDRESS, Kind.ADDRESS_TAKEN, Kind.REGISTRATION}
 )
 """What a stranger can have sent to an address: so many a day. What concerns an account's safety always goes out."""
+SAFETY = frozenset({Kind.PASSWORD_CHANGED, Kind.FACTORS_CHANGED, Kind.ADDRESS_CHANGED, Kind.LEAVING})
+"""What concerns an account's safety: no number of other messages keeps it back."""
 
 
 @dataclass(frozen=True, slots=True)

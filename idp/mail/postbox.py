@@ -1,7 +1,8 @@
 """The way of a message: sealed into the outbox by whoever changes something, opened and sent by the worker.
 
-An address gets so many messages a day by the tenant's policy that strangers asked for; what is beyond is recorded and
-not sent. Messages to all addresses wait for the one SMTP server together.
+An address gets so many messages a day by the tenant's policy that strangers asked for, and the tenant sends so many
+altogether; what is beyond is recorded, logged and not sent, and so is what goes to an address from which messages came
+back. Messages to all addresses wait for the one SMTP server together.
 """
 
 from collections.abc import Callable
@@ -10,11 +11,13 @@ from uuid import UUID
 
 from idp import audit, config, identifiers, outbox, speech, throttle
 from idp.audit import Event
-from idp.mail import kept, messages, senders, smtp
+from idp.logs import log
+from idp.mail import bounces, kept, messages, senders, smtp
 from idp.mail.messages import Kind
 from idp.outbox import Undelivered
 from idp.signing import sealed
 from idp.signing.envelope import Unsealable
+from idp.store.database import transaction
 from idp.store.durable import users
 from idp.tenants import current
 
@@ -52,12 +55,22 @@ def send(
     """
     if not possible() or (address.endswith(_NOBODYS) and not config.settings().development):
         return False
-    if kind in messages.KNOCKED and throttle.failed("mail", identifiers.email_key(address) or "") is not None:
-        audit.record(Event.MAIL_WITHHELD, kind=kind.value, **_of(user_id))
+    if (why := _against(kind, address)) is not None:
+        audit.record(Event.MAIL_WITHHELD, kind=kind.value, why=why, **_of(user_id))
+        log(__name__).warning("mail.withheld", tenant=current().slug, kind=kind.value, why=why)
         return False
     letter = _written(kind, address, user_id, link, fields)
     outbox.put_all(TOPIC, [(SERVER, {"sealed": sealed.write(TOPIC, letter)})])
     return True
+
+
+def _against(kind: Kind, address: str) -> str | None:
+    """Why a message is not sent: its address came back, or too many were sent there or altogether; None: it is."""
+    if bounces.of(address) is not None:
+        return "suppressed"
+    if kind in messages.KNOCKED and throttle.failed("mail", identifiers.email_key(address) or "") is not None:
+        return "recipient"
+    return "tenant" if throttle.failed("tenant_mail") is not None and kind not in messages.SAFETY else None
 
 
 def send_now(kind: Kind, address: str, **fields: Any) -> None:
@@ -87,7 +100,10 @@ def deliver(payload: dict[str, Any]) -> None:
         _handed_over(letter)
     except smtp.Refused as refusal:
         who = UUID(letter["user"]) if letter["user"] else None
-        audit.record(Event.MAIL_REFUSED, kind=letter["kind"], status=refusal.status, **_of(who))
+        with transaction():
+            audit.record(Event.MAIL_REFUSED, kind=letter["kind"], status=refusal.status, **_of(who))
+            if refusal.nobody is not None and bounces.lasting(refusal.nobody):
+                bounces.suppress(letter["to"], who, bounces.REFUSED, refusal.nobody)
 
 
 def _handed_over(letter: dict[str, Any]) -> None:
@@ -97,7 +113,7 @@ def _handed_over(letter: dict[str, Any]) -> None:
         way = senders.way()
     except Unsealable:
         raise Undelivered("the server's password is sealed under another key", silent=True) from None
-    mail = smtp.composed(letter, way.name, way.address)
+    mail = smtp.composed({**letter, "mark": bounces.mark(letter)}, way.name, way.address)
     if way.url is not None:
         smtp.send(way.url, mail, settings.outbound_ca, own=way.own)
     elif settings.development:

@@ -36,13 +36,20 @@ _NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _PERMANENT = range(500, 600)
 
 
-class Refused(Exception):
-    """The server will not take this message, now or later; `status` is its code (RFC 5321 section 4.2)."""
+_ENHANCED = re.compile(rb"\s*(5\.\d{1,3}\.\d{1,3})\b")
 
-    def __init__(self, status: int) -> None:
+
+class Refused(Exception):
+    """The server will not take this message, now or later; `status` is its code (RFC 5321 section 4.2).
+
+    `nobody`: where it was the recipient that was refused, the enhanced status (RFC 3463), 5.0.0 where it says none.
+    """
+
+    def __init__(self, status: int, nobody: str | None = None) -> None:
         """`status`: 5xx."""
         super().__init__(f"refused with {status}")
         self.status = status
+        self.nobody = nobody
 
 
 def composed(letter: Mapping[str, str], sender: str, address: str) -> EmailMessage:
@@ -55,7 +62,7 @@ def composed(letter: Mapping[str, str], sender: str, address: str) -> EmailMessa
     mail["To"] = _address(letter["to"])
     mail["Subject"] = _NAME.sub(" ", letter["subject"])
     mail["Date"] = format_datetime(clock.now())
-    mail["Message-ID"] = f"<{unique()}@{address.rpartition('@')[2]}>"
+    mail["Message-ID"] = f"<{letter.get('mark') or unique()}@{address.rpartition('@')[2]}>"
     # RFC 3834: no vacation notice answers it.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(letter["text"])
@@ -91,8 +98,9 @@ def send(url: str, mail: EmailMessage, authority: Path | None = None, *, own: bo
     except outbound.NotSent as problem:
         raise Undelivered(f"smtp: {problem}", silent=True) from None
     except smtplib.SMTPRecipientsRefused as refused:
-        status = max((code for code, _ in refused.recipients.values()), default=450)
-        _judged(status, silent=False)
+        status, said = max(refused.recipients.values(), default=(450, b""))
+        found = _ENHANCED.match(said)
+        _judged(status, silent=False, nobody=found[1].decode() if found else "5.0.0")
     except smtplib.SMTPNotSupportedError:
         raise Refused(553) from None
     except smtplib.SMTPResponseException as answer:
@@ -101,10 +109,10 @@ def send(url: str, mail: EmailMessage, authority: Path | None = None, *, own: bo
         raise Undelivered(f"smtp: {type(problem).__name__}", silent=True) from None
 
 
-def _judged(status: int, *, silent: bool) -> None:
+def _judged(status: int, *, silent: bool, nobody: str | None = None) -> None:
     """A refusal for good, or a try that is repeated: of a server that takes nobody's mail now, all of them."""
     if status in _PERMANENT and not silent:
-        raise Refused(status)
+        raise Refused(status, nobody)
     raise Undelivered(f"smtp answered {status}", silent=silent)
 
 

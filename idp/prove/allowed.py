@@ -26,6 +26,7 @@ TENANT = {
     "links": FULL,
     "mailed_codes": FULL,
     "mail_senders": FULL,
+    "mail_suppressions": NO_UPDATE,
     "marks": NO_UPDATE,
     "outbox": FULL,
     "passkeys": FULL,

@@ -157,7 +157,7 @@ def test_a_refusal_for_good_is_recorded_and_one_for_now_tried_again(
     [(facts, person)] = database("SELECT facts, person FROM audit_log WHERE event = 'mail.refused'")
     assert facts["status"] == 550 and str(person) == str(alice.id) and "alice" not in json.dumps(facts)
     server.answers = ["451 later"]
-    changed(acme)
+    changed(acme, "bob@example.com")
     assert server.deliver() == []
     [(_, attempts)] = waiting(database)
     assert attempts == 1
@@ -287,7 +287,9 @@ def test_only_so_many_are_kept(vault: Settings, tmp_path: Path, monkeypatch: pyt
 
 def test_a_production_without_a_server_sends_nothing(acme: Tenant, vault: Settings, database: Any) -> None:
     config.use(vault.with_(env="production", base_url="https://id.example.com"))
-    assert not mail.possible() and not changed(acme) and waiting(database) == []
+    with entered(acme):
+        assert not mail.possible()
+    assert not changed(acme) and waiting(database) == []
     config.use(vault)
 
 
