@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idp.store import durable, redis
-from idp.store.ephemeral import codes, transactions
+from idp.store import durable, ephemeral, redis
 
 TESTS = Path(__file__).parents[1]
 TWO = {"globex", "twins", "both"}
@@ -36,6 +35,9 @@ NOT_OF_A_TENANT = {
     "control_plane": "operators' own role: every tenant is theirs to see",
     "tenants.counting": "a clause, no rows",
     "audit_log.counter_stepped_back": "asks Postgres for its own counter, no rows",
+    "elsewhere.name_of": "a digest of what is given",
+    "outside": "refusals of no tenant, under a key that names none",
+    "replays.doubtful": "of this process",
     "redis.start": "opens the connection",
     "redis.stop": "closes the connection",
     "redis.breaker": "of this process",
@@ -48,11 +50,14 @@ NOT_OF_A_TENANT = {
 
 
 def _functions() -> list[str]:
-    names = [each.name for each in pkgutil.iter_modules(durable.__path__)]
-    modules = [importlib.import_module(f"{durable.__name__}.{name}") for name in names]
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}")
+        for package in (durable, ephemeral)
+        for each in pkgutil.iter_modules(package.__path__)
+    ]
     return [
         f"{module.__name__.rpartition('.')[2]}.{name}"
-        for module in (*modules, redis, codes, transactions)
+        for module in (*modules, redis)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and function.__module__ == module.__name__
@@ -114,7 +119,11 @@ def test_a_second_tenant_has_tried_it(function: str) -> None:
     module = function.partition(".")[0]
     tried = {
         name
-        for path in (TESTS / "store" / f"test_{module}.py", Path(__file__).with_name("test_second_tenant.py"))
+        for path in (
+            TESTS / "store" / f"test_{module}.py",
+            Path(__file__).with_name("test_second_tenant.py"),
+            Path(__file__).with_name("test_second_tenant_in_redis.py"),
+        )
         if (tests := _tests(path))
         for name in tests
         if name.startswith("test_")

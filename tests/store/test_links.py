@@ -112,3 +112,16 @@ def test_what_is_over_is_told_in_its_tenant(acme, globex, both):
         assert links.expired_of("keep", at) == (over,) and links.expired_of("recover", at) == ()
     with entered(globex):
         assert links.expired_of("keep", at) == ()
+
+
+def test_one_is_named_and_dropped_in_ones_own_tenant(acme, globex, both):
+    with entered(acme):
+        assert links.of_user(both[0].user_id, "recover") == both[0]
+        assert links.of_user(both[0].user_id, "other") is None
+        assert links.of_user(both[1].user_id, "recover") is None
+        assert not links.drop(both[0].id, "other")
+        assert links.drop(both[0].id, "recover") and not links.drop(both[0].id, "recover")
+        assert links.of_user(both[0].user_id, "recover") is None
+    with entered(globex):
+        assert links.of_user(both[1].user_id, "recover") == both[1]
+        assert links.burn(both[1].id, clock.now()) and not links.drop(both[1].id, "recover")

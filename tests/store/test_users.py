@@ -132,3 +132,21 @@ def test_listed_and_count_are_one_tenants(both):
     with entered(globex):
         assert users.count() == before
         assert "zoe" not in {user.username for user in users.listed()}
+
+
+def test_an_address_without_proof_is_found_and_taken_in_one_tenant(twins):
+    acme, globex = twins
+    ids = []
+    for tenant in twins:
+        with entered(tenant):
+            ids.append(users.add("una", email="una@example.com").id)
+            users.add("proved", email="proved@example.com", email_verified=True)
+    with entered(acme):
+        assert users.without_proof("Una@Example.com") == (ids[0],)
+        assert users.without_proof("proved@example.com") == users.without_proof("no address") == ()
+        assert not users.take_address(ids[1]) and not users.take_address(users.by_username("proved").id)
+        assert users.take_address(ids[0]) and users.without_proof("una@example.com") == ()
+        assert users.by_id(ids[0]).email is None
+    with entered(globex):
+        assert users.without_proof("una@example.com") == (ids[1],)
+        assert users.by_id(ids[1]).email == "una@example.com"
