@@ -44,6 +44,7 @@ def test_oidcc_idtoken_rs256(app: Any, op: Tenant) -> None:
     code = rp.authorize(**plain(rp)).login("alice").consent().code
     tokens = rp.redeem(code, code_verifier=None).get_json()
     assert rp.verified(tokens["id_token"], rp.client_id)["nonce"] == rp.nonce
+    assert pyjwt.get_unverified_header(tokens["id_token"])["alg"] == "RS256"
 
 
 def test_oidcc_ensure_redirect_uri_in_authorization_request(app: Any, op: Tenant) -> None:
