@@ -233,6 +233,14 @@ def load(identifier: str, browser: Browser) -> Transaction:
     )
 
 
+def asked(identifier: str, browser: Browser) -> dict[str, str]:
+    """What a sign-in that waits in this browser was asked with; nothing where none does, or nobody can tell now."""
+    try:
+        return load(identifier, browser).params
+    except (TransactionGone, Busy):
+        return {}
+
+
 def _finished() -> TransactionGone:
     return TransactionGone(rule="transaction.finished", expected="one end", got="a second one")
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from idp.tenants import Tenant
-from tests.playing import RelyingParty, Visit, relying_party
+from tests.attacks.acting import policy
+from tests.playing import RelyingParty, Visit, local, relying_party
 
 
 @pytest.fixture
@@ -48,6 +49,28 @@ def test_rfc9126_a_pushed_request_says_it_as_well(rp: RelyingParty) -> None:
     browser = rp.browser()
     path = f"/t/acme/authorize?client_id=asks&request_uri={pushed['request_uri']}"
     assert layout(Visit(rp, browser, browser.get(path)).follow().html) == "touch"
+
+
+@pytest.mark.parametrize("link", ["forgot", "register"])
+def test_3_1_2_1_so_are_the_pages_beside_it_for_the_browser_that_signs_in(
+    app: Any, acme: Tenant, link: str
+) -> None:
+    rp = relying_party(app, policy(acme, registration="open"))
+    visit = rp.authorize(display="popup", ui_locales="de")
+    found = re.search(rf'id="{link}" href="([^"]*)"', visit.html)
+    assert found is not None
+    visit.page = local(found[1].replace("&amp;", "&"), acme)
+    visit.answer = visit.browser.get(visit.page)
+    for page in (visit.html, visit.submit(username="", email="").html):
+        assert layout(page) == "popup" and '<html lang="de"' in page
+    elsewhere = rp.browser().get(visit.page).get_data(as_text=True)
+    assert layout(elsewhere) == "" and '<html lang="en"' in elsewhere
+
+
+def test_3_1_2_1_prompt_create_leads_to_such_a_page(app: Any, acme: Tenant) -> None:
+    rp = relying_party(app, policy(acme, registration="open"))
+    html = rp.authorize(prompt="create", display="touch", ui_locales="fr").html
+    assert layout(html) == "touch" and '<html lang="fr"' in html
 
 
 def test_discovery_3_lists_what_makes_a_difference(app: Any, acme: Tenant) -> None:

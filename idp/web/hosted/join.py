@@ -12,7 +12,7 @@ from idp.oauth.interaction import Step
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
-from idp.web.hosted import links
+from idp.web.hosted import links, steps
 from idp.web.languages import _
 
 door = Door("join", __name__, gate=Gate.TENANT, page="error")
@@ -21,6 +21,7 @@ door = Door("join", __name__, gate=Gate.TENANT, page="error")
 @door.route("/create", credentials=())
 def ask() -> Response:
     """Which address is yours?"""
+    steps.beside(links.waiting(), answers.browser()[0])
     return _asking()
 
 
@@ -29,6 +30,7 @@ def send() -> Response:
     """The same answer for everybody, after the same work."""
     form = asked.page_form()
     browser, binding = answers.browser()
+    steps.beside(links.waiting(), browser)
     if asked.foreign() or not csrf.good(form.get("csrf"), binding, "register"):
         raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
     given = form.get("email", "").strip()
@@ -107,6 +109,7 @@ def join() -> Response:
 def joined() -> Response:
     """It is made; on to the sign-in that waits, or to the account."""
     transaction = links.waiting()
+    steps.beside(transaction, answers.browser()[0])
     onward = answers.step_address(Step.LOGIN, transaction) if transaction else f"{current().issuer}/account"
     return links.message(
         "joined",

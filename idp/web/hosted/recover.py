@@ -18,7 +18,7 @@ from idp.speech import say
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
 from idp.web.gates import Door, Gate
-from idp.web.hosted import links
+from idp.web.hosted import links, steps
 from idp.web.languages import _
 
 door = Door("recover", __name__, gate=Gate.TENANT, page="error")
@@ -30,6 +30,7 @@ _BUSY = say("This is busy at the moment. Try again in a few seconds.")
 def ask() -> Response:
     """Who are you?"""
     _offered()
+    steps.beside(links.waiting(), answers.browser()[0])
     return _asking()
 
 
@@ -39,6 +40,7 @@ def send() -> Response:
     _offered()
     form = asked.page_form()
     browser, binding = answers.browser()
+    steps.beside(links.waiting(), browser)
     if asked.foreign() or not csrf.good(form.get("csrf"), binding, "forgot"):
         raise Forbidden("This page is too old. Go back and try again.", rule="csrf")
     name = form.get("username", "").strip()
@@ -104,6 +106,7 @@ def reset() -> Response:
 def done() -> Response:
     """It is set; on to the sign-in that waits, or to the account."""
     transaction = links.waiting()
+    steps.beside(transaction, answers.browser()[0])
     onward = answers.step_address(Step.LOGIN, transaction) if transaction else f"{current().issuer}/account"
     return links.message(
         "recovered",

@@ -1,11 +1,11 @@
 """What the pages of all steps have in common: the step that is due is asked for, never assumed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flask import Response
 
 from idp.errors import Forbidden
-from idp.oauth import flow
+from idp.oauth import flow, underway
 from idp.oauth.authorize import Returned
 from idp.oauth.flow import Due
 from idp.oauth.interaction import Step
@@ -20,7 +20,7 @@ def show(step: Step, page: Callable[[Due, str], Response]) -> Response:
     browser, binding = answers.browser(identifier)
     try:
         due = flow.due(identifier, browser)
-        _wishes(due)
+        _wishes(due.request.params)
         if due.step is not step:
             return answers.go(flow.go_on(due, browser), binding)
     except TransactionGone as gone:
@@ -39,7 +39,7 @@ def submit(act: Callable[[Due, dict[str, str], Browser, str], Response]) -> Resp
         raise Forbidden("This form was sent from another site.", rule="csrf.origin")
     try:
         due = flow.due(identifier, browser)
-        _wishes(due)
+        _wishes(due.request.params)
         return act(due, form, browser, binding)
     except TransactionGone as gone:
         return answers.stale(identifier, gone)
@@ -47,10 +47,17 @@ def submit(act: Callable[[Due, dict[str, str], Browser, str], Response]) -> Resp
         return answers.go(returned.response, binding)
 
 
-def _wishes(due: Due) -> None:
+def beside(transaction: str, browser: Browser) -> None:
+    """Let a page beside the steps, such as that for a forgotten password, be as the application wants the steps."""
+    params = underway.asked(transaction, browser) if transaction else {}
+    if params:
+        _wishes(params)
+
+
+def _wishes(params: Mapping[str, str]) -> None:
     """How the application wants its pages (OpenID Connect Core 1.0 §3.1.2.1)."""
-    languages.wish(due.request.params.get("ui_locales"))
-    displays.wish(due.request.params.get("display"))
+    languages.wish(params.get("ui_locales"))
+    displays.wish(params.get("display"))
 
 
 def second(due: Due, page: str) -> str:

@@ -135,6 +135,7 @@ def _again(arrival: Arrival, binding: str) -> Response:
 def _page(refusal: Refusal, provider: str, transaction: str, *, to_account: bool = False) -> Response:
     """What went wrong, and the way on: where the person left from, or, where that is lost, the start page."""
     errors.note(refusal)
+    steps.beside(transaction, answers.browser()[0])
     kind = next(kind for known, kind in _KINDS if isinstance(refusal, known))
     back, label = f"{current().issuer}/", _("Go to the start page")
     if to_account:
