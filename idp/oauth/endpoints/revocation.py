@@ -1,6 +1,7 @@
 """Revocation (RFC 7009): a client ends a token of its own. Unknown, foreign and dead tokens answer 200 alike.
 
-Revoking a refresh token ends its whole grant with every access token; revoking an access token ends that one.
+Revoking a refresh token ends its whole grant with every access token; revoking an access token ends that one, and what
+was exchanged from it.
 """
 
 from typing import Any
@@ -62,7 +63,7 @@ def _access(token: str, client: Client, request: ProtocolRequest) -> None:
     if claims.get("client_id") != client.client_id or not isinstance(claims.get("jti"), str):
         return
     with transaction():
-        grants.revoke_token(claims["jti"], clock.from_instant(claims["exp"]))
+        grants.revoke_token(claims["jti"], clock.from_instant(claims["exp"]), access.grant_of(claims["jti"]))
         audit.record(
             Event.TOKEN_REVOKED, Actor("client", client.client_id, request.address), jti=claims["jti"]
         )

@@ -93,6 +93,8 @@ def _exchanged(request: ProtocolRequest) -> dict[str, Any]:
         person = issue.check(client, users.held(subject.user.id), grant, binding=request.binding)
         if not grants.stands(subject.grant.id) or not grants.client_stands(client.id):
             raise _unacceptable("exchange.subject_grant", "revoked meanwhile")
+        if grants.token_revoked(str(subject.claims["jti"])):
+            raise _unacceptable("exchange.subject_token", "revoked meanwhile")
         if not grants.add(grant):
             raise AssertionError("an id of our own is new")
         most = int((grant.expires_at - clock.now()).total_seconds())
@@ -220,7 +222,7 @@ def _grant(
         session_id=former.session_id,
         scopes=granted,
         resources=resources,
-        claims={},
+        claims={grants.EXCHANGED_FROM: subject.claims["jti"]},
         acr=former.acr,
         amr=former.amr,
         auth_time=former.auth_time,

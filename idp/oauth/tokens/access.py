@@ -114,6 +114,15 @@ def _origin(jti: object) -> tuple[str, UUID]:
     raise InvalidToken(rule="access_token.jti")
 
 
+def grant_of(jti: str) -> UUID | None:
+    """The grant that a `jti` of ours names; None for a client's own token, and for what is none of ours."""
+    try:
+        kind, origin = _origin(jti)
+    except InvalidToken:
+        return None
+    return origin if kind == _OF_GRANT else None
+
+
 @dataclass(slots=True)
 class Read:
     """An access token with a good signature, and what it names as far as the checks have found it."""

@@ -128,6 +128,8 @@ class RefreshToken:
     expires_at: dt.datetime
 
 
+EXCHANGED_FROM = "exchanged_from"
+"""Among the claims of a grant that came by exchange: the `jti` of the token that was exchanged."""
 GRANT = [grants.c[name] for name in Grant.__dataclass_fields__]
 _REFRESH = [refresh_tokens.c[name] for name in RefreshToken.__dataclass_fields__]
 
@@ -362,11 +364,21 @@ def offline_clients(user_id: UUID, at: dt.datetime) -> tuple[UUID, ...]:
         return tuple(tx.execute(statement).scalars())
 
 
-def revoke_token(jti: str, expires_at: dt.datetime) -> None:
-    """Remember that one access token is revoked, until it would have expired."""
+def revoke_token(jti: str, expires_at: dt.datetime, grant_id: UUID | None = None) -> None:
+    """Remember that one access token is revoked, until it would have expired.
+
+    `grant_id`: whose it is; what was exchanged from this very token ends with it. Whoever exchanges it at the moment
+    holds the grant (`stands`) until that can be seen.
+    """
     values = {"tenant_id": home(), "id": uuid7(), "jti_digest": digest(jti), "expires_at": expires_at}
     with transaction() as tx:
+        if grant_id is not None:
+            tx.execute(sa.select(grants.c.id).where(here(grants), grants.c.id == grant_id).with_for_update())
         tx.execute(insert(revoked_tokens).values(values).on_conflict_do_nothing())
+        if grant_id is not None:
+            _revoke(
+                "token revoked", grants.c.parent_id == grant_id, grants.c.claims[EXCHANGED_FROM].astext == jti
+            )
 
 
 def token_revoked(jti: str) -> bool:

@@ -228,7 +228,7 @@ def test_tx03_the_actor_s_token_is_the_client_s_own(
         refused(exchange(service, token, actor_token=actor, actor_token_type=ACCESS), "invalid_request")
 
 
-@pytest.mark.parametrize("how", ["sign-out", "revocation", "purge"])
+@pytest.mark.parametrize("how", ["sign-out", "revocation", "revocation of the token", "purge"])
 def test_tx06_what_was_exchanged_ends_with_what_it_came_from(
     app: Any, acme: Tenant, web: RelyingParty, service: RelyingParty, how: str
 ) -> None:
@@ -245,6 +245,11 @@ def test_tx06_what_was_exchanged_ends_with_what_it_came_from(
         assert browser.post("/t/acme/logout/confirm", data=form).status_code == 303
     elif how == "revocation":
         assert web.post("revoke", {"token": body["refresh_token"]}).status_code == 200
+    elif how == "revocation of the token":
+        other = web.refresh(body["refresh_token"]).get_json()["access_token"]
+        spared = exchange(service, other).get_json()["access_token"]
+        assert web.post("revoke", {"token": body["access_token"]}).status_code == 200
+        assert service.introspect(spared)["active"], "what came from another token of the grant"
     else:
         with entered(acme):
             clients.delete("web")
