@@ -1,8 +1,8 @@
 """A tenant's look: from five design tokens to CSS custom properties that can be read.
 
 Owns the colour arithmetic: contrast, the correction of a colour until it is legible, and the few custom
-properties that a tenant may set. Leaves the choice and storage of tokens to `idp.tenants`, and their place
-in a page to `idp.web.pages`.
+properties that a tenant may set. Leaves the storage of tokens to the tenant, and their place in a
+page to `idp.web.pages`.
 
 A tenant's own colour stays exactly as given where it fills a button; what stands on it, beside it and
 around it is computed, so that every pair of text and background has at least 4.5:1 (WCAG 2.2 SC 1.4.3) and
@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Protocol
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+from idp.fields import choice, parse
 
 TEXT_CONTRAST = 4.5
 EDGE_CONTRAST = 3.0
@@ -35,8 +37,41 @@ FONTS = {
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 
+@dataclass(frozen=True, slots=True)
+class Branding:
+    """The validated design tokens that a tenant sets; never markup or a style sheet of its own."""
+
+    primary_color: str | None = field(
+        default=None,
+        metadata={"doc": "Accent colour.", "pattern": r"#[0-9a-fA-F]{6}", "shape": "a colour like #0b5fff"},
+    )
+    logo_uri: str | None = field(
+        default=None,
+        metadata={
+            "doc": "Logo, over https.",
+            "pattern": r"https://[A-Za-z0-9.-]{1,253}(:\d{1,5})?/[A-Za-z0-9/._~%-]{0,512}",
+            "shape": "an https address without query",
+        },
+    )
+    radius: int = field(
+        default=8, metadata={"doc": "Corner radius in px.", "least": 0, "ceiling": 24, "unit": "px"}
+    )
+    font: str = choice("system", ("system", "serif", "mono"), "Family of the text.")
+    appearance: str = choice("auto", ("auto", "light", "dark"), "Light, dark, or as the device asks.")
+
+    @classmethod
+    def parse(cls, given: dict[str, Any]) -> Branding:
+        """The branding that `given` describes. Raises Invalid naming the field."""
+        branding: Branding = parse(cls, "branding", given)
+        return branding
+
+
+PLAIN = Branding()
+"""The look of whoever has chosen none."""
+
+
 class Look(Protocol):
-    """What this module reads of a tenant's branding (`idp.tenants.Branding` has these fields)."""
+    """What this module reads of a tenant's branding (`Branding` has these fields)."""
 
     @property
     def primary_color(self) -> str | None: ...

@@ -25,7 +25,7 @@ from idp.store.durable import clients as client_store
 from idp.store.durable import tenants as tenant_store
 from idp.store.durable.apis import Api
 from idp.store.durable.clients import Client
-from idp.tenants import Branding, Policy, Tenant, current, entered
+from idp.tenants import PLATFORM, Branding, Policy, Tenant, current, entered
 
 POLL = 0.5
 """Seconds between two questions for changes."""
@@ -177,6 +177,8 @@ def _run() -> None:
 def issuer_of(slug: str, primary_host: str | None, settings: Settings | None = None) -> str:
     """The one issuer of a tenant: its primary host when it has one, else the path under the base URL."""
     settings = settings or process_settings()
+    if slug == PLATFORM:
+        return settings.base_url
     if primary_host:
         return f"https://{primary_host}"
     if settings.domain:

@@ -5,12 +5,15 @@ a header or a global of the web framework.
 """
 
 import datetime as dt
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 from uuid import UUID
 
 from idp import urls
+from idp.branding import PLAIN
+from idp.branding import Branding as Branding
 from idp.fields import choice as _choice
 from idp.fields import count as _count
 from idp.fields import flag as _flag
@@ -18,7 +21,10 @@ from idp.fields import parse as _parse
 from idp.fields import seconds as _seconds
 from idp.fields import several as _list
 
+T = TypeVar("T")
 _DAY = 86_400
+PLATFORM = "id--platform"
+"""The slug of the platform's realm, which no tenant can have (`identifiers.slug`)."""
 
 
 class NoTenant(RuntimeError):
@@ -298,35 +304,6 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Branding:
-    """The validated design tokens that a tenant sets; never markup or a style sheet of its own."""
-
-    primary_color: str | None = field(
-        default=None,
-        metadata={"doc": "Accent colour.", "pattern": r"#[0-9a-fA-F]{6}", "shape": "a colour like #0b5fff"},
-    )
-    logo_uri: str | None = field(
-        default=None,
-        metadata={
-            "doc": "Logo, over https.",
-            "pattern": r"https://[A-Za-z0-9.-]{1,253}(:\d{1,5})?/[A-Za-z0-9/._~%-]{0,512}",
-            "shape": "an https address without query",
-        },
-    )
-    radius: int = field(
-        default=8, metadata={"doc": "Corner radius in px.", "least": 0, "ceiling": 24, "unit": "px"}
-    )
-    font: str = _choice("system", ("system", "serif", "mono"), "Family of the text.")
-    appearance: str = _choice("auto", ("auto", "light", "dark"), "Light, dark, or as the device asks.")
-
-    @classmethod
-    def parse(cls, given: dict[str, Any]) -> "Branding":
-        """The branding that `given` describes. Raises Invalid naming the field."""
-        branding: Branding = _parse(cls, "branding", given)
-        return branding
-
-
-@dataclass(frozen=True, slots=True)
 class Tenant:
     """A customer of the team that runs this provider: an issuer and everything that hangs off it."""
 
@@ -337,13 +314,25 @@ class Tenant:
     issuer: str
     hosts: tuple[str, ...] = ()
     policy: Policy = Policy()
-    branding: Branding = Branding()
+    branding: Branding = PLAIN
     version: int = 0
     also: str | None = None
     """The other issuer while the tenant moves from one address to another; `issuer` is that of the request."""
     moving_since: dt.datetime | None = None
     not_before: dt.datetime | None = None
     """Nothing counts that was issued, and nobody who signed in, before this instant."""
+    realm: "Tenant | None" = None
+    """Whose name and keys stand for its own, where the platform speaks for it (`idp.platform`)."""
+
+    @property
+    def signer(self) -> "Tenant":
+        """Whose keys sign what it says."""
+        return self.realm or self
+
+    @property
+    def platform(self) -> bool:
+        """Whether it is seen as applications of the platform issuer see it, or is the platform's realm itself."""
+        return self.realm is not None or self.slug == PLATFORM
 
     @property
     def issuers(self) -> tuple[str, ...]:
@@ -382,6 +371,13 @@ def current() -> Tenant:
 def maybe_current() -> Tenant | None:
     """The tenant that is entered, or None."""
     return _current.get()
+
+
+def apart(work: Callable[[], T]) -> T:
+    """What `work` gives, done where no tenant is entered; in a transaction of the present one it must not begin any."""
+    context = copy_context()
+    context.run(_current.set, None)
+    return context.run(work)
 
 
 class entered:

@@ -22,15 +22,26 @@ _salts: Recent[UUID, bytes] = Recent(10_000)
 
 def of(client: Client, user_id: UUID) -> str:
     """The `sub` by which a client of the entered tenant knows a person."""
+    if client.platform_issuer:
+        return b64(hmac.new(_salt(), _platforms(client, user_id), hashlib.sha256).digest())
     if not sectors.pairwise(client.metadata):
         return str(user_id)
     told = b"idp pairwise sub\x00" + sectors.sector(client.metadata).encode() + b"\x00" + user_id.bytes
     return b64(hmac.new(_salt(), told, hashlib.sha256).digest())
 
 
+def _platforms(client: Client, user_id: UUID) -> bytes:
+    """What names a person of the entered tenant at the platform's issuer: whoever has a twin elsewhere has another.
+
+    The same for all its applications, or for those of one sector.
+    """
+    sector = sectors.sector(client.metadata) if sectors.pairwise(client.metadata) else ""
+    return b"idp platform sub\x00" + sector.encode() + b"\x00" + current().id.bytes + user_id.bytes
+
+
 def prepare(client: Client) -> None:
-    """Make the tenant's salt with its first pairwise client, in the caller's transaction."""
-    if sectors.pairwise(client.metadata):
+    """Make the tenant's salt with its first client that needs it, in the caller's transaction."""
+    if client.platform_issuer or sectors.pairwise(client.metadata):
         subject_salts.add(os.urandom(32))
 
 
@@ -40,5 +51,5 @@ def _salt() -> bytes:
         return known
     kept = subject_salts.find()
     if kept is None:
-        raise LookupError("a pairwise client has come into being without the tenant's salt")
+        raise LookupError("a client that needs it has come into being without the tenant's salt")
     return _salts.put(current().id, kept)

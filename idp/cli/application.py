@@ -43,13 +43,21 @@ def _told(made: "Made") -> None:
 @click.option(
     "--secret-file", type=secret_file_type, help="A file that holds the secret; - for standard input."
 )
+@click.option(
+    "--issuer",
+    type=click.Choice(["tenant", "platform"]),
+    default="tenant",
+    help="Whose issuer it knows, for good: that of each tenant, or the platform's.",
+)
 @with_metadata
 @session.options
-def create(client_id: str, secret_file: Path | None, settings: tuple[str, ...], **named: Any) -> None:
+def create(
+    client_id: str, secret_file: Path | None, issuer: str, settings: tuple[str, ...], **named: Any
+) -> None:
     """Register an application, enabled nowhere yet; a secret that is made for it is shown now and never again."""
     from idp.control import applications
 
-    fields, secret = stated(settings, named), given.from_file(secret_file)
+    fields, secret = {**stated(settings, named), "issuer": issuer}, given.from_file(secret_file)
     with session.deployment():
         _told(applications.create(client_id, fields, session.actor(), client_secret=secret))
 

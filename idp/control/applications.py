@@ -15,12 +15,17 @@ from uuid import UUID
 from idp import clock, config, ids, registration
 from idp.audit import Actor
 from idp.control import application_clients, clients, sectors, tenants
-from idp.errors import Conflict, NotFound
+from idp.errors import Conflict, InvalidClientMetadata, NotFound
 from idp.store.durable import applications, control_plane
 from idp.store.durable import clients as client_store
 from idp.store.durable.applications import Application
 from idp.store.durable.clients import Client, ClientSecret
-from idp.tenants import Tenant, entered
+from idp.tenants import PLATFORM, Tenant, entered
+
+TENANTS, PLATFORMS = "tenant", "platform"
+"""Whose issuer an application knows."""
+GRANTS = ("authorization_code", "refresh_token")
+"""What the platform's issuer has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +55,57 @@ def create(
 ) -> Made:
     """A new application, enabled nowhere; a secret is made for it where it needs one and none is given.
 
+    `issuer` among the fields, for good: that of each tenant (`tenant`), or the platform's (`platform`).
+
     Raises InvalidClientMetadata or InvalidRedirectUri naming the field, Conflict when the client_id is taken.
     """
-    del actor  # nobody's audit: what is enabled nowhere is no tenant's affair
     clients.checked_id(client_id)
     with nowhere():
-        metadata, settings, status = clients.validated(client_id, fields, None)
+        metadata, settings, status = validated(client_id, fields, None)
         sectors.check(metadata)
     secret, made = clients.secret_for(metadata, client_secret)
     at, name = clock.now(), ids.uuid7()
     kept = (clients.kept_secret(secret, source_digest, None),) if secret else ()
+    platforms = fields.get("issuer") == PLATFORMS
+    settings |= {"platform_issuer": True} if platforms else {}
     new = Application(Client(name, client_id, metadata, settings, status or "active", at, at, kept, name))
     if not applications.add(new):
         raise Conflict("An application with this client_id exists already.", rule="applications.unique")
+    if platforms:
+        applications.switch(new, {tenants.realm(actor).id}, on=True)
+        return Made(new, made, _in_step(new, actor))
     return Made(new, made)
+
+
+def validated(
+    client_id: str, fields: Mapping[str, Any], present: Application | None
+) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    """Metadata, settings and status of an application after `fields`, judged nowhere. Raises InvalidClientMetadata."""
+    fields, issuer = _issuer(fields, present)
+    told = clients.validated(client_id, fields, None if present is None else present.client)
+    _fits(issuer, told[0])
+    return told
+
+
+def _issuer(fields: Mapping[str, Any], present: Application | None) -> tuple[dict[str, Any], str]:
+    """The fields of its client, and whose issuer it knows."""
+    rest = dict(fields)
+    known = None if present is None else PLATFORMS if present.client.platform_issuer else TENANTS
+    issuer = rest.pop("issuer", known or TENANTS)
+    if issuer not in (TENANTS, PLATFORMS):
+        raise InvalidClientMetadata(f"issuer must be {TENANTS} or {PLATFORMS}.", rule="issuer")
+    if known is not None and issuer != known:
+        raise InvalidClientMetadata(
+            "issuer stays as it was: its subjects are other ones there.", rule="issuer"
+        )
+    return rest, issuer
+
+
+def _fits(issuer: str, metadata: Mapping[str, Any]) -> None:
+    if issuer == PLATFORMS and not set(metadata["grant_types"]) <= set(GRANTS):
+        raise InvalidClientMetadata(
+            f"grant_types must be of {', '.join(GRANTS)} where issuer is {PLATFORMS}.", rule="grant_types"
+        )
 
 
 def show(client_id: str) -> Application:
@@ -86,7 +128,7 @@ def update(client_id: str, fields: Mapping[str, Any], actor: Actor | None = None
     """
     present = show(client_id)
     with nowhere():
-        metadata, settings, status = clients.validated(client_id, fields, present.client)
+        metadata, settings, status = validated(client_id, fields, present)
         sectors.check(metadata, present.client.metadata)
     secrets, made = present.client.secrets, None
     if metadata["token_endpoint_auth_method"] not in registration.SECRET_METHODS:
@@ -179,6 +221,8 @@ def _switched(
     if everywhere:
         present = replace(present, everywhere=on)
         applications.switch_everywhere(present, on=on)
+        if present.client.platform_issuer and not on:
+            applications.switch(present, {tenants.realm(actor).id}, on=True)
         return Made(present, None, _in_step(present, actor))
     applications.switch(present, these, on=on)
     return Made(present, None, _in_step(present, actor, these))
@@ -207,9 +251,10 @@ def _in_step(present: Application, actor: Actor | None, these: set[UUID] | None 
 def described(present: Application, made: Made | None = None) -> dict[str, Any]:
     """An application as an answer shows it, with the tenants that have it and those that were taken out."""
     switched = applications.enabled(present.client.id)
-    names = {row.id: row.slug for row in control_plane.by_ids(set(switched))}
+    names = {row.id: row.slug for row in control_plane.by_ids(set(switched)) if row.slug != PLATFORM}
     answer = clients.described(present.client)
     answer.pop("platform", None)
+    answer["issuer"] = PLATFORMS if present.client.platform_issuer else TENANTS
     answer["tenants"] = sorted(names[each] for each, on in switched.items() if on and each in names)
     answer["everywhere"] = present.everywhere
     answer["except"] = sorted(names[each] for each, on in switched.items() if not on and each in names)

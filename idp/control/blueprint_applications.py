@@ -72,7 +72,7 @@ def _judge(file: File, entry: Entry) -> None:
         clients.checked_id(entry.client_id)
         present = _find(entry.client_id)
         with applications.nowhere():
-            clients.validated(entry.client_id, entry.fields, None if present is None else present.client)
+            applications.validated(entry.client_id, entry.fields, present)
         value = _secret(file, entry)
         if value is not None:
             clients.checked_secret(value)
@@ -142,7 +142,7 @@ def _differences(file: File, entry: Entry, present: Application | None, value: s
     if present is None:
         return []
     with applications.nowhere():
-        metadata, settings, status = clients.validated(entry.client_id, entry.fields, present.client)
+        metadata, settings, status = applications.validated(entry.client_id, entry.fields, present)
     old = present.client
     changed = [
         name

@@ -20,7 +20,7 @@ from idp.signing import certificates, rotation
 from idp.store.database import transaction
 from idp.store.durable import control_plane
 from idp.store.durable.control_plane import Row
-from idp.tenants import Branding, Policy, Tenant, entered
+from idp.tenants import PLATFORM, Branding, Policy, Tenant, entered
 
 HEARD = 3 * directory.POLL
 """Seconds after which every process that asks Postgres at all has heard of a change."""
@@ -41,6 +41,14 @@ def create(
     given = checked({"slug": slug, "name": name or slug, "policy": policy or {}, "branding": branding or {}})
     row = begin(given)
     return finish(row, actor)
+
+
+def realm(actor: Actor | None = None) -> Row:
+    """The platform's realm, made with its keys where it is not there yet; repeatable."""
+    row = control_plane.by_slug(PLATFORM)
+    if row is None or row.status == "provisioning":
+        row = finish(begin({"slug": PLATFORM, "name": "Sign in", "policy": {}, "branding": {}}), actor)
+    return row
 
 
 def begin(given: Mapping[str, Any]) -> Row:
@@ -112,7 +120,7 @@ def _policy(value: Any) -> Any:
 
 def show(slug: str) -> Row:
     """The tenant of that slug. Raises NotFound."""
-    row = control_plane.by_slug(slug) if _is_slug(slug) else None
+    row = control_plane.by_slug(slug) if slug == PLATFORM or _is_slug(slug) else None
     if row is None:
         raise NotFound(f"There is no tenant {slug}.", rule="slug")
     return row

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from idp import platform
 from idp.errors import Refusal
 from idp.oauth import jarm, session_state
 from idp.oauth.checks import (
@@ -92,6 +93,8 @@ class Response:
     mode: Mode
     params: dict[str, str]
     state: str | None
+    issuer: str
+    """Who answers (RFC 9207 §2)."""
     refusal: Refusal | None = None
     sealed_for: Client | None = None
     """Whose answer is one signed JWT (JARM); None: its parameters are plain."""
@@ -173,7 +176,8 @@ def _response(
         raise ValueError(mode)
     way = mode.removesuffix(jarm.SUFFIX)
     sealed_for = asking if way != mode else None
-    return Response(redirect_uri, cast(Mode, way), params, state, refusal, sealed_for, browser)
+    issuer = platform.issuer_for(asking)
+    return Response(redirect_uri, cast(Mode, way), params, state, issuer, refusal, sealed_for, browser)
 
 
 def _request(pending: Pending) -> AuthorizationRequest:

@@ -6,7 +6,7 @@ Carries out one notice that `idp.accounts.notices` has left, in the worker. Only
 from typing import Any
 from uuid import UUID
 
-from idp import outbound
+from idp import outbound, platform
 from idp.accounts import subjects
 from idp.accounts.notices import BACKCHANNEL
 from idp.errors import InvalidRequest
@@ -15,7 +15,7 @@ from idp.oauth.tokens import logout_token
 from idp.outbox import Undelivered
 from idp.store.durable import clients
 from idp.store.durable.clients import Client
-from idp.tenants import current
+from idp.tenants import current, entered
 
 ACCEPTED = (200, 204)
 ANSWERED = 400
@@ -45,8 +45,9 @@ def tell(notice: dict[str, Any]) -> None:
 
 
 def _token(client: Client, notice: dict[str, Any]) -> str:
-    issuers = current().issuers
-    issuer = notice["issuer"] if notice["issuer"] in issuers else issuers[0]
-    return logout_token.make(
-        client, subject=subjects.of(client, UUID(notice["user"])), sid=notice["sid"], issuer=issuer
-    )
+    with entered(platform.speaking_to(client)):
+        issuers = current().issuers
+        issuer = notice["issuer"] if notice["issuer"] in issuers else issuers[0]
+        return logout_token.make(
+            client, subject=subjects.of(client, UUID(notice["user"])), sid=notice["sid"], issuer=issuer
+        )

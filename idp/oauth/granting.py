@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from idp import audit, clock, registration
+from idp import audit, clock, platform, registration
 from idp.accounts import consent, sessions
 from idp.audit import Actor, Event
 from idp.errors import AccessDenied, InvalidGrant, LoginRequired
@@ -55,7 +55,7 @@ def granted(
     given: dict[str, str] = {}
     if flows.has(request.response_type, flows.CODE):
         codes.put(code, meaning, current().policy.code_lifetime)
-        given["code"] = code
+        given["code"] = platform.named(client, code)
     with transaction():
         session_store.use(session.id, client.id)
         try:
@@ -163,7 +163,7 @@ def meaning_of(
     """What a request of `session`'s person stands for, as it is kept until it becomes a grant."""
     now = clock.epoch()
     return {
-        "issuer": current().issuer,
+        "issuer": platform.issuer_for(client),
         "client": str(client.id),
         "redirect_uri": request.redirect_uri,
         "user": str(session.user_id),

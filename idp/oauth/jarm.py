@@ -4,13 +4,13 @@ All that the answer says is inside, errors as well: nothing plain stands beside 
 nobody takes it for another JWT of ours (RFC 8725 §3.11).
 """
 
-from idp import clock
+from idp import clock, platform
 from idp.errors import InvalidRequest
 from idp.oauth import encryption
 from idp.registration import fapi
 from idp.signing import jwt
 from idp.store.durable.clients import Client
-from idp.tenants import current
+from idp.tenants import current, entered
 
 MODES = ("jwt", "query.jwt", "fragment.jwt", "form_post.jwt")
 SUFFIX = ".jwt"
@@ -39,6 +39,11 @@ def ready(client: Client) -> None:
 
 def sealed(client: Client, parameters: dict[str, str]) -> dict[str, str]:
     """The one parameter `response` that says all of `parameters`, `iss` among them (§2.1, §2.3)."""
+    with entered(platform.speaking_to(client)):
+        return _sealed(client, parameters)
+
+
+def _sealed(client: Client, parameters: dict[str, str]) -> dict[str, str]:
     now = clock.epoch()
     claims = {
         **parameters,

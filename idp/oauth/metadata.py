@@ -127,6 +127,25 @@ def _encrypted_requests() -> dict[str, Any]:
     }
 
 
+_UNSPOKEN = frozenset({
+    "registration_endpoint", "client_id_metadata_document_supported", "check_session_iframe", "mtls_endpoint_aliases",
+    "pushed_authorization_request_endpoint", "require_pushed_authorization_requests",
+    "device_authorization_endpoint", "backchannel_authentication_endpoint",
+})  # fmt: skip
+"""What the platform's issuer does not have, whatever its policy says."""
+PLATFORM_GRANTS = ("authorization_code", "refresh_token")
+
+
+def platform_document() -> dict[str, Any]:
+    """The metadata of the platform's issuer, whose realm is entered: what applications of many tenants need."""
+    spoken = {
+        name: value
+        for name, value in document().items()
+        if name not in _UNSPOKEN and not name.startswith("backchannel_authentication_")
+    }
+    return {**spoken, "grant_types_supported": list(PLATFORM_GRANTS)}
+
+
 def resource_address(issuer: str) -> str:
     """Where the metadata of the issuer's own protected resource lies (RFC 9728 section 3.1)."""
     parts = urlsplit(issuer)

@@ -4,7 +4,7 @@ What a person has and must have is looked at only where it can make a difference
 of which nothing more is asked, cost no question.
 """
 
-from idp import clock
+from idp import clock, platform
 from idp.accounts import assurance, consent, devices, factors, subjects
 from idp.accounts.factors import NOTHING, Holding
 from idp.errors import InvalidToken
@@ -17,7 +17,7 @@ from idp.store.durable import users
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
 from idp.store.durable.users import User
-from idp.tenants import current
+from idp.tenants import current, entered
 
 
 def of(
@@ -88,7 +88,8 @@ def _hinted(request: AuthorizationRequest, client: Client) -> str | None:
     if request.id_token_hint is None:
         return None
     try:
-        claims = id_token.read(request.id_token_hint, audience=client.client_id, expired_is_fine=True)
+        with entered(platform.speaking_to(client)):
+            claims = id_token.read(request.id_token_hint, audience=client.client_id, expired_is_fine=True)
     except InvalidToken:
         return ""
     return str(claims.get("sub", ""))

@@ -27,6 +27,8 @@ COSTLY = {"password": (PLAIN, EVERY_HEADER)}
 """Kinds that cost the deployment work, and the only reaches with which they are tried."""
 ALIKE = {("revoke", "access_token"), ("revoke", "refresh_token")}
 """Where an answer never tells whether there was such a thing (RFC 7009 §2.2); `whole` looks at what became of it."""
+PLATFORM = "platform"
+"""The gate of an issuer for which no tenant's credential is good: what is real is as nothing there, whoever's it is."""
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _MOST_WAITING = 75.0
 """Seconds, longer than any window in which requests are counted."""
@@ -203,7 +205,7 @@ def real(target: Target, tally: Tally) -> None:
         outside = Outside(target, tally, net)
         held = wallet.gathered(net, target.a)
         for route in target.routes:
-            for method in methods(route):
+            for method in methods(route) if route.gate != PLATFORM else ():
                 for kind in route.credentials:
                     if kind not in KINDS or (route.path.rpartition("/")[2], kind) in ALIKE:
                         continue

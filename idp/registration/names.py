@@ -142,6 +142,11 @@ def check_of(name: str) -> Callable[[object], Any] | None:
     return METADATA.get(plain)
 
 
+def _nobodys(_value: object) -> bool:
+    """Refuses what is no operator's of a tenant to set: `idp application` alone does."""
+    raise ValueError("is set for applications of the platform alone, by issuer")
+
+
 SETTING: dict[str, Callable[[object], Any]] = {
     "require_consent": flag,
     "require_pkce": flag,
@@ -157,6 +162,7 @@ SETTING: dict[str, Callable[[object], Any]] = {
     "assertion_issuers": several(page),
     "workload_identity": workload,
     "profile": one_of(("fapi2",)),
+    "platform_issuer": _nobodys,
     "allowed_origins": several(urls.origin),
     "claims": lambda value: [rule.stored() for rule in claim_rules.parse(value)],
     **dict.fromkeys(LIFETIMES, seconds),

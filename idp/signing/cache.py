@@ -8,6 +8,7 @@ revocation still reaches every process within its 5 s.
 
 import datetime as dt
 import threading
+from contextvars import Context
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from idp.memory import Recent
 from idp.signing import envelope, keys, ring
 from idp.store.durable import signing_keys
 from idp.store.durable.signing_keys import SigningKey
-from idp.tenants import Tenant, current
+from idp.tenants import Tenant, current, entered
 
 TENANTS = 12_000
 """Tenants whose public sets and sealed keys are kept: about 6 kB each."""
@@ -83,7 +84,7 @@ persons: Recent[tuple[UUID, UUID], bytes] = Recent(PERSONS)
 def load(tenant: Tenant | None = None) -> KeySet:
     """The keys of the entered tenant. Raises NoTenant, Busy when they are not known and Postgres is away.
 
-    `tenant`, where given, is the entered one: a caller that has it saves a look-up.
+    `tenant`, where given, is the entered one, which saves a look-up, or the one that signs for it.
     """
     tenant = tenant or current()
     known = _sets.get(tenant.id)
@@ -98,7 +99,7 @@ def load(tenant: Tenant | None = None) -> KeySet:
 
 def _read(tenant: Tenant, former: KeySet | None) -> KeySet:
     try:
-        return _sets.put(tenant.id, KeySet(signing_keys.all_keys(), tenant.version))
+        return _sets.put(tenant.id, KeySet(_rows(tenant), tenant.version))
     except Busy:
         if former is None:
             raise
@@ -107,6 +108,18 @@ def _read(tenant: Tenant, former: KeySet | None) -> KeySet:
         if clock.monotonic() - former.outdated_since > GRACE:
             raise
         return former
+
+
+def _rows(tenant: Tenant) -> tuple[SigningKey, ...]:
+    """The keys of a tenant; in a context of its own where another one is entered, whose rows they are not."""
+    if tenant.id == current().id:
+        return signing_keys.all_keys()
+
+    def alone() -> tuple[SigningKey, ...]:
+        with entered(tenant):
+            return signing_keys.all_keys()
+
+    return Context().run(alone)
 
 
 def private_key(row: SigningKey, tenant_id: UUID) -> JoseKey:

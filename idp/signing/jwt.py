@@ -39,7 +39,7 @@ class NoKey(RuntimeError):
 
 def algorithms() -> tuple[str, ...]:
     """The algorithms with which the entered tenant can sign now, in the order of `keys.ALGORITHMS`."""
-    kept, now = cache.load(), clock.now()
+    kept, now = cache.load(current().signer), clock.now()
     return tuple(alg for alg in keys.ALGORITHMS if kept.signer(alg, now) is not None)
 
 
@@ -51,10 +51,11 @@ def sign(claims: Mapping[str, Any], *, alg: str, typ: str) -> str:
     """
     tenant = current()
     alg = keys.canonical(alg)
-    row = cache.load(tenant).signer(alg, clock.now())
+    owner = tenant.signer
+    row = cache.load(owner).signer(alg, clock.now())
     if row is None:
-        raise NoKey(f"tenant {tenant.slug} has no active {alg} key; run idp keys rotate --alg {alg}")
-    key = cache.private_key(row, tenant.id)
+        raise NoKey(f"tenant {owner.slug} has no active {alg} key; run idp keys rotate --alg {alg}")
+    key = cache.private_key(row, owner.id)
     head = _head(alg, row.kid, typ)
     signed = head + ids.b64(_encode(claims).encode()).encode()
     return f"{signed.decode()}.{ids.b64(_ALGORITHMS[alg].sign(signed, key))}"

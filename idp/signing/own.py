@@ -58,7 +58,7 @@ def _typ(seen: Own) -> None:
 
 
 def _kid(seen: Own) -> None:
-    row = cache.load(seen.tenant).by_kid.get(seen.header["kid"])
+    row = cache.load(seen.tenant.signer).by_kid.get(seen.header["kid"])
     if row is not None and row.alg in keys.ENCRYPTION:
         row = None
     if row is None or keys.state(row, clock.now()) not in keys.PUBLISHED:
@@ -72,7 +72,7 @@ def _alg(seen: Own) -> None:
 
 
 def _signature(seen: Own) -> None:
-    key = cache.public_key(seen.key, seen.tenant.id)
+    key = cache.public_key(seen.key, seen.tenant.signer.id)
     parts.check_signature(seen.key.alg, key, seen.signed, seen.signature)
 
 

@@ -8,7 +8,7 @@ from flask import Response, request
 from idp.accounts import people
 from idp.errors import LoginRequired
 from idp.ids import secret
-from idp.oauth import flow, interaction, underway
+from idp.oauth import authorize, flow, interaction, underway
 from idp.oauth.flow import Ask, Due, Entered
 from idp.oauth.own import Arrived
 from idp.oauth.request import AuthorizationRequest, Browser
@@ -123,10 +123,15 @@ def go(outcome: flow.Outcome, binding: str) -> Response:
                 cookies.write(response, cookies.RESUME, kept)
         _bind(response, binding)
         return response
+    return answered(outcome)
+
+
+def answered(outcome: authorize.Response) -> Response:
+    """The answer to a client."""
     if outcome.refusal is not None:
         errors.note(outcome.refusal)
     redirect = VerifiedRedirect(
-        outcome.redirect_uri, current().issuer, outcome.state, outcome.mode, outcome.sealed_for
+        outcome.redirect_uri, outcome.issuer, outcome.state, outcome.mode, outcome.sealed_for
     )
     response = errors.authorization_answer(redirect, outcome.params)
     response.headers["Cache-Control"] = "no-store"

@@ -16,11 +16,11 @@ from urllib.parse import quote
 from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import HTTPException
 
-from idp import config, directory
+from idp import config, directory, platform
 from idp.errors import Refusal
 from idp.oauth import mutual
 from idp.tenants import Tenant, entered
-from idp.web import asked, errors, persons, shares
+from idp.web import asked, errors, named, persons, shares
 from idp.web.cors import Cors, allow, preflight
 from idp.web.reply import Reply
 
@@ -51,6 +51,9 @@ class Gate(StrEnum):
     """The path names an active tenant, reached by the address of its issuer; it is entered."""
     PERSON = "person"
     """The same, and somebody is signed in there; whoever is not signs in first. A post has a CSRF token."""
+
+    PLATFORM = "platform"
+    """The platform's issuer, where there is one: it speaks for the tenant that the request names, else for none."""
 
 
 class Undeclared(RuntimeError):
@@ -113,7 +116,7 @@ class Door(Blueprint):
         if self.gate is Gate.PERSON and not {"cookie", *(["csrf"] if "POST" in verbs else [])} <= {*taken}:
             raise Undeclared(f"{rule}: a person's page takes the cookie, and a post of it a CSRF token")
         answered = (*verbs, "OPTIONS") if cors is not Cors.NONE else verbs
-        inside = self.gate is not Gate.PUBLIC
+        inside = self.gate in (Gate.TENANT, Gate.PERSON)
         prefix = "/t/<slug:slug>" if inside and not rooted else ""
 
         def register(view: View) -> View:
@@ -122,7 +125,7 @@ class Door(Blueprint):
             pattern = _VARIABLE.sub(r"{\1}", prefix + rule)
             one = Declared(f"{self.name}.{name}", self.gate, answered, taken, shown, cors, pattern)
             asked_for = persons.signed_in(view, rule, fresh=fresh) if self.gate is Gate.PERSON else view
-            guarded = (_tenant_gate if inside else _public_gate)(asked_for, one)
+            guarded = _GATES[self.gate](asked_for, one)
             self.declared.append(replace(one, plain=cast(Guarded, guarded) if self.plain else None))
             self.add_url_rule(
                 prefix + rule,
@@ -187,6 +190,28 @@ def _tenant_gate(view: View, declared: Declared) -> View:
             return _inside(tenant, view, values, declared)
 
     return guarded
+
+
+def _platform_gate(view: View, declared: Declared) -> View:
+    @wraps(view)
+    def guarded(**values: Any) -> Answer:
+        environ = _arrived(declared)
+        realm = platform.realm()
+        if realm is None or not {"idp.mutual", "idp.host"}.isdisjoint(environ):
+            return errors.missing()
+        with entered(named.tenant(realm)) as tenant:
+            environ["idp.tenant"] = tenant.slug
+            return _inside(tenant, view, values, declared)
+
+    return guarded
+
+
+_GATES: dict[Gate, Callable[[View, Declared], View]] = {
+    Gate.PUBLIC: _public_gate,
+    Gate.TENANT: _tenant_gate,
+    Gate.PERSON: _tenant_gate,
+    Gate.PLATFORM: _platform_gate,
+}
 
 
 def _arrived(declared: Declared) -> asked.Environ:

@@ -33,6 +33,7 @@ from idp.web import (
     factor_faces,
     joining_faces,
     languages,
+    leading_faces,
     mail_faces,
     upstream_faces,
     words,
@@ -58,6 +59,7 @@ PAGES: Final[Mapping[str, type[faces.Page]]] = {
     **upstream_faces.PAGES,
     **elsewhere_faces.PAGES,
     **mail_faces.PAGES,
+    **leading_faces.PAGES,
 }
 """Each page and what it is told. A name with a slash is below `templates/`, any other one in `hosted/`."""
 

@@ -25,10 +25,13 @@ _CACHE = f"public, max-age={MAX_AGE}, stale-while-revalidate=60, stale-if-error=
 door = Door("wellknown", __name__, gate=Gate.TENANT)
 
 
-def _document(
+def document(
     changes: datetime | None, content: dict[str, Any], mimetype: str = "application/json"
 ) -> Response:
-    """`changes`: when `content` is another one by the passing of time alone; asked before it was made."""
+    """A public document of the entered tenant, kept from now on.
+
+    `changes`: when `content` is another one by the passing of time alone; asked before it was made.
+    """
     body = json.dumps(content, separators=(",", ":")).encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     response = Response(body, mimetype=mimetype)
@@ -46,7 +49,7 @@ def _document(
 @door.route("/jwks.json", credentials=(), cors=Cors.PUBLIC)
 def keys() -> Response:
     """The tenant's public keys (RFC 7517 §5)."""
-    return _document(jwks.expires(), jwks.document())
+    return document(jwks.expires(), jwks.document())
 
 
 @door.route("/.well-known/openid-configuration", credentials=(), cors=Cors.PUBLIC)
@@ -59,7 +62,7 @@ def keys() -> Response:
 )
 def configuration() -> Response:
     """Provider metadata (OpenID Connect Discovery 1.0 §4)."""
-    return _document(jwks.expires(), metadata.document())
+    return document(jwks.expires(), metadata.document())
 
 
 @door.route("/.well-known/oauth-authorization-server", credentials=(), cors=Cors.PUBLIC)
@@ -72,7 +75,7 @@ def configuration() -> Response:
 )
 def authorization_server() -> Response:
     """Authorization server metadata (RFC 8414 §3)."""
-    return _document(jwks.expires(), metadata.document())
+    return document(jwks.expires(), metadata.document())
 
 
 @door.route("/.well-known/oauth-protected-resource", credentials=(), cors=Cors.PUBLIC)
@@ -85,7 +88,7 @@ def authorization_server() -> Response:
 )
 def protected_resource() -> Response:
     """Metadata of the resource that the issuer itself is: userinfo (RFC 9728 §3)."""
-    return _document(jwks.expires(), metadata.resource())
+    return document(jwks.expires(), metadata.resource())
 
 
 DOORS = (door,)

@@ -249,6 +249,11 @@ def states() -> dict[str, tuple[str, dict[str, object]]]:
             {"tenant": GLOBEX, "csrf": "x", "user_code": "WDJBMJHT", "error": "unknown"},
         ),
         "device-nothing": ("device", {"tenant": NIGHT, "csrf": "x", "error": "nothing"}),
+        "organization": ("organization", {"tenant": ACME, "client": WEB, "csrf": ""}),
+        "organization-unknown": (
+            "organization",
+            {"tenant": NIGHT, "client": WEB, "csrf": "", "said": "acmee"},
+        ),
         "approve-device": ("approve", approve),
         "approve-stranger": ("approve", approve | {"client": STRANGER, "same_place": False}),
         "approve-service": (

@@ -5,6 +5,7 @@ from idp.errors import InvalidRedirectUri, InvalidRequest, UnauthorizedClient
 from idp.oauth import metadata_documents
 from idp.oauth.checks.pending import Pending
 from idp.registration import DEVICE_CODE, flows
+from idp.tenants import current
 
 
 def client_known(pending: Pending) -> None:
@@ -14,7 +15,7 @@ def client_known(pending: Pending) -> None:
         raise InvalidRequest("client_id is missing.", rule="client_id.present")
     row = directory.client(client_id) if len(client_id) <= 2048 else None
     client = metadata_documents.latest(client_id, row)
-    if client is None or not client.active:
+    if client is None or not client.active or (current().platform and not client.platform_issuer):
         raise InvalidRequest(
             "The application is not known here.",
             rule="client_id.known",

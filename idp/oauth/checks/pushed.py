@@ -25,14 +25,18 @@ LIFETIME = 60
 _LONGEST = 128
 
 
-def keep(pending: Pending) -> str:
-    """Keep a request that has passed the score; the name under which browsers bring it. Raises Away."""
+def keep(pending: Pending, *, platform: bool = False) -> str:
+    """Keep a request that has passed the score; the name under which browsers bring it. Raises Away.
+
+    `platform`: it came to the platform's issuer, which leads its browser to the entered tenant.
+    """
     name = PREFIX + secret()
     value: dict[str, Any] = {
         "client": str(pending.known_client.id),
         "params": pending.params,
         "resources": list(pending.resources_given),
         "expires": clock.epoch() + LIFETIME,
+        "platform": platform,
     }
     pushed.put(name, value, LIFETIME)
     return name
@@ -52,6 +56,11 @@ def taken(pending: Pending) -> None:
     try:
         if name.startswith(PREFIX):
             _put(pending, name)
+        elif pending.known_client.platform_issuer and not current().platform:
+            raise InvalidRequest(
+                "This application is used by the platform's address.", rule="platform.issuer",
+                expected="a request that the platform's issuer has led here",
+            )  # fmt: skip
         else:
             _needless(pending)
     except Refusal:
@@ -64,7 +73,8 @@ def _put(pending: Pending, name: str) -> None:
         raise InvalidRequest("request and request_uri cannot stand together.", rule="request.one")
     value = pushed.get(name) if len(name) <= _LONGEST else None
     known = pending.known_client
-    if value is None or value["client"] != str(known.id) or value["expires"] <= clock.epoch():
+    gone = value is None or value["client"] != str(known.id) or value["expires"] <= clock.epoch()
+    if value is None or gone or value.get("platform", False) != known.platform_issuer:
         raise InvalidRequestUri(
             "The request_uri is unknown, has expired, was used, or is of another application.",
             rule="pushed.known",

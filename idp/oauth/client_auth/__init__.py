@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from idp import audit, clock, directory, throttle
+from idp import audit, clock, directory, platform, throttle
 from idp.audit import Actor, Event
 from idp.errors import InvalidClient, InvalidRequest, TooMany
 from idp.memory import Recent
@@ -82,12 +82,12 @@ def authenticate(request: ProtocolRequest, *, public: bool = True) -> Client:
         method = client.auth_method  # which credential a certificate is, only its client says
     candidate = client if client is not None and may_use(client, method) else None
     proved = METHODS[method](request, candidate)
-    if not proved or candidate is None or not candidate.active:
+    if not proved or candidate is None or not candidate.active or not platform.fits(candidate):
         retry = throttle.failed("client", client_id, request.address)
         _record_failed(client, method, request)
         if retry is not None:
             raise TooMany(retry_after=retry, rule="throttle.client", setting="policy.client_failures")
-        if proved and candidate is not None:
+        if proved and candidate is not None and platform.fits(candidate):
             raise ClientDisabled(candidate, _failed(request, client, method))
         raise _failed(request, client, method)
     if candidate.public and not public:

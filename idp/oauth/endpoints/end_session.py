@@ -5,10 +5,11 @@ browser may go afterwards is checked here, before the question and again with th
 """
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from idp import audit, clock, directory, urls
+from idp import audit, clock, directory, platform, urls
 from idp.accounts import notices, sessions
 from idp.audit import Actor, Event
 from idp.errors import InvalidRedirectUri, InvalidRequest, InvalidToken
@@ -19,7 +20,10 @@ from idp.store.durable import clients, grants
 from idp.store.durable import sessions as session_store
 from idp.store.durable.clients import Client
 from idp.store.durable.sessions import Session
-from idp.tenants import current
+from idp.tenants import current, entered
+
+KEPT = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
+"""What a request holds that counts (§2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,12 @@ def ask(params: dict[str, str], browser: Browser) -> Question:
     client = _client(params)
     redirect = _redirect(params, client)
     session = sessions.read(browser.session_token)
-    kept = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
     return Question(
         client=client,
         redirect_uri=redirect,
         state=params.get("state") if redirect else None,
         session=session,
-        params={name: params[name] for name in kept if name in params},
+        params={name: params[name] for name in KEPT if name in params},
         keeps_access=_keeps_access(session),
     )
 
@@ -70,13 +73,24 @@ def _hinted(hint: str | None) -> str | None:
     if hint is None:
         return None
     try:
-        claims = id_token.read(hint, expired_is_fine=True)
+        claims = _own(hint)
     except InvalidToken as error:
         raise _no_hint(error.rule) from error
     audience = claims.get("aud")
     if not isinstance(audience, str):
         raise _no_hint("another kind of token")
     return audience
+
+
+def _own(hint: str) -> dict[str, Any]:
+    """The claims of an ID token of this issuer, or of the platform's about somebody here. Raises InvalidToken."""
+    try:
+        return id_token.read(hint, expired_is_fine=True)
+    except InvalidToken:
+        if platform.realm() is None:
+            raise
+    with entered(platform.face(current())):
+        return id_token.read(hint, expired_is_fine=True)
 
 
 def _no_hint(got: object) -> InvalidRequest:
@@ -147,7 +161,7 @@ def _frame(client: Client, session: Session) -> str:
     uri = str(client.metadata[notices.FRONTCHANNEL])
     if not client.metadata.get("frontchannel_logout_session_required"):
         return uri
-    return with_query(uri, {"iss": current().issuer, "sid": notices.sid(session.sid, client.id)})
+    return with_query(uri, {"iss": platform.issuer_for(client), "sid": notices.sid(session.sid, client.id)})
 
 
 def with_query(uri: str, parameters: dict[str, str]) -> str:

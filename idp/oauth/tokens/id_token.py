@@ -52,7 +52,7 @@ def make(
         claims["nonce"] = nonce
     if sid is not None:
         claims["sid"] = sid
-    if tenant.policy.tenant_claims_in_id_token:
+    if tenant.policy.tenant_claims_in_id_token or client.platform_issuer:
         claims["tenant"] = tenant.slug
         claims["tenant_id"] = str(tenant.id)
     signed = jwt.sign(claims, alg=alg, typ="JWT")

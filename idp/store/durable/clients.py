@@ -71,6 +71,7 @@ SETTINGS: dict[str, Any] = {
     "refresh_idle": None,
     "refresh_absolute": None,
     "claims": (),
+    "platform_issuer": False,
 }
 """What only an operator sets, with its default; None means that the tenant's policy decides."""
 
@@ -108,6 +109,11 @@ class Client:
     def setting(self, name: str) -> Any:
         """An operator's setting or its default; raises KeyError for a name that is no setting."""
         return self.settings.get(name, SETTINGS[name])
+
+    @property
+    def platform_issuer(self) -> bool:
+        """Whether it is an application that knows the platform's issuer and none of the tenants'."""
+        return bool(self.setting("platform_issuer"))
 
     @property
     def active(self) -> bool:

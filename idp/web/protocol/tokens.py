@@ -4,6 +4,7 @@ RFC 6749 §3.2, RFC 9126, RFC 8628 §3.1, RFC 7662, RFC 7009.
 """
 
 import json
+from collections.abc import Callable
 
 from idp.oauth import server
 from idp.oauth.endpoints.introspection import JWT
@@ -19,23 +20,29 @@ _AUTHENTICATION = ("client_id", "client_secret", "private_key_jwt")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def _request(endpoint: str) -> ProtocolRequest:
+Understood = Callable[[dict[str, str]], dict[str, str]]
+"""What a form means, where what stands in it has a name before it (`idp.web.named`)."""
+
+
+def plain_request(endpoint: str, understood: Understood = dict) -> ProtocolRequest:
+    """The request of introspection and revocation."""
     return ProtocolRequest(
-        asked.form(), basic=asked.basic(), address=asked.address(), endpoint=endpoint,
+        understood(asked.form()), basic=asked.basic(), address=asked.address(), endpoint=endpoint,
         certificate=asked.certificate(), wants_jwt=asked.accepts(JWT),
     )  # fmt: skip
 
 
-def _with_resources(endpoint: str) -> ProtocolRequest:
-    """As `_request`, but `resource` may come more than once (RFC 8707 §2), and a key may be shown (RFC 9449 §5)."""
+def with_resources(endpoint: str, understood: Understood = dict) -> ProtocolRequest:
+    """As `plain_request`, but `resource` may come more than once (RFC 8707 §2), and a key be shown (RFC 9449 §5)."""
     form, resources = asked.token_form()
     return ProtocolRequest(
-        form, resources=resources, basic=asked.basic(), address=asked.address(), endpoint=endpoint,
+        understood(form), resources=resources, basic=asked.basic(), address=asked.address(), endpoint=endpoint,
         proof=asked.proof(), certificate=asked.certificate(), agent=asked.agent(),
     )  # fmt: skip
 
 
-def _write(answer: Answer) -> Reply:
+def write(answer: Answer) -> Reply:
+    """The answer, never stored."""
     text = answer.body if isinstance(answer.body, str) else _encode(answer.body)
     reply = Reply.of("application/json", text.encode(), answer.status)
     reply.headers.add("Cache-Control", "no-store")
@@ -52,7 +59,7 @@ def _write(answer: Answer) -> Reply:
 )
 def token() -> Reply:
     """The token endpoint."""
-    reply = _write(server.token(_with_resources("token")))
+    reply = write(server.token(with_resources("token")))
     reply.headers.add("Pragma", "no-cache")  # RFC 6749 §5.1 asks for it beside Cache-Control
     return reply
 
@@ -60,25 +67,25 @@ def token() -> Reply:
 @door.route("/par", methods=("POST",), credentials=_AUTHENTICATION, cors=Cors.CLIENTS)
 def par() -> Reply:
     """The pushed authorization request endpoint."""
-    return _write(server.push(_with_resources("par")))
+    return write(server.push(with_resources("par")))
 
 
 @door.route("/device_authorization", methods=("POST",), credentials=_AUTHENTICATION)
 def device_authorization() -> Reply:
     """The device authorization endpoint."""
-    return _write(server.device_authorization(_with_resources("device_authorization")))
+    return write(server.device_authorization(with_resources("device_authorization")))
 
 
 @door.route("/bc-authorize", methods=("POST",), credentials=_AUTHENTICATION)
 def backchannel_authentication() -> Reply:
     """The backchannel authentication endpoint (CIBA Core §7)."""
-    return _write(server.backchannel_authentication(_with_resources("bc-authorize")))
+    return write(server.backchannel_authentication(with_resources("bc-authorize")))
 
 
 @door.route("/introspect", methods=("POST",), credentials=(*_AUTHENTICATION, "access_token", "refresh_token"))
 def introspect() -> Reply:
     """The introspection endpoint."""
-    return _write(server.introspect(_request("introspect")))
+    return write(server.introspect(plain_request("introspect")))
 
 
 @door.route(
@@ -89,4 +96,4 @@ def introspect() -> Reply:
 )
 def revoke() -> Reply:
     """The revocation endpoint."""
-    return _write(server.revoke(_request("revoke")))
+    return write(server.revoke(plain_request("revoke")))
