@@ -161,7 +161,7 @@ def _by_mail() -> dict[str, tuple[str, dict[str, Any]]]:
     wait = {"tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example", "link": True}
     look = {
         "tenant": ACME, "client": WEB, "csrf": "x", "user": "alice@acme.example", "address": "192.0.2.7", "ago": 95,
-        "agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        "agent": "Firefox on Linux",
     }  # fmt: skip
     return {
         "email": ("email", wait),

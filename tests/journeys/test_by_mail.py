@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -11,6 +12,9 @@ from idp import clock, config
 from idp.config import Settings
 from idp.control import users
 from idp.jobs import worker
+from idp.store.database import Unavailable
+from idp.store.durable import mailed_codes
+from idp.store.ephemeral import transactions
 from idp.tenants import Tenant, entered
 from tests.attacks.acting import THREADS, at_once, events, policy
 from tests.attacks.factoring import with_app
@@ -94,7 +98,11 @@ def test_by_the_link_on_another_device_which_is_never_signed_in(
     visit = asked(app, house)
     [mail] = server.deliver()
     phone = opened(app, house, mail)
-    assert "Acme Web" in phone.html and "This signs in the other browser" in phone.html
+    assert (
+        "An unknown browser" in phone.html
+        and "Acme Web" in phone.html
+        and "This signs in the other browser" in phone.html
+    )
     visit.submit(action="opened")
     assert "The link was not confirmed yet" in visit.html
     phone.submit(action="confirm")
@@ -388,3 +396,44 @@ def test_of_many_at_one_second_code_one_goes_on(app: Any, acme: Tenant, server: 
     answers = at_once(THREADS, give)
     assert sum("code=" in each.headers.get("Location", "") for each in answers) == 1
     assert events(database, tenant, "session.started") == 1
+
+
+def test_a_redis_that_brings_the_sign_in_back_opens_nothing_a_second_time(
+    app: Any, house: Tenant, server: Sink, database: Any
+) -> None:
+    visit = asked(app, house)
+    [mail] = server.deliver()
+    identifier = parse_qs(urlsplit(visit.page).query)["tx"][0]
+    with entered(house):
+        before = transactions.get(identifier)
+    form = {**inputs(visit.html), "code": code_in(mail), "action": "verify"}
+    stranger = app.test_client()
+    for each in visit.browser._cookies.values():
+        stranger.set_cookie(each.key, each.value, domain="localhost")
+    assert "code=" in visit.browser.post(visit.page, data=form).headers["Location"]
+    assert before is not None
+    with entered(house):
+        transactions.reopen(identifier, before, 600)
+    answer = stranger.post(visit.page, data=form)
+    assert answer.status_code == 200 and 'data-state="over"' in answer.get_data(as_text=True)
+    assert events(database, house, "session.started") == 1
+    assert opened(app, house, mail, stranger).answer.status_code == 400
+
+
+def test_where_nothing_can_count_nobody_is_judged(
+    app: Any, house: Tenant, server: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit = asked(app, house)
+    [mail] = server.deliver()
+
+    def busy(*_: Any) -> None:
+        raise Unavailable(rule="database.away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mailed_codes, "attempt", busy)
+        answer = visit.browser.post(
+            visit.page, data={**inputs(visit.html), "code": code_in(mail), "action": "verify"}
+        )
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    visit.submit(code=code_in(mail), action="verify")
+    assert visit.code

@@ -16,6 +16,7 @@ from idp.oauth.by_mail import Opened
 from idp.oauth.request import Browser
 from idp.tenants import current
 from idp.web import answers, asked, cookies, csrf, pages
+from idp.web.account import devices
 from idp.web.gates import Door, Gate
 from idp.web.hosted import links, mfa
 
@@ -84,7 +85,7 @@ def _page() -> Response:
         user=name_of(found.user),
         here=found.due is not None,
         address=found.place.address,
-        agent=found.place.agent,
+        agent=devices.name(found.place.agent),
         same_place=found.place.address == asked.address(),
         ago=max(0, int((clock.now() - found.row.created_at).total_seconds())),
         request_id=asked.request_id(),
