@@ -33,6 +33,7 @@ ACCOUNT = {
     "/account/authenticator": "authenticator-form",
     "/account/passkeys": "passkeys-form",
     "/account/recovery-codes": "codes-form",
+    "/account/approval-code": "approval-code-form",
     "/account/sessions": "sessions-form",
     "/account/applications": "applications-form",
     "/account/identities": "identities-form",
