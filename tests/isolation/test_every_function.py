@@ -28,6 +28,8 @@ NOT_OF_A_TENANT = {
     "proofs": "of the platform, hold nothing of a tenant",
     "gates": "of the platform, hold nothing of a tenant",
     "applications": "operators' own role: every tenant is theirs to see",
+    "grants.made": "makes what it is given",
+    "sessions.made": "makes what it is given",
     "enabled_applications.kept": "a document of what is given",
     "enabled_applications.secrets": "reads what is given",
     "tenants.keys_behind": "asks over all tenants, through a function that names one",
