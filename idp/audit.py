@@ -152,6 +152,8 @@ class Event(StrEnum):
     MAIL_SENDER_SET = "mail_sender.set"
     MAIL_SENDER_REMOVED = "mail_sender.removed"
     MAIL_TESTED = "mail.tested"
+    MAIL_TEXT_SET = "mail_text.set"
+    MAIL_TEXT_REMOVED = "mail_text.removed"
     MAIL_WITHHELD = "mail.withheld"
     MAIL_REFUSED = "mail.refused"
     MAIL_BOUNCED = "mail.bounced"

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
-from idp.cli import given, session
+from idp.cli import given, mail_text, session
 
 
 @click.group("mail")
 def command() -> None:
     """Set, show, remove a tenant's sender; try messages out; take those that came back."""
 
+
+command.add_command(mail_text.command)
 
 MOST_READ = 2_000_000
 """Bytes that are read of a message; a longer one is refused."""

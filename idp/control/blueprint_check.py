@@ -11,7 +11,7 @@ from idp import directory, registration
 from idp.accounts import passwords
 from idp.control import apis, blueprint_plan, clients, users
 from idp.control.blueprint_file import File, secret
-from idp.control.blueprint_mail import check_sender
+from idp.control.blueprint_mail import check_sender, check_words
 from idp.control.blueprint_plan import Plan
 from idp.control.blueprint_work import Change, absent, listed, named
 from idp.federation import fields
@@ -25,6 +25,7 @@ NAMES = {
     "roles": "name",
     "users": "username",
     "senders": "address",
+    "mail_texts": "kind",
 }
 
 
@@ -95,4 +96,5 @@ _CHECKS = {
     "apis": (_api, blueprint_plan.add_api),
     "users": (_user, blueprint_plan.add_user),
     "senders": (check_sender, blueprint_plan.add_sender),
+    "mail_texts": (check_words, blueprint_plan.add_words),
 }

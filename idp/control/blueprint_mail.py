@@ -1,12 +1,13 @@
-"""The sender of a blueprint's tenant: from which address its messages come, and by which server."""
+"""How messages of a blueprint's tenant go out: from which address, by which server, and in which words."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from idp.control import mailing
+from idp.control import mail_words, mailing
 from idp.control.blueprint_file import File, secret
 from idp.control.blueprint_work import Work, absent, gone, named, same_source, source
-from idp.store.durable import mail_senders
+from idp.mail import texts
+from idp.store.durable import mail_senders, mail_texts
 
 _APART = ("password", "state")
 
@@ -36,3 +37,26 @@ def check_sender(file: File, entry: Mapping[str, Any], at: str, plain: bool) -> 
     """What a sender says, before its tenant is there."""
     mailing.checked({name: member for name, member in entry.items() if name not in _APART})
     secret(file, f"{at}.password", entry.get("password"), plain=plain)
+
+
+def words(work: Work, given: object, where: str) -> None:
+    """The tenant's own words for a kind of message in a language, said or taken back."""
+    entry = named(work, given, where, "kind", ("language", *texts.PARTS))
+    kind, language = entry["kind"], str(entry.get("language"))
+    shown = f"{kind} in {language}"
+    if absent(entry):
+        return gone(work, "words", shown, lambda: mail_words.remove_text(kind, language, work.actor))
+    present = mail_texts.find(kind, language)
+    changed = mail_words.set_text(kind, language, _parts(entry), work.actor)
+    if changed:
+        work.note("words", shown, *(("change", *changed) if present is not None else ("create",)))
+    return None
+
+
+def check_words(_file: File, entry: Mapping[str, Any], _at: str, _plain: bool) -> None:
+    """What words say, before their tenant is there."""
+    mail_words.checked(entry["kind"], entry.get("language"), _parts(entry))
+
+
+def _parts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: member for name, member in entry.items() if name not in ("kind", "language", "state")}

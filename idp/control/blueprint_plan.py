@@ -102,6 +102,11 @@ def add_sender(plan: Plan, fields: Mapping[str, Any], _where: str) -> None:
     plan.note("sender", fields["address"], "create")
 
 
+def add_words(plan: Plan, fields: Mapping[str, Any], _where: str) -> None:
+    """Words of a message."""
+    plan.note("words", f"{fields['kind']} in {fields['language']}", "create")
+
+
 def add_client(plan: Plan, fields: Mapping[str, Any], where: str) -> None:
     """A client and the roles inside it."""
     name = fields["client_id"]

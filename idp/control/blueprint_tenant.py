@@ -12,7 +12,7 @@ from typing import Any
 from idp.accounts import passwords
 from idp.control import apis, clients, upstreams, users
 from idp.control.blueprint_file import secret
-from idp.control.blueprint_mail import sender
+from idp.control.blueprint_mail import sender, words
 from idp.control.blueprint_members import connect, group, own_roles, role
 from idp.control.blueprint_work import Work, absent, gone, listed, named, same_source, source
 from idp.errors import NotFound
@@ -211,5 +211,6 @@ STEPS: tuple[tuple[str, Callable[[Work, Any, str], None]], ...] = (
     ("roles", role),
     ("users", _user),
     ("senders", sender),
+    ("mail_texts", words),
 )
 """The objects of a tenant, in the order in which they are made."""

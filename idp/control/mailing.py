@@ -15,7 +15,7 @@ from idp import audit, clock, identifiers, mail, speech
 from idp.audit import Actor, Event
 from idp.control import tenants
 from idp.errors import Invalid, NotFound
-from idp.mail import Kind, What, bounces, messages, senders
+from idp.mail import Kind, What, bounces, messages, senders, texts
 from idp.mail.messages import Message
 from idp.outbox import Undelivered
 from idp.store.database import transaction
@@ -209,7 +209,7 @@ def preview(kind: str, language: str) -> Message:
     samples: dict[str, Any] = {"what": What.PASSKEY_ADDED, "lasts": 86_400, "client": "Example"}
     given = {name: samples.get(name, f"({name})") for name in messages.fields(Kind(kind))}
     with speech.speaking(language):
-        return messages.render(Kind(kind), f"{current().issuer}/account", **given)
+        return texts.rendered(Kind(kind), f"{current().issuer}/account", given)
 
 
 def test(address: str, language: str | None, actor: Actor | None = None) -> None:

@@ -6,7 +6,7 @@ markup.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -19,7 +19,7 @@ from idp.mail import phrases
 from idp.tenants import current
 
 _BLOCKS = ("subject", "heading", "text", "button", "why")
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     "[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u061c\u2060\ufeff\ufff9-\ufffb\x00-\x1f\x7f-\x9f]"
 )
 _ISOLATES = re.compile("[\u2068\u2069]")
@@ -49,6 +49,9 @@ KNOCKED = frozenset(
 """What a stranger can have sent to an address: so many a day. What concerns an account's safety always goes out."""
 SAFETY = frozenset({Kind.PASSWORD_CHANGED, Kind.FACTORS_CHANGED, Kind.ADDRESS_CHANGED, Kind.LEAVING})
 """What concerns an account's safety: no number of other messages keeps it back."""
+
+
+Own = Callable[[Mapping[str, Any]], Mapping[str, str]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def _seen(value: str) -> str:
 
     Where the language reads from the right it is isolated, so that it moves nothing beside it.
     """
-    shown = _UNSEEN.sub(" ", value)[:_LONGEST]
+    shown = UNSEEN.sub(" ", value)[:_LONGEST]
     return f"\u2068{shown}\u2069" if shown and speech.direction(speech.now()) == "rtl" else shown
 
 
@@ -102,22 +105,23 @@ def _said(name: str, value: Any) -> Any:
     return _seen(value) if isinstance(value, str) else value
 
 
-def render(kind: Kind, link: str = "", **given: Any) -> Message:
+def render(kind: Kind, link: str = "", own: Own = None, /, **given: Any) -> Message:
     """The message, for the entered tenant, in the language of the moment.
 
-    `link`: where its button leads; `given`: what its words name (`fields`).
+    `link`: where its button leads; `own`: makes the tenant's own words of the fields as they are read, by part;
+    `given`: what its words name (`fields`).
 
     Raises jinja2.UndefinedError for a field that the words name and nobody gave.
     """
     tenant, language = current(), speech.now()
-    words = _words(
-        kind, {name: _said(name, value) for name, value in {**given, "tenant": tenant.name}.items()}
-    )
+    said = {name: _said(name, value) for name, value in {**given, "tenant": tenant.name}.items()}
+    theirs = own(said) if own is not None else {}
+    words = {**_words(kind, said), **{name: _in_lines(name, text) for name, text in theirs.items()}}
     told = {
         **words,
         "paragraphs": [each.strip() for each in words["text"].split("\n\n") if each.strip()],
         "link": link,
-        "tenant": _UNSEEN.sub(" ", tenant.name)[:_LONGEST],
+        "tenant": UNSEEN.sub(" ", tenant.name)[:_LONGEST],
         "language": language,
         "direction": speech.direction(language),
         "home": f"{tenant.issuer}/",
@@ -130,12 +134,17 @@ def render(kind: Kind, link: str = "", **given: Any) -> Message:
 
 
 def _words(kind: Kind, said: Mapping[str, Any]) -> dict[str, str]:
-    """The blocks of a kind: paragraphs of `text` keep their empty lines, all else is one line."""
+    """The blocks of a kind in our words."""
     template = _environment(False).get_template(f"email/{kind.value}.jinja")
     found = {}
     for name in _BLOCKS:
         block = template.blocks.get(name)
         filled = "".join(block(template.new_context(dict(said)))) if block is not None else ""
-        lines = [" ".join(each.split()) for each in filled.strip().split("\n\n")]
-        found[name] = "\n\n".join(lines) if name == "text" else " ".join(lines)
+        found[name] = _in_lines(name, filled)
     return found
+
+
+def _in_lines(name: str, filled: str) -> str:
+    """What a block says: paragraphs of `text` keep their empty lines, all else is one line."""
+    lines = [" ".join(each.split()) for each in filled.strip().split("\n\n")]
+    return "\n\n".join(lines) if name == "text" else " ".join(lines)

@@ -12,7 +12,7 @@ from uuid import UUID
 from idp import audit, config, identifiers, outbox, speech, throttle
 from idp.audit import Event
 from idp.logs import log
-from idp.mail import bounces, kept, messages, senders, smtp
+from idp.mail import bounces, kept, messages, senders, smtp, texts
 from idp.mail.messages import Kind
 from idp.outbox import Undelivered
 from idp.signing import sealed
@@ -83,7 +83,7 @@ def _written(
 ) -> dict[str, Any]:
     spoken = language(user_id)
     with speech.speaking(spoken):
-        message = messages.render(kind, link if isinstance(link, str) else link(), **fields)
+        message = texts.rendered(kind, link if isinstance(link, str) else link(), fields)
     return {
         "to": address, "subject": message.subject, "text": message.text, "html": message.html,
         "kind": kind.value, "user": str(user_id) if user_id else None, "language": spoken,

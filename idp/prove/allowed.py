@@ -27,6 +27,7 @@ TENANT = {
     "mailed_codes": FULL,
     "mail_senders": FULL,
     "mail_suppressions": NO_UPDATE,
+    "mail_texts": FULL,
     "marks": NO_UPDATE,
     "outbox": FULL,
     "passkeys": FULL,
