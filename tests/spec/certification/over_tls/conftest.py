@@ -24,7 +24,7 @@ from tests.conftest import TWINS
 from tests.doctor.certificates import CA_KEY, certificate, pem
 from tests.receiving import document_server
 from tests.running import TOP, Up, free_ports, idp, up
-from tests.spec.certification.over_tls.speaking import Provider, applied
+from tests.spec.certification.over_tls.speaking import PATIENCE, Provider, applied
 
 BLUEPRINT = TOP / "examples" / "certification" / "blueprint.yaml"
 READY = {
@@ -60,9 +60,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, authority: Path) -> Iterat
     reached = {"IDP_OUTBOUND_CA": str(authority / "ca.crt"), "IDP_OUTBOUND_ALLOW": "localhost"}
     with up(home, "--tls", port=free_ports(), **reached) as started:
         started.wait_ready()
-        for blueprint in (BLUEPRINT, TWINS):
-            done = idp("apply", str(blueprint), "--home", str(home))
-            assert done.returncode == 0, done.stderr
+        done = idp("apply", str(BLUEPRINT), str(TWINS), "--home", str(home), timeout=PATIENCE)
+        assert done.returncode == 0, done.stderr
         web = {
             "client_id": "web",
             "redirect_uris": [f"{way}://localhost:8001/callback" for way in ("http", "https")],
@@ -120,7 +119,7 @@ def rotate(running: Up) -> Callable[[str], None]:
     """Replace a tenant's signing keys, as an operator does."""
 
     def rotated(slug: str) -> None:
-        done = idp("keys", "rotate", "--tenant", slug, "--home", str(running.home))
+        done = idp("keys", "rotate", "--tenant", slug, "--home", str(running.home), timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         time.sleep(2 * directory.POLL)
 
