@@ -162,11 +162,8 @@ _BY_REFRESH_HELD = _BY_REFRESH.with_for_update(of=[refresh_tokens, grants])
 _ADD_REFRESH = sa.insert(refresh_tokens)  # the dialect's own insert is compiled anew each time
 _CONSUME = (
     sa.update(refresh_tokens)
-    .where(
-        refresh_tokens.c.tenant_id == _HERE,
-        refresh_tokens.c.id == _WANTED,
-        refresh_tokens.c.consumed_at.is_(None),
-    )
+    .where(refresh_tokens.c.tenant_id == _HERE, refresh_tokens.c.id == _WANTED)
+    .where(refresh_tokens.c.consumed_at.is_(None))
     .values(consumed_at=sa.bindparam("at"))
     .returning(refresh_tokens.c.id)
 )
@@ -184,15 +181,12 @@ def made(row: Sequence[Any]) -> Grant:
     """A grant from the columns GRANT, in their order."""
     values = dict(zip(Grant.__dataclass_fields__, row, strict=True))
     values["code_digest"] = bytes(values["code_digest"])
-    for name in ("scopes", "resources", "amr"):
-        values[name] = tuple(values[name])
-    return Grant(**values)
+    return Grant(**values | {name: tuple(values[name]) for name in ("scopes", "resources", "amr")})
 
 
 def _refresh(row: Sequence[Any]) -> RefreshToken:
     values = dict(zip(RefreshToken.__dataclass_fields__, row, strict=True))
-    values["digest"] = bytes(values["digest"])
-    return RefreshToken(**values)
+    return RefreshToken(**values | {"digest": bytes(values["digest"])})
 
 
 def add(grant: Grant) -> bool:
