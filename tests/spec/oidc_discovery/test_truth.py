@@ -228,5 +228,5 @@ def test_sessions_and_sign_outs(app: Any, op: Tenant) -> None:
     assert "check_session_iframe" in discovery(app, policy(op, session_management=True))
     assert "registration_endpoint" not in discovery(app, policy(op, client_registration="closed"))
     told = discovery(app, op)
-    assert told["backchannel_user_code_parameter_supported"] is False
+    assert told["backchannel_user_code_parameter_supported"] is True  # tests/spec/ciba/test_user_code.py
     assert told["claim_types_supported"] == ["normal"]
