@@ -13,7 +13,7 @@ def command() -> None:
     """Set, show, remove a tenant's sender; try messages out; take those that came back."""
 
 
-command.add_command(mail_text.command)
+command.add_command(mail_text.words)
 
 MOST_READ = 2_000_000
 """Bytes that are read of a message; a longer one is refused."""

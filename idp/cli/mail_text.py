@@ -8,7 +8,7 @@ from idp.cli import given, session
 
 
 @click.group("text")
-def command() -> None:
+def words() -> None:
     """Say messages in the tenant's own words: plain text, with fields in braces."""
 
 
@@ -16,7 +16,7 @@ _file = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _language = click.option("--language", metavar="TAG", required=True, help="One that the tenant speaks.")
 
 
-@command.command("kinds")
+@words.command("kinds")
 @session.options
 def kinds() -> None:
     """List every message, and the fields that its words may name."""
@@ -26,7 +26,7 @@ def kinds() -> None:
     session.answer(rows, given.table(rows, ("kind", "fields")))
 
 
-@command.command("set")
+@words.command("set")
 @click.argument("kind")
 @given.tenant_option
 @_language
@@ -52,7 +52,7 @@ def set_(
     )
 
 
-@command.command("list")
+@words.command("list")
 @given.tenant_option
 @session.options
 def list_(slug: str) -> None:
@@ -64,7 +64,7 @@ def list_(slug: str) -> None:
     session.answer(rows, given.table(rows, ("kind", "language", "subject", "heading", "button")))
 
 
-@command.command("remove")
+@words.command("remove")
 @click.argument("kind")
 @given.tenant_option
 @_language

@@ -142,21 +142,27 @@ def _found(promise: Promise, target: Target) -> str | None:
 
 @contextmanager
 def _served(folder: Path, program: Program, port: int) -> Iterator[None]:
-    """The copy's web server, for the length of the block. Raises NotProved where it does not start."""
+    """The copy's web server and worker, for the length of the block. Raises NotProved where it does not start."""
     log = folder / "serve.log"
-    command = [*program.words, "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    web = [*program.words, "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    started = []
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=dict(program.environment), stdout=output, stderr=output)
+        for command in (web, [*program.words, "worker"]):
+            started.append(
+                subprocess.Popen(command, env=dict(program.environment), stdout=output, stderr=output)
+            )
     try:
-        _wait(process, port, log)
+        _wait(started[0], port, log)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        for process in started:
+            process.terminate()
+        for process in started:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -51,7 +51,7 @@ class Loss:
     def timed(self, name: str, *arguments: str, status: int = 0) -> Any:
         """Run a command of ours, note how long it took, and read its JSON."""
         began = time.monotonic()
-        done = idp(*arguments, "--json", timeout=180)
+        done = idp(*arguments, "--json", timeout=900)
         self.seconds[name] = time.monotonic() - began
         assert done.returncode == status, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
